@@ -1,0 +1,476 @@
+"""The contracts: what a flow may ask of the world.
+
+Each class numbers its promises; ``tests/conformance`` repeats them as sentences over every implementation.
+Unless a method says otherwise it raises ``Unavailable`` when waiting may help and ``Refused`` when it will not.
+A port that is an upper bound (``Kafka`` instead of segment files, PostgreSQL instead of SQLite) changes nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from footfall.model.days import Zone
+    from footfall.model.metadata import Metadata
+    from footfall.model.reports import Report
+
+# --- the log -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One accepted request, as it goes to the log: the client's own bytes and what we know about them.
+
+    received_at: microseconds since 1970, UTC.
+    source: name of the source whose write key the client used.
+    dialect: module of ``wire`` that reads ``body`` (``segment``, ``native``).
+    call: the kind of call when the path said it (``track``, ``identify``, ``batch`` …).
+    count: events in the body, the rejected ones included.
+    rejected: (index, code, message) of events that cannot be used; settle quarantines them.
+    address, user_agent: of the client, after policy; empty when not kept.
+    body: JSON text, UTF-8, already decompressed and checked to be readable by the dialect.
+    """
+
+    received_at: int
+    source: str
+    dialect: str
+    call: str
+    count: int
+    rejected: tuple[tuple[int, str, str], ...]
+    address: str
+    user_agent: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A batch at its place in the log. ``next`` is where the following entry begins."""
+
+    position: int
+    next: int
+    batch: Batch
+
+
+class Log(Protocol):
+    """The order in which the world was accepted. The append is the acceptance.
+
+    1. After ``append`` returns a position, the batch survives ``kill -9`` and a power cut.
+    2. Positions rise; ``read`` yields entries in that order, each once, however often the process restarts.
+    3. What was never acknowledged may be there or not, whole or not at all; a torn tail is cut at opening and counted.
+    4. After one failed fsync every further append is refused until the log is opened anew.
+    5. A second process that opens the same log gets ``Conflict``.
+    6. ``trim(p)`` may forget entries before ``p``, never one at or after it.
+
+    ``append`` raises ``Unavailable`` when the disk is full or the backlog limit is reached.
+    """
+
+    def append(self, batch: Batch) -> int: ...
+
+    def submit(self, batch: Batch, done: Callable[[int | Exception], None]) -> None:
+        """Like ``append`` without waiting: ``done`` is called from the log's own thread, once."""
+
+    def read(self, start: int, limit_bytes: int) -> Iterator[Entry]:
+        """Yield durable entries from ``start`` on until about ``limit_bytes`` are read or the end is reached."""
+
+    def first(self) -> int: ...
+
+    def end(self) -> int: ...
+
+    def trim(self, position: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+# --- settle --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """received = stored + duplicate + quarantined, always."""
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+
+class Shape(Protocol):
+    """One range of the log as columns. Strings until ``rows`` turns identities and names into keys.
+
+    counts: per source name.
+    days: per local day, the events stored for it.
+    users: identify_id string, first_at timestamp (UTC µs): every identified user seen and the earliest event.
+    visitors: anonymous_id string. accounts: account_id string, first_at. terms: text string. All distinct.
+    facts: what the events say about people, see ``People.learn``.
+    quarantined: position int64, index int32, source, received_at, code, message, body (all string but the first two
+    and received_at, a timestamp).
+    """
+
+    counts: Mapping[str, Counts]
+    days: Mapping[date, int]
+    users: pa.Table
+    visitors: pa.Table
+    accounts: pa.Table
+    terms: pa.Table
+    facts: pa.Table
+    quarantined: pa.Table
+
+    def rows(self, keys: Keys, first_seq: int) -> pa.Table:
+        """The stored events in the columns of ``model.event.LAKE_COLUMNS``, in the order of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Integer keys for the strings of one shape: each a table (text string, key int32)."""
+
+    users: pa.Table
+    visitors: pa.Table
+    accounts: pa.Table
+    terms: pa.Table
+
+
+class Shaper(Protocol):
+    """Turns entries of the log into columns, without a loop over events.
+
+    1. Every event of every entry ends in exactly one of stored, duplicate, quarantined.
+    2. A duplicate has the source and event id of an event stored within the recent window or earlier in the same
+       range; the first received is kept.
+    3. One unreadable event never takes its neighbours with it.
+    4. The same entries and the same remembered window give the same shape.
+    """
+
+    def remember(self, recent: Iterable[pa.RecordBatch]) -> None:
+        """Fill the recent window after a start: batches with ``source`` (string) and ``event_id``, oldest first."""
+
+    def shape(self, entries: Sequence[Entry]) -> Shape: ...
+
+
+# --- the lake ------------------------------------------------------------------------------------
+
+
+class Lake(Protocol):
+    """The settled events, partitioned by local day.
+
+    1. ``append`` commits rows and position together or not at all; a crash repeats nothing and loses nothing.
+    2. ``append`` whose ``position`` is not beyond the current one raises ``Conflict`` and changes nothing.
+    3. A reader that listed files keeps a consistent view until the files are vacuumed.
+    4. ``drop`` and ``compact`` change neither the position nor the rows they were not told to drop.
+    5. No identity, name or address is in a file or in a statistic of the table.
+    """
+
+    def append(self, rows: pa.Table, position: int) -> None: ...
+
+    def position(self) -> int:
+        """Where in the log settle must go on; 0 for a new lake."""
+
+    def next_seq(self) -> int: ...
+
+    def days(self) -> Mapping[date, int]:
+        """Rows per local day."""
+
+    def files(self, day: date) -> Sequence[str]:
+        """The Parquet files of the day, readable by any engine, sorted."""
+
+    def recent(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """``source`` (term key) and ``event_id`` of about the last ``rows`` stored events, oldest first."""
+
+    def drop(self, day: date, ingest_seqs: pa.Array) -> None: ...
+
+    def compact(self, day: date) -> None: ...
+
+
+# --- the control store ---------------------------------------------------------------------------
+
+
+class People(Protocol):
+    """Users, accounts, identities, and what is known about them as of any local day.
+
+    1. Everything learned is a register: for each attribute the latest ``at`` wins, and of two at the same instant the
+       larger value; so neither the order of arrival nor a repetition changes the result.
+    2. A key, once given, is never given to another string.
+    3. ``users``/``accounts`` as of a day contain nothing that happened after that day's end.
+    """
+
+    def keys(self, shape: Shape) -> Keys:
+        """Find or create the keys of every string of ``shape``, and its users and accounts."""
+
+    def learn(self, facts: pa.Table, zone: Zone) -> None:
+        """Apply facts: rows of (at timestamp, kind, user, other, attributes).
+
+        kind ``user``: attributes (JSON object) of user. ``account``: attributes of account ``other``.
+        ``member``: user belongs to account ``other`` from ``at``. ``link``: visitor ``other`` is user from ``at``.
+        ``merge``: identified user ``other`` is user. ``identify``: user made an identify call at ``at``.
+        """
+
+    def texts(self, dimension: str, keys: pa.Array | None = None) -> pa.Table:
+        """(key int32, text string) of ``users``, ``visitors``, ``accounts`` or ``terms``; all, or those asked for."""
+
+    def links(self) -> pa.Table:
+        """(anonymous_key, user_key, at): when a visitor was found to be a user. Includes merges as of their instant."""
+
+    def merges(self) -> pa.Table:
+        """(user_key, into_key): identified users that were merged, resolved to the last one."""
+
+    def members(self) -> pa.Table:
+        """(user_key, account_key, at): from when on a user belongs to an account."""
+
+    def users(self, day: date) -> pa.Table:
+        """Every user as of the end of ``day``: user_key, uid, identify_id, created_at, sign_up_at, modified_at,
+        deleted, account_key, attributes (JSON object: api name -> value)."""
+
+    def accounts(self, day: date) -> pa.Table:
+        """Every account as of the end of ``day``: account_key, account_id, created_at, modified_at, deleted,
+        attributes (JSON object)."""
+
+    def custom_attributes(self, entity: str) -> Sequence[tuple[str, str]]:
+        """(api name, type) of the enabled custom attributes of ``user`` or ``account``, sorted by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """A local day and its last sealing.
+
+    revision: 0 while the day was never closed. position: of the log, at that sealing.
+    touched: something was learned about the day after it was sealed, so the next close makes revision + 1.
+    """
+
+    day: date
+    revision: int
+    sealed_at: datetime | None
+    position: int
+    touched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One report of one day and revision at one destination, as its manifest says."""
+
+    destination: str
+    report: str
+    version: str
+    format: str
+    day: date
+    revision: int
+    manifest_key: str
+    manifest_sha256: str
+
+
+class Ledger(Protocol):
+    """What was settled, sealed and delivered.
+
+    1. ``settled`` replaces what an earlier try wrote for positions at or after ``start``: counters stay exact when
+       settle repeats a range.
+    2. ``seal`` gives each day the revisions 1, 2, 3 … without gaps, and only when the day was touched or never sealed.
+    """
+
+    def settled(self, start: int, end: int, shape: Shape, at: datetime) -> None:
+        """Record counters, quarantined records and touched days of the range [start, end)."""
+
+    def counts(self) -> Mapping[str, Counts]: ...
+
+    def quarantined(self, limit: int = 100) -> pa.Table: ...
+
+    def day(self, day: date) -> DayState: ...
+
+    def days(self) -> Sequence[DayState]: ...
+
+    def seal(self, day: date, position: int, at: datetime) -> DayState: ...
+
+    def reopen(self, day: date) -> DayState: ...
+
+    def delivered(self, destination: str, report: str, version: str, format: str, day: date) -> Delivered | None:
+        """The latest revision at that destination."""
+
+    def deliver(self, delivered: Delivered) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who may send. key_sha256: of the write key; the key itself is shown once and never kept."""
+
+    name: str
+    key_sha256: str
+    created_at: datetime
+    product_key: str
+    environment: str
+    channel: str
+    revoked_at: datetime | None = None
+
+
+class Sources(Protocol):
+    """Write keys and their sources."""
+
+    def by_key(self, write_key: str) -> Source | None: ...
+
+    def all(self) -> Sequence[Source]: ...
+
+    def add(self, source: Source) -> None: ...
+
+    def revoke(self, name: str, at: datetime) -> None: ...
+
+
+class Catalogue(Protocol):
+    """Products, environments, features, engagements, surveys and articles, as last defined."""
+
+    def read(self) -> Metadata: ...
+
+    def write(self, metadata: Metadata, at: datetime) -> None:
+        """Insert or replace by id; what is not named stays. Deleting is a status, so that names stay known."""
+
+
+# --- reports -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DayInput:
+    """All that the reports of one day are made of.
+
+    start, end: the day's bounds, UTC. files: the day's events in the lake. activity: one file per earlier day with
+    what each user did (see ``Engine.activity``), for the totals of the snapshots.
+    users, accounts, links, merges, members, dimensions: as ``People`` gives them, the snapshots as of ``day``.
+    """
+
+    day: date
+    start: datetime
+    end: datetime
+    zone: Zone
+    files: Sequence[str]
+    activity: Mapping[date, str]
+    users: pa.Table
+    accounts: pa.Table
+    links: pa.Table
+    merges: pa.Table
+    members: pa.Table
+    texts: Mapping[str, pa.Table]
+    metadata: Metadata
+    custom_attributes: Mapping[str, Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a file as written: name and type as printed in the source documents."""
+
+    name: str
+    type: str
+
+
+class Format(Protocol):
+    """How rows become text. Text is built by the engine, so a format is expressions, not a loop.
+
+    1. Every row the engine renders parses back to the same values, for any Unicode a value may hold.
+    2. A null is: nothing between two commas (CSV), an absent key (JSON), an absent element (XML). An empty string is not.
+    3. ``columns`` may drop what the format cannot carry (``globalContext`` in CSV).
+    """
+
+    name: str
+
+    def columns(self, columns: Sequence[Column]) -> Sequence[Column]: ...
+
+    def head(self, columns: Sequence[Column], report: str, version: str, day: date) -> bytes: ...
+
+    def foot(self) -> bytes: ...
+
+    def field(self, column: Column, sql: str) -> str:
+        """SQL for the text of one value of ``column``; NULL in, NULL out."""
+
+    def row(self, fields: Sequence[str]) -> str:
+        """SQL that joins the texts of one row's fields, line end included."""
+
+
+class OpenDay(Protocol):
+    """A day opened for reporting: its events scanned once, every report asked from the result."""
+
+    def columns(self, report: Report, version: str) -> Sequence[Column]: ...
+
+    def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, text) in the report's order, sorted by its keys as UTF-8 bytes; the same input, the same text."""
+
+    def excluded(self) -> Mapping[str, int]:
+        """Events that no report counts, by reason (``no_user``, ``no_account``)."""
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Counts and renders. Every instant it sees is a UTC literal; no zone function runs inside an engine.
+
+    1. Two runs over the same rows give the same bytes, whatever the order of rows, files and threads.
+    2. Memory stays within the configured limit however many events the day has; the rest spills to disk.
+    """
+
+    def duplicates(self, files: Sequence[str]) -> pa.Array:
+        """ingest_seq of every event whose (source, event_id) a lower ingest_seq of the same files has too."""
+
+    def activity(self, day: DayInput, path: str) -> None:
+        """Write one Parquet row per user active on the day: user_key, account_key, visits, web_visits, seen_at, events,
+        and the VIEWED executions per engagement. Replaces the file at once or not at all."""
+
+    def open(self, day: DayInput) -> OpenDay: ...
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+class Codec(Protocol):
+    """A stream of bytes in, a stream of bytes out; same input, same output. extension: ``.gz`` or nothing."""
+
+    extension: str
+    content_type: str
+
+    def encode(self, chunks: Iterable[memoryview | bytes]) -> Iterator[bytes]: ...
+
+    def decode(self, chunks: Iterable[bytes]) -> Iterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object in a bucket. sha256 is of the bytes as stored, hex; empty when the place does not know it."""
+
+    key: str
+    size_bytes: int
+    sha256: str = ""
+
+
+class Bucket(Protocol):
+    """A place that keeps named, immutable objects.
+
+    1. ``put`` is all or nothing: a reader sees the whole object or none of it, and a failed one leaves nothing behind.
+    2. ``put`` never replaces: if the key holds the same bytes it succeeds, if it holds others it raises ``Conflict``.
+    3. ``put`` returns only after size and digest of what is stored were compared with what was sent, as far as
+       permissions allow; a difference raises ``Damaged``.
+    4. After ``put`` returns, ``open``, ``stat`` and ``list`` see the object.
+    5. ``list`` yields keys in byte order, however many there are.
+    6. ``open`` and ``stat`` of a key that is not there raise ``KeyError``.
+    """
+
+    url: str
+
+    def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored: ...
+
+    def open(self, key: str) -> Iterator[bytes]: ...
+
+    def stat(self, key: str) -> Stored: ...
+
+    def list(self, prefix: str = "") -> Iterator[Stored]: ...
+
+    def delete(self, key: str) -> None: ...
+
+
+# --- the world -----------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Now, UTC and aware. Passed in, so that a day can be lived in a test."""
+
+    def __call__(self) -> datetime: ...
+
+
+class Progress(Protocol):
+    """Told how far long work has come: a step's name, what is done, of how much (None when nobody knows)."""
+
+    def __call__(self, step: str, done: int, total: int | None, unit: str) -> None: ...
