@@ -1,0 +1,88 @@
+"""The worker of a running server: settle every few seconds, close each day at its hour, never give up.
+
+What it does is passed in as calls, so that this file holds only the rhythm: when something is due, how long to wait
+after a failure, and that one failing duty never stops the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from footfall import observe
+from footfall.errors import FootfallError, Unavailable
+from footfall.model.days import Zone
+from footfall.ports import Clock, DayState
+
+WAIT_MAX_S = 60.0
+
+
+def due_days(stored: Iterable[date], states: Sequence[DayState], zone: Zone, now: datetime) -> list[date]:
+    """Days to close at ``now``, oldest first: over, past their hour, and never sealed or touched since.
+
+    stored: days that hold events. Days between the first of them and today count too, so that an empty day is sealed
+    and delivered as empty: absence always means failure.
+    """
+    known: Mapping[date, DayState] = {state.day: state for state in states}
+    first = min((*stored, *known), default=None)
+    if first is None:
+        return []
+    due: list[date] = []
+    day = first
+    while zone.scheduled(day) <= now:
+        state = known.get(day)
+        if state is None or state.revision == 0 or state.touched:
+            due.append(day)
+        day += timedelta(days=1)
+    return due
+
+
+@dataclass
+class Duty:
+    """One thing to do again and again. ``run`` returns True when it should be called again at once.
+
+    every_s: pause between two calls that found nothing to do. After a failure the pause doubles up to a minute.
+    """
+
+    name: str
+    run: Callable[[], bool]
+    every_s: float
+    _failures: int = 0
+
+    def once(self) -> float:
+        """Run and return the seconds to wait until the next call."""
+        try:
+            again = self.run()
+        except FootfallError as error:
+            self._failures += 1
+            observe.went_wrong(f"{self.name} failed", error, failures=self._failures)
+            wait_s = error.retry_after_s if isinstance(error, Unavailable) else self.every_s
+            return float(min(WAIT_MAX_S, wait_s * 2 ** min(self._failures, 6)))
+        self._failures = 0
+        return 0.0 if again else self.every_s
+
+
+class Worker:
+    """Runs duties in turn on one thread until it is told to stop."""
+
+    def __init__(self, duties: Sequence[Duty], clock: Clock) -> None:
+        self._duties = duties
+        self._clock = clock
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        """Return after ``stop``; an error that nobody foresaw ends the worker, and says so."""
+        next_at = dict.fromkeys((duty.name for duty in self._duties), self._clock())
+        while not self._stop.is_set():
+            for duty in self._duties:
+                if self._stop.is_set():
+                    return
+                if self._clock() >= next_at[duty.name]:
+                    next_at[duty.name] = self._clock() + timedelta(seconds=duty.once())
+            soonest = min(next_at.values())
+            self._stop.wait(max(0.0, min(1.0, (soonest - self._clock()).total_seconds())))
