@@ -363,7 +363,8 @@ class Format(Protocol):
     """How rows become text. Text is built by the engine, so a format is expressions, not a loop.
 
     1. Every row the engine renders parses back to the same values, for any Unicode a value may hold.
-    2. A null is: nothing between two commas (CSV), an absent key (JSON), an absent element (XML). An empty string is not.
+    2. A null is: nothing between two commas (CSV), an absent key (JSON), an absent element (XML). An empty string is
+       not.
     3. ``columns`` may drop what the format cannot carry (``globalContext`` in CSV).
     """
 
@@ -388,7 +389,7 @@ class OpenDay(Protocol):
     def columns(self, report: Report, version: str) -> Sequence[Column]: ...
 
     def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text) in the report's order, sorted by its keys as UTF-8 bytes; the same input, the same text."""
+        """Yield (rows, text) in the report's order, sorted by its keys as UTF-8 bytes; same input, same text."""
 
     def excluded(self) -> Mapping[str, int]:
         """Events that no report counts, by reason (``no_user``, ``no_account``)."""
