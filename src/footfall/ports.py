@@ -8,6 +8,7 @@ A port that is an upper bound (``Kafka`` instead of segment files, PostgreSQL in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -185,6 +186,16 @@ class Lake(Protocol):
 
 
 # --- the control store ---------------------------------------------------------------------------
+
+
+class Store(Protocol):
+    """What the four contracts below share when one database implements them.
+
+    1. Everything written inside ``with store.transaction():`` is there together after the block, or not at all when
+       the block raises or the process dies. Blocks nest; the outermost decides. A block belongs to its thread.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]: ...
 
 
 class People(Protocol):
