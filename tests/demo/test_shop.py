@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from footfall.client import DIALECTS
 from footfall.demo import shop
 from footfall.model.definitions import read
-from footfall.model.event import PAYLOAD_FIELDS, WORDS, EventType
+from footfall.model.event import DETAIL_FIELD, NAME_FIELD, PAYLOAD_FIELDS, WORDS, EventType
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_every_session_starts_once_and_ends_once(rows, events):
 
 
 def test_an_end_is_never_before_its_start(events):
-    started = {e["session_id"]: e["timestamp"] for e in events if e["type"] == "session_started"}
-    assert all(e["timestamp"] >= started[e["session_id"]] for e in events if e["type"] == "session_ended")
+    started = {e["session_id"]: e["occurred_at"] for e in events if e["type"] == "session_started"}
+    assert all(e["occurred_at"] >= started[e["session_id"]] for e in events if e["type"] == "session_ended")
 
 
 def test_features_are_used_by_the_rows_that_name_them(rows, events):
@@ -123,12 +123,20 @@ def test_a_row_the_shop_does_not_know_is_refused_by_its_number(rows):
         list(shop.requests([rows[0], rows[1]._replace(event="teleport")]))
 
 
-def test_native_events_are_of_the_canonical_types_with_their_own_fields(events):
+ENVELOPE = {
+    "type", "event_id", "occurred_at", "identify_id", "account_id", "session_id", "product_key", "channel",
+}  # fmt: skip
+SHOWING = {"execution_id", "step_number", "trigger_type"}
+
+
+def test_native_events_carry_the_envelope_and_the_fields_of_their_type_only(events):
     for event in events:
         if "event_id" in event:
             kind = WORDS[event["type"]]
-            assert set(PAYLOAD_FIELDS.get(kind, ())) & set(event) <= set(PAYLOAD_FIELDS.get(kind, ()))
-            assert EventType(kind).word == event["type"]
+            own = {*PAYLOAD_FIELDS.get(kind, ()), NAME_FIELD.get(kind), DETAIL_FIELD.get(kind)}
+            showing = SHOWING if kind in (EventType.ENGAGEMENT_VIEW, EventType.ENGAGEMENT_CLICK) else set()
+            assert set(event) >= ENVELOPE
+            assert set(event) - ENVELOPE - showing <= own, event
 
 
 def test_every_name_in_the_events_is_defined(events, metadata):

@@ -239,7 +239,7 @@ def _native(place: _Place, kind: str, **fields: Any) -> Event:
     return {
         "type": kind,
         "event_id": place.id(kind),
-        "timestamp": row.at,
+        "occurred_at": row.at,
         "identify_id": row.user_id,
         "account_id": row.account_id,
         "session_id": row.session_id,
