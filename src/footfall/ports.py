@@ -222,21 +222,27 @@ class People(Protocol):
         """(key int32, text string) of ``users``, ``visitors``, ``accounts`` or ``terms``; all, or those asked for."""
 
     def links(self) -> pa.Table:
-        """(anonymous_key, user_key, at): when a visitor was found to be a user. Includes merges as of their instant."""
+        """(anonymous_key, user_key, at): when a visitor was found to be a user; before merges. Repeats are left out."""
 
     def merges(self) -> pa.Table:
-        """(user_key, into_key): identified users that were merged, resolved to the last one."""
+        """(user_key, into_key): identified users that were merged, resolved to the last one. In a ring the earliest
+        merge is void."""
 
     def members(self) -> pa.Table:
-        """(user_key, account_key, at): from when on a user belongs to an account."""
+        """(user_key, account_key, at): from when on a user belongs to an account; before merges, without repeats."""
 
     def users(self, day: date) -> pa.Table:
         """Every user as of the end of ``day``: user_key, uid, identify_id, created_at, sign_up_at, modified_at,
-        deleted, account_key, attributes (JSON object: api name -> value)."""
+        deleted, account_key, attributes.
+
+        attributes: JSON object, name -> typed value; a default attribute under the name of its column
+        (``trackedUserRole``, ``location_cityName``), a custom one under its api name. Dates are
+        ``2026-01-31T12:00:00.000Z``. A user merged into another is deleted from that instant on.
+        """
 
     def accounts(self, day: date) -> pa.Table:
         """Every account as of the end of ``day``: account_key, account_id, created_at, modified_at, deleted,
-        attributes (JSON object)."""
+        attributes (as for users)."""
 
     def custom_attributes(self, entity: str) -> Sequence[tuple[str, str]]:
         """(api name, type) of the enabled custom attributes of ``user`` or ``account``, sorted by name."""

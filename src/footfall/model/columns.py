@@ -97,21 +97,19 @@ def value(name: str, type: str = STRING) -> Field:
     return Field(name, type, f"value.{name}")
 
 
-def attribute(name: str, type: str = STRING, path: str = "") -> Field:
-    """A column filled from the attribute at ``path`` (dots between levels), by default the column's own name."""
-    return Field(name, type, f"attribute.{path or name}")
+def attribute(name: str, type: str = STRING) -> Field:
+    """A column filled from the default attribute of the same name (``model.attributes``)."""
+    return Field(name, type, f"attribute.{name}")
 
 
 def group(prefix: str, names: tuple[str, ...]) -> tuple[Field, ...]:
-    """The columns ``{prefix}_{name}`` of a sub-record, each the attribute ``{prefix}.{name}``."""
-    return tuple(attribute(f"{prefix}_{name}", path=f"{prefix}.{name}") for name in names)
+    """The columns ``{prefix}_{name}`` of a sub-record, each an attribute of that name."""
+    return tuple(attribute(f"{prefix}_{name}") for name in names)
 
 
 def location(prefix: str) -> tuple[Field, ...]:
     """The ten columns that ``{prefix}_*`` of type Location stands for."""
-    owner, _, inner = prefix.rpartition("_")
-    path = f"{owner}.{inner}" if owner else inner
-    return tuple(attribute(f"{prefix}_{name}", path=f"{path}.{name}") for name in LOCATION_FIELDS)
+    return group(prefix, LOCATION_FIELDS)
 
 
 DATE: Final = Field("date", STRING, "day", key=True)

@@ -178,7 +178,7 @@ USERS: Final = Report(
         attribute("leadId"),
         attribute("leadDate"),
         value("createDate"),
-        attribute("trackedUserRole", path="role"),
+        attribute("trackedUserRole"),
         value("type"),
         value("lastModifiedDate"),
         value("numberOfVisits", LONG),
