@@ -1,0 +1,236 @@
+"""A folder as a bucket: written beside, synced, linked into place, so that no reader ever sees half a file."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from footfall.buckets.keys import check_key
+from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
+from footfall.ports import Stored
+
+CHUNK_BYTES: Final = 1 << 20
+_DRAFT_SUFFIX: Final = ".footfall-draft"
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
+
+
+class LocalBucket:
+    """See ``Bucket``. Keys are paths under ``root``; a symbolic link below ``root`` is never followed.
+
+    A draft has no name until it is complete (``O_TMPFILE``), so even ``kill -9`` leaves nothing behind; file systems
+    without that get a hidden draft file, which ``list`` does not show and which only a kill can leave behind.
+    ``delete`` of a key that is not there does nothing.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+        self.url = str(self._root)
+
+    def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored:
+        """See ``Bucket.put``. A folder has no place for ``content_type``."""
+        *folders, name = check_key(key)
+        with ExitStack() as stack:
+            with self._translated(key):
+                folder = stack.enter_context(self._folder(folders, create=True))
+                draft, hidden = _draft(folder, name, stack)
+            # Only our own calls are translated: what ``chunks`` raises is not about this place.
+            digest, size = hashlib.sha256(), 0
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                with self._translated(key):
+                    _write(draft, chunk)
+            stored = Stored(key, size, digest.hexdigest())
+            with self._translated(key):
+                os.fsync(draft)
+                _read_back(draft, stored)
+                self._publish(folder, draft, hidden, name, stored)
+        return stored
+
+    def _publish(self, folder: int, draft: int, hidden: str | None, name: str, stored: Stored) -> None:
+        """Give the draft its name unless the name is taken. ``link`` never replaces, ``rename`` would."""
+        try:
+            if hidden is None:
+                os.link(f"/proc/self/fd/{draft}", name, dst_dir_fd=folder, follow_symlinks=True)
+            else:
+                os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            there = _open_file(folder, name)
+            try:
+                digest, size = _digest(there)
+            finally:
+                os.close(there)
+            if (digest, size) != (stored.sha256, stored.size_bytes):
+                raise Conflict(f"{self.url}/{stored.key} is already there and holds other bytes") from None
+        # Also when it was there: the writer before us may have died between link and fsync.
+        os.fsync(folder)
+
+    def open(self, key: str) -> Iterator[bytes]:
+        """Yield the object in chunks; ``KeyError`` comes at once, not with the first chunk."""
+        *folders, name = check_key(key)
+        with self._translated(key), self._folder(folders) as folder:
+            file = _open_file(folder, name)
+        return self._chunks(key, file)
+
+    def _chunks(self, key: str, file: int) -> Iterator[bytes]:
+        with self._translated(key), os.fdopen(file, "rb", buffering=0) as reader:
+            while chunk := reader.read(CHUNK_BYTES):
+                yield chunk
+
+    def stat(self, key: str) -> Stored:
+        """See ``Bucket.stat``. A folder keeps no digest, so ``sha256`` is empty."""
+        *folders, name = check_key(key)
+        with self._translated(key), self._folder(folders) as folder:
+            file = _open_file(folder, name)
+            try:
+                return Stored(key, os.fstat(file).st_size)
+            finally:
+                os.close(file)
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """See ``Bucket.list``. Hidden files and symbolic links are not objects."""
+        with self._translated(prefix):
+            if self._root.is_dir():
+                yield from _walk(self._root, "", prefix)
+
+    def delete(self, key: str) -> None:
+        *folders, name = check_key(key)
+        with suppress(KeyError), self._translated(key), self._folder(folders) as folder:
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+
+    @contextmanager
+    def _folder(self, names: Sequence[str], *, create: bool = False) -> Iterator[int]:
+        """Open the folder ``names`` below the root step by step, so that no step can lead elsewhere."""
+        if create and not self._root.is_dir():
+            self._root.mkdir(parents=True, exist_ok=True)
+            _sync_parents(self._root)
+        # The root itself may be a link: that is the user's own choice of place.
+        folder = os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            for name in names:
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(name, dir_fd=folder)
+                        os.fsync(folder)
+                inner = os.open(name, _DIRECTORY, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            yield folder
+        finally:
+            os.close(folder)
+
+    @contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FootfallError:
+            raise
+        except FileNotFoundError:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise self._error(key, error) from error
+
+    def _error(self, key: str, error: OSError) -> FootfallError:
+        what = f"{self.url}/{key}: {error.strerror}"
+        if error.errno in _NO_ROOM:
+            return Unavailable(what, "Free some space on that disk; nothing was left half written", retry_after_s=30)
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
+            return Refused(what, "Footfall follows no symbolic links below a destination and writes only plain files")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return Refused(what, "Let the user that runs Footfall write in that folder")
+        return Unavailable(what, "Check the disk", retry_after_s=30)
+
+
+def _draft(folder: int, name: str, stack: ExitStack) -> tuple[int, str | None]:
+    """A file to write to: (descriptor, its hidden name or None when it has none). ``stack`` takes it away again."""
+    unnamed = getattr(os, "O_TMPFILE", None)
+    if unnamed is not None and os.path.isdir("/proc/self/fd"):
+        try:
+            draft = os.open(".", os.O_RDWR | unnamed | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+        else:
+            stack.callback(os.close, draft)
+            return draft, None
+    hidden = f".{name[:100]}.{secrets.token_hex(8)}{_DRAFT_SUFFIX}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    draft = os.open(hidden, flags, 0o644, dir_fd=folder)
+    stack.callback(os.close, draft)
+    stack.callback(os.unlink, hidden, dir_fd=folder)
+    return draft, hidden
+
+
+def _write(file: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _read_back(file: int, sent: Stored) -> None:
+    """Compare what the disk holds with what was sent."""
+    # Without this the comparison would be with the page cache, which holds what we wrote in any case.
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    digest, size = _digest(file)
+    if (digest, size) != (sent.sha256, sent.size_bytes):
+        raise Damaged(f"{sent.key}: the disk gave back other bytes than were written", "Check the disk")
+
+
+def _digest(file: int) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while chunk := os.pread(file, CHUNK_BYTES, size):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def _open_file(folder: int, name: str) -> int:
+    # O_NONBLOCK: opening a named pipe that somebody put there must not wait for a writer.
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    if not os.path.isfile(file):
+        os.close(file)
+        raise IsADirectoryError(errno.EISDIR, "not a plain file")
+    return file
+
+
+def _walk(folder: Path, path: str, prefix: str) -> Iterator[Stored]:
+    """Objects below ``folder`` whose keys (``path`` + name) begin with ``prefix``, in the order of their bytes."""
+    entries: list[tuple[bytes, os.DirEntry[str]]] = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if entry.name.startswith(".") or not (is_folder or entry.is_file(follow_symlinks=False)):
+                continue
+            # A folder sorts as its keys do, with the slash: "a.b" < "a/b" < "a0".
+            entries.append((os.fsencode(entry.name + "/" * is_folder), entry))
+    for _, entry in sorted(entries, key=lambda pair: pair[0]):
+        key = path + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            inner = key + "/"
+            if inner.startswith(prefix) or prefix.startswith(inner):
+                yield from _walk(folder / entry.name, inner, prefix)
+        elif key.startswith(prefix):
+            yield Stored(key, entry.stat(follow_symlinks=False).st_size)
+
+
+def _sync_parents(folder: Path) -> None:
+    """Make a new folder durable: its name is in its parent, whose name may be new too."""
+    for parent in folder.parents:
+        file = os.open(parent, _DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            os.fsync(file)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EACCES, errno.EROFS):
+                raise
+        finally:
+            os.close(file)

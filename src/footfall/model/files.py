@@ -1,0 +1,69 @@
+"""Names of delivered files, from what they hold and never from the clock: a retry finds its own file again.
+
+``{prefix}_{ExtractType}_{ISODateTime}[_r{n}].{csv|json|xml}[.gz]`` and, beside it, the manifest
+``{prefix}_{ExtractType}_{ISODateTime}[_r{n}].{csv|json|xml}.manifest.json``. ISODateTime is the instant the day was
+due (03:00 local of the next date) in ISO 8601 basic form, UTC, also when the export is run by hand later.
+Source: PX bucket export, "Filename Structure". Reference: docs/reference/manifest.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+PREFIX: Final = "GainsightPX"
+FORMATS: Final = ("csv", "json", "xml")
+MANIFEST_SUFFIX: Final = ".manifest.json"
+
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
+_DATA_NAME: Final = re.compile(r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?\.(csv|json|xml)(\.[a-z0-9]+)*")
+# Letters that every bucket, file system and shell takes as they are.
+_PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """The name of one report of one day and revision, without folder.
+
+    scheduled_at: ``Zone.scheduled(day)``, UTC. revision: 1, 2, 3 …; the first has no mark in the name.
+    prefix: letters, digits, dot, dash and underscore, else ``ValueError``.
+    """
+
+    report: str
+    scheduled_at: datetime
+    format: str
+    revision: int = 1
+    prefix: str = PREFIX
+
+    def __post_init__(self) -> None:
+        if _PREFIX.fullmatch(self.prefix) is None:
+            raise ValueError(f"{self.prefix!r} cannot begin a file name: use letters, digits, dot, dash and underscore")
+        if self.format not in FORMATS:
+            raise ValueError(f"{self.format!r} is not a format; there are {', '.join(FORMATS)}")
+        if self.revision < 1:
+            raise ValueError("revisions begin with 1")
+
+    @property
+    def stem(self) -> str:
+        mark = f"_r{self.revision}" if self.revision > 1 else ""
+        return f"{self.prefix}_{self.report}_{self.scheduled_at.astimezone(UTC):{_STAMP}}{mark}"
+
+    def data(self, extension: str) -> str:
+        """The data file; ``extension`` is the codec's (``.gz`` or nothing)."""
+        return f"{self.stem}.{self.format}{extension}"
+
+    @property
+    def manifest(self) -> str:
+        """The manifest. It names the format too, so that one folder can hold a day in several formats."""
+        return f"{self.stem}.{self.format}{MANIFEST_SUFFIX}"
+
+
+def is_manifest(name: str) -> bool:
+    return name.endswith(MANIFEST_SUFFIX)
+
+
+def is_data(name: str) -> bool:
+    """Does ``name`` look like a data file of ours, whatever its prefix?"""
+    return not is_manifest(name) and _DATA_NAME.fullmatch(name) is not None
