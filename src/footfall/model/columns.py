@@ -12,7 +12,7 @@ A column's ``source`` is a word the engine understands:
 ``engagement.*``    a fact of the engagement that ``name`` names; ``feature.*`` and ``article.*`` likewise
 ``value.*``         a value of its own, made by the query of the report's relation
 ``attribute.*``     an attribute of the user or account the row is about
-``null``            nothing yet: the column is printed, no source of Footfall fills it
+``custom.*``        a custom attribute of it, under its api name
 ==================  ==========================================================================================
 """
 

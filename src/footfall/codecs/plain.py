@@ -1,0 +1,22 @@
+"""No compression: the bytes as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Plain:
+    """Passes bytes through. Every chunk is copied once, because the source may reuse its buffer."""
+
+    extension = ""
+    content_type = "application/octet-stream"
+
+    def encode(self, chunks: Iterable[memoryview | bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if len(chunk):
+                yield bytes(chunk)
+
+    def decode(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if chunk:
+                yield chunk

@@ -1,0 +1,134 @@
+"""A DuckDB of its own for one day: in memory up to a limit, then on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from footfall.errors import Damaged, Refused, Unavailable
+from footfall.model.event import LAKE_COLUMNS
+
+_TYPES: Final = {
+    "long": "BIGINT",
+    "short": "SMALLINT",
+    "integer": "INTEGER",
+    "string": "VARCHAR",
+    "timestamp": "TIMESTAMPTZ",
+    "date": "DATE",
+}
+_QUERIES: Final = Path(__file__).parent / "queries"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one opened day may use. memory_mb: of buffers; DuckDB takes up to 0.2 GB on top of it."""
+
+    memory_mb: int = 256
+    threads: int = 2
+
+
+@cache
+def query(name: str) -> str:
+    """The text of ``queries/{name}.sql``."""
+    return (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def literal(text: str) -> str:
+    """``text`` as a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn DuckDB's errors into ours. what: what was being done, for the message."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise Unavailable(f"{what}: {error}", "Give the engine more memory, or its spill folder more room") from error
+    except duckdb.IOException as error:
+        raise Unavailable(f"{what}: {error}", "Check the disk and that the files are still there") from error
+    except (duckdb.SerializationException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise Damaged(f"{what}: {error}", "Run `footfall doctor`") from error
+    except duckdb.Error as error:
+        raise Refused(f"{what}: {error}", "This is a fault of Footfall; please report it with this message") from error
+
+
+class Database:
+    """Connections to one private database. Tables are shared by all of them, registered Arrow tables too.
+
+    No extension is ever fetched, and nothing in it depends on a time zone.
+    """
+
+    def __init__(self, limits: Limits, spill_dir: Path) -> None:
+        spill_dir.mkdir(parents=True, exist_ok=True)
+        with translated("open the engine"):
+            self.connection = duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": f"{limits.memory_mb}MB",
+                    "threads": limits.threads,
+                    "temp_directory": str(spill_dir),
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                    "preserve_insertion_order": False,
+                },
+            )
+        self._arrow: dict[str, pa.Table] = {}
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Make an Arrow table readable as ``name``, without a copy."""
+        self._arrow[name] = table
+        self.connection.register(name, table)
+
+    def events(self, files: Sequence[str]) -> None:
+        """Make the events of the files readable as ``lake``."""
+        columns = [(name, _TYPES[type]) for name, type, _ in LAKE_COLUMNS if name != "day"]
+        if files:
+            source = f"read_parquet([{', '.join(literal(f) for f in files)}], hive_partitioning = false)"
+            picked = ", ".join(f"CAST({name} AS {type}) AS {name}" for name, type in columns)
+            sql = f"SELECT {picked} FROM {source}"
+        else:
+            sql = f"SELECT {', '.join(f'CAST(NULL AS {type}) AS {name}' for name, type in columns)} WHERE false"
+        self.run(f"CREATE VIEW lake AS {sql}", "read the day's events")
+
+    def run(self, sql: str, what: str, parameters: Mapping[str, object] | None = None) -> None:
+        with translated(what):
+            self.connection.execute(sql, parameters or {})
+
+    def script(self, sql: str) -> None:
+        """Run several statements."""
+        with translated("prepare the engine"):
+            self.connection.execute(sql)
+
+    def one(self, sql: str, what: str) -> tuple[object, ...]:
+        """The first row."""
+        with translated(what):
+            row: tuple[object, ...] = self.connection.execute(sql).fetchall()[0]
+        return row
+
+    def number(self, sql: str, what: str) -> int:
+        """The one number a query answers; NULL is 0."""
+        found = self.one(sql, what)[0]
+        return int(found) if isinstance(found, int) else 0
+
+    def stream(self, sql: str, rows: int, what: str) -> Iterator[pa.RecordBatch]:
+        """Batches of at most ``rows`` rows, on a connection of their own, so that others may run meanwhile."""
+        with translated(what):
+            cursor = self.connection.cursor()
+            try:
+                for name, table in self._arrow.items():
+                    cursor.register(name, table)
+                yield from cursor.sql(sql).to_arrow_reader(rows)
+            finally:
+                cursor.close()
+
+    def close(self) -> None:
+        self.connection.close()
+        self._arrow.clear()

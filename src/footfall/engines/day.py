@@ -1,0 +1,152 @@
+"""The reports of one day, counted and rendered in process by DuckDB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from footfall.engines import cube, dimensions, rendering, snapshots
+from footfall.engines.attribution import attribute
+from footfall.engines.database import Database, Limits, literal, query
+from footfall.model.columns import Field
+from footfall.model.reports import CATALOGUE, Report
+from footfall.ports import Column, DayInput, Format
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OPEN: Final = "open the day"
+_TEXTS: Final = {"users": "user_texts", "accounts": "account_texts", "terms": "term_texts"}
+_WORDS: Final = {int(type): word for r in CATALOGUE for type, word in r.words.items()}
+
+
+class DuckDBEngine:
+    """``ports.Engine`` in this process.
+
+    spill_dir: a folder for what does not fit into memory; every opened day has a folder of its own in it and removes
+    it at the end. limits: per opened day.
+    """
+
+    def __init__(self, spill_dir: Path, limits: Limits | None = None) -> None:
+        self._spill_dir = spill_dir
+        self._limits = limits or Limits()
+
+    def duplicates(self, files: Sequence[str]) -> pa.Array:
+        """ingest_seq of every event whose (source, event_id) a lower ingest_seq of the same files has too; sorted."""
+        with self._database() as database:
+            database.events(files)
+            batches = list(database.stream(query("duplicates_find"), 100_000, "look for duplicates"))
+        chunks = [batch.column(0) for batch in batches]
+        return pa.concat_arrays(chunks) if chunks else pa.array([], pa.int64())
+
+    def activity(self, day: DayInput, path: str) -> None:
+        """Write what the day adds to totals; see ``queries/activity_of_day.sql`` for its two kinds of rows."""
+        part = f"{path}.part"
+        with self._database() as database:
+            _load(database, day)
+            database.run(
+                f"COPY ({query('activity_of_day')} ORDER BY engagement NULLS FIRST, user_key, account_key NULLS FIRST) "
+                f"TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)",
+                "write the day's activity",
+            )
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+
+    def open(self, day: DayInput) -> OpenedDay:
+        folder, database = self._create()
+        try:
+            return OpenedDay(day, database, folder)
+        except BaseException:
+            _discard(folder, database)
+            raise
+
+    def _create(self) -> tuple[Path, Database]:
+        self._spill_dir.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="day-", dir=self._spill_dir))
+        return folder, Database(self._limits, folder)
+
+    @contextmanager
+    def _database(self) -> Iterator[Database]:
+        folder, database = self._create()
+        try:
+            yield database
+        finally:
+            _discard(folder, database)
+
+
+class OpenedDay:
+    """``ports.OpenDay``: the cube, the dimensions and the totals of one day, ready for every report."""
+
+    def __init__(self, day: DayInput, database: Database, folder: Path) -> None:
+        self._day = day
+        self._database = database
+        self._folder = folder
+        _load(database, day)
+        dimensions.build(database, day.metadata, _WORDS)
+        snapshots.register_metadata(database, day.metadata)
+        snapshots.build_totals(database, day)
+        _hours(database, day)
+        self._dimensions = dimensions.Dimensions(database)
+
+    def columns(self, report: Report, version: str) -> Sequence[Column]:
+        """Names and printed types, custom attributes included. A format may still leave some out."""
+        return tuple(Column(f.name, f.type) for f in self._fields(report, version))
+
+    def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview]]:
+        """Yield (rows, text) of the file's body: what stands between ``format.head`` and ``format.foot``."""
+        kept = {(c.name, c.type) for c in format.columns(self.columns(report, version))}
+        fields = [f for f in self._fields(report, version) if (f.name, f.type) in kept]
+        rows = rendering.Rows(report, version, fields)
+        return rendering.render(self._database, self._dimensions, rows, format, self._day.day.isoformat())
+
+    def excluded(self) -> Mapping[str, int]:
+        """no_user: events of visitors nobody knows, in no report. no_account: events that only user reports count."""
+        no_user, no_account = self._database.one(
+            "SELECT coalesce(sum(n) FILTER (user_key IS NULL), 0)::BIGINT, "
+            "coalesce(sum(n) FILTER (user_key IS NOT NULL AND account_key IS NULL), 0)::BIGINT FROM cube",
+            "count what is excluded",
+        )
+        return {"no_user": int(str(no_user)), "no_account": int(str(no_account))}
+
+    def close(self) -> None:
+        _discard(self._folder, self._database)
+
+    def _fields(self, report: Report, version: str) -> tuple[Field, ...]:
+        return report.columns(version, self._day.custom_attributes.get(report.custom, ()))
+
+
+def _load(database: Database, day: DayInput) -> None:
+    """Make ``lake``, the people tables, ``events`` and ``cube``."""
+    database.script(query("macros"))
+    database.events(day.files)
+    for name, table in _TEXTS.items():
+        database.register(table, day.texts[name])
+    for name in ("users", "accounts", "links", "merges", "members"):
+        database.register(name, getattr(day, name))
+    attribution = attribute(database, _microseconds(day.start), _microseconds(day.end))
+    cube.build(database, attribution)
+
+
+def _hours(database: Database, day: DayInput) -> None:
+    """Table ``hours`` (place, hour, since, until): the clock hours as instants. A repeated hour is there twice."""
+    database.run("CREATE TABLE hours (place TINYINT, hour VARCHAR, since BIGINT, until BIGINT)", _OPEN)
+    for place, (hour, start, end) in enumerate(day.zone.hours(day.day)):
+        values = f"({place}, {literal(hour)}, {_microseconds(start)}, {_microseconds(end)})"
+        database.run(f"INSERT INTO hours VALUES {values}", _OPEN)
+
+
+def _microseconds(at: datetime) -> int:
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _discard(folder: Path, database: Database) -> None:
+    database.close()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,33 @@
+-- What the day's events add to totals, in two kinds of rows. With user_key: one per user and account (null: none).
+-- With engagement (term key): showings that were viewed that day, by anybody.
+WITH seen AS (
+    SELECT
+        user_key, account_key,
+        count(*) FILTER (type = 1) AS visits,
+        count(*) FILTER (type = 1 AND channel IN (SELECT key FROM term_texts WHERE text = 'web')) AS web_visits,
+        max(at_us) AS seen_at
+    FROM events
+    WHERE type IN (1, 8) AND user_key IS NOT NULL
+    GROUP BY user_key, account_key
+), active AS (
+    SELECT user_key, account_key, sum(n)::BIGINT AS events
+    FROM cube
+    WHERE user_key IS NOT NULL
+    GROUP BY user_key, account_key
+)
+SELECT
+    a.user_key, a.account_key, NULL::INTEGER AS engagement,
+    coalesce(s.visits, 0) AS visits,
+    coalesce(s.web_visits, 0) AS web_visits,
+    s.seen_at,
+    a.events,
+    0::BIGINT AS views
+FROM active a
+LEFT JOIN seen s ON s.user_key = a.user_key AND s.account_key IS NOT DISTINCT FROM a.account_key
+UNION ALL
+SELECT
+    NULL, NULL, name, 0, 0, NULL, 0,
+    count(DISTINCT coalesce('e' || execution_id, 'v' || event_id))
+FROM lake
+WHERE type = 14 AND name IS NOT NULL AND detail IN (SELECT key FROM term_texts WHERE text = 'VIEWED')
+GROUP BY name

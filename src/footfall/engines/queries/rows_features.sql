@@ -1,0 +1,2 @@
+-- Every feature and module as defined.
+SELECT * FROM feature_rows

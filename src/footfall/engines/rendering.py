@@ -1,0 +1,161 @@
+"""A report as text: relation, look-ups, order and row text become one statement; its result is the file's body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from footfall.engines import cube, snapshots
+from footfall.engines.database import Database, literal, query
+from footfall.engines.dimensions import ARTICLES, DIMENSION_OF, Dimensions, place
+from footfall.model.columns import Field
+from footfall.model.reports import Report
+from footfall.ports import Column, Format
+
+# Rows per batch. 50,000 and 200,000 take the same time; fewer take less memory.
+BATCH_ROWS: Final = 50_000
+
+# Relations that are snapshots carry their own texts: whom they are about need not occur in the day's events.
+_SNAPSHOT_TEXTS: Final = {
+    "users": {"user": "r.identify_id", "account": "r.account_id"},
+    "accounts": {"account": "r.account_id"},
+}
+# Relations with one row per event. They are sorted by instant, then user; an event id is unique within its source.
+_EVENT_ROWS: Final = ("clicks", "survey_responses", "survey_answers", "feedback")
+
+
+@dataclass(slots=True)
+class Joins:
+    """The look-ups of one report: for each dimension and key column the texts asked of it, in order."""
+
+    texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def text(self, dimension: str, key: str, sql: str) -> str:
+        """The column that will hold ``sql``, computed once per key of the dimension."""
+        wanted = self.texts.setdefault((dimension, key), [])
+        if sql not in wanted:
+            wanted.append(sql)
+        return f"{self._alias(dimension, key)}.f{wanted.index(sql)}"
+
+    def rank(self, source: str) -> str:
+        """The column that sorts rows by the text of ``source``."""
+        dimension, key = DIMENSION_OF[source]
+        self.texts.setdefault((dimension, key), [])
+        return f"{self._alias(dimension, key)}.rank"
+
+    def sql(self, dimensions: Dimensions) -> str:
+        return " ".join(
+            f"LEFT JOIN {dimensions.fragments(dimension, texts)} d{number} ON {_on(dimension, key, number)}"
+            for number, ((dimension, key), texts) in enumerate(self.texts.items())
+        )
+
+    def _alias(self, dimension: str, key: str) -> str:
+        return f"d{list(self.texts).index((dimension, key))}"
+
+
+def _on(dimension: str, key: str, number: int) -> str:
+    if dimension == ARTICLES:
+        return f"d{number}.name = r.name AND d{number}.detail IS NOT DISTINCT FROM r.detail"
+    return f"d{number}.key = r.{key}"
+
+
+def render(
+    database: Database, dimensions: Dimensions, rows: Rows, format: Format, date: str
+) -> Iterator[tuple[int, memoryview]]:
+    """Yield (rows, text) of a report's body, in its order. date: the day as printed."""
+    sql = statement(database, dimensions, rows, format, date)
+    for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
+        if batch.num_rows:
+            yield batch.num_rows, text_of(batch.column(0))
+
+
+def text_of(column: pa.Array) -> memoryview:
+    """The bytes of a string column, one value after the other: the buffer itself, not a copy."""
+    if column.null_count or column.type not in (pa.string(), pa.large_string()):
+        raise TypeError(f"row text must be strings without nulls, not {column.type}")
+    _, offsets, data = column.buffers()
+    places = memoryview(offsets).cast("q" if column.type == pa.large_string() else "i")
+    first, last = places[column.offset], places[column.offset + len(column)]
+    return memoryview(data)[first:last] if data is not None else memoryview(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is asked: the columns of one version of a report, without those the format leaves out."""
+
+    report: Report
+    version: str
+    fields: Sequence[Field]
+
+
+def statement(database: Database, dimensions: Dimensions, rows: Rows, format: Format, date: str) -> str:
+    """The one statement that makes a report's rows as text, in order."""
+    joins = Joins()
+    relation, attributes = _relation(database, rows)
+    texts = []
+    for f in rows.fields:
+        column = Column(f.name, f.type)
+        if f.source == "day":
+            texts.append(_constant(database, format.field(column, literal(date))))
+        elif (sql := _value(f, rows.report, attributes)) is not None:
+            texts.append("NULL" if sql == "NULL" else format.field(column, sql))
+        else:
+            dimension, key, text = place(f)
+            texts.append(joins.text(dimension, key, format.field(column, text)))
+    order = ", ".join(f"{sql} NULLS FIRST" for sql in _order(joins, rows))
+    # The order must be the outermost thing: DuckDB keeps no order through a join.
+    return f"SELECT {format.row(texts)} AS text FROM ({relation}) r {joins.sql(dimensions)} ORDER BY {order}"
+
+
+def _relation(database: Database, rows: Rows) -> tuple[str, dict[str, str]]:
+    """The rows of a report in keys and values, unordered; and for a snapshot, the column of each attribute."""
+    report = rows.report
+    if report.relation == "counts":
+        return _counts(report, rows.version), {}
+    sql = query(f"rows_{report.relation}")
+    if report.relation not in _SNAPSHOT_TEXTS:
+        return sql, {}
+    present = snapshots.present_attributes(database, report.relation)
+    found = {f.source: snapshots.attribute_sql(f, present) for f in rows.fields if snapshots.is_attribute(f)}
+    columns = {source: "NULL" if value == "NULL" else f"r.a{i}" for i, (source, value) in enumerate(found.items())}
+    picked = "".join(f", {value} AS a{i}" for i, value in enumerate(found.values()) if value != "NULL")
+    return f"SELECT * EXCLUDE (attributes){picked} FROM ({sql})", columns
+
+
+def _counts(report: Report, version: str) -> str:
+    types = ", ".join(str(int(t)) for t in report.words)
+    needed = " AND account_key IS NOT NULL" if report.about == "account" else ""
+    where = f"WHERE type IN ({types}) AND user_key IS NOT NULL{needed}"
+    keys = ", ".join(place(f)[1] for f in report.keys(version) if f.source != "day")
+    if cube.is_finest(report, version):
+        return f'SELECT {keys}, n AS "count" FROM cube {where}'
+    return f'SELECT {keys}, sum(n)::BIGINT AS "count" FROM cube {where} GROUP BY ALL'
+
+
+def _value(f: Field, report: Report, attributes: dict[str, str]) -> str | None:
+    """SQL for a value that the row itself holds; None if it is looked up by key."""
+    if f.source.startswith("value."):
+        return f'r."{f.source.removeprefix("value.")}"'
+    if f.source in attributes:
+        return attributes[f.source]
+    return _SNAPSHOT_TEXTS.get(report.relation, {}).get(f.source)
+
+
+def _constant(database: Database, sql: str) -> str:
+    """The value of a constant expression as a literal, so that it is not computed per row."""
+    return literal(str(database.one(f"SELECT {sql}", "render a constant")[0]))
+
+
+def _order(joins: Joins, rows: Rows) -> Iterator[str]:
+    report = rows.report
+    if report.relation in _EVENT_ROWS:
+        yield from ("r.at_us", joins.rank("user"), "r.event_id", joins.rank("source"))
+        if report.relation == "survey_answers":
+            yield "r.choice"
+        return
+    for f in report.keys(rows.version):
+        if f.source != "day":
+            yield _value(f, report, {}) or joins.rank(f.source)
