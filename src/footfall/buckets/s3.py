@@ -1,0 +1,260 @@
+"""S3, and what speaks like it, as a bucket: created under a condition, checked after it was stored."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from footfall import observe
+from footfall.buckets.keys import check_key
+from footfall.buckets.s3_errors import MISSING, code_of, is_denied, translated
+from footfall.buckets.s3_parts import Parts, PartUpload
+from footfall.errors import Conflict, Damaged, FootfallError, Unavailable
+from footfall.ports import Stored
+
+CHUNK_BYTES: Final = 1 << 20
+READ_TRIES: Final = 5
+_SHA256: Final = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a server differs from Amazon's.
+
+    conditional: takes ``If-None-Match: *`` on create. looks_first: asks whether the key is taken before creating,
+    because the condition may be ignored. checksums: takes ``x-amz-checksum-*`` headers.
+    """
+
+    name: str
+    conditional: bool
+    looks_first: bool
+    checksums: bool
+
+
+AWS: Final = Dialect("aws", conditional=True, looks_first=False, checksums=True)
+GENERIC: Final = Dialect("generic", conditional=True, looks_first=True, checksums=True)
+# Google's interoperability refuses the newer checksum headers and knows no If-None-Match on create.
+GCS: Final = Dialect("gcs", conditional=False, looks_first=True, checksums=False)
+
+
+class S3Bucket:
+    """See ``Bucket``. Keys are below ``folder`` of the bucket ``name``.
+
+    Objects up to one part (8 MiB) are one PUT and carry their SHA-256 in their metadata. Larger ones go in parts, two
+    at a time, at most three parts in memory; the digest of each part is checked by the server when it arrives and
+    again afterwards. Without permission to read (a policy of ``s3:PutObject`` alone) the comparison after the upload
+    is left out, and the log says so. No ACL and no Content-Encoding is ever sent.
+    ``delete`` of a key that is not there does nothing.
+    """
+
+    def __init__(
+        self, client: Any, name: str, folder: str, dialect: Dialect, *, orphan_age: timedelta = timedelta(days=1)
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._folder = "/".join(check_key(folder)) + "/" if folder else ""
+        self._dialect = dialect
+        self._orphan_age = orphan_age
+        self.url = f"{'gs' if dialect is GCS else 's3'}://{name}/{self._folder}".rstrip("/")
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored:
+        """See ``Bucket.put``."""
+        check_key(key)
+        parts = Parts(chunks)
+        first = next(parts, b"")
+        if parts.ended:
+            return self._put_whole(key, first, content_type)
+        return self._put_parts(key, first, parts, content_type)
+
+    def _put_whole(self, key: str, body: bytes, content_type: str) -> Stored:
+        digest = hashlib.sha256(body)
+        sent = Stored(key, len(body), digest.hexdigest())
+        if self._already_there(sent, ""):
+            return sent
+        arguments: dict[str, Any] = {"Metadata": {_SHA256: sent.sha256}, "ContentType": content_type}
+        if self._dialect.conditional:
+            arguments["IfNoneMatch"] = "*"
+        if self._dialect.checksums:
+            arguments["ChecksumSHA256"] = _base64(digest.digest())
+        else:
+            arguments["ContentMD5"] = _base64(hashlib.md5(body, usedforsecurity=False).digest())
+        try:
+            with translated("put", self._place(key)):
+                self._client.put_object(Bucket=self._name, Key=self._folder + key, Body=body, **arguments)
+        except Conflict as conflict:
+            return self._settle_conflict(sent, "", conflict)
+        self._check(sent, "")
+        return sent
+
+    def _put_parts(self, key: str, first: bytes, parts: Parts, content_type: str) -> Stored:
+        upload = PartUpload(
+            self._client, self._name, self._folder + key, self._place(key), checksums=self._dialect.checksums
+        )
+        with upload.begun(content_type, self._orphan_age):
+            upload.send(first)
+            for part in parts:
+                upload.send(part)
+            upload.wait()
+            sent = Stored(key, parts.size_bytes, parts.sha256)
+            if self._already_there(sent, upload.composite):
+                upload.abort()
+                return sent
+            try:
+                upload.complete(if_none_match=self._dialect.conditional)
+            except Conflict as conflict:
+                upload.abort()
+                return self._settle_conflict(sent, upload.composite, conflict)
+        self._check(sent, upload.composite)
+        return sent
+
+    def _already_there(self, sent: Stored, composite: str) -> bool:
+        """For servers that may ignore the condition. Raises ``Conflict`` when other bytes are there."""
+        if not self._dialect.looks_first:
+            return False
+        try:
+            head = self._head(sent.key)
+        except ClientError as error:
+            if code_of(error) in MISSING or is_denied(error):
+                return False
+            with translated("stat", self._place(sent.key)):
+                raise
+        self._require_same(sent, composite, head)
+        return True
+
+    def _settle_conflict(self, sent: Stored, composite: str, conflict: Conflict) -> Stored:
+        """The key is taken: by these very bytes (an answer was lost, or this is a retry), or by others."""
+        try:
+            head = self._head(sent.key)
+        except ClientError as error:
+            if not is_denied(error):
+                with translated("stat", self._place(sent.key)):
+                    raise
+            raise Conflict(
+                f"{self._place(sent.key)} is already there, and reading it is not permitted",
+                "Grant s3:GetObject so that it can be compared with what was to be written",
+            ) from conflict
+        self._require_same(sent, composite, head)
+        return sent
+
+    def _require_same(self, sent: Stored, composite: str, head: dict[str, Any]) -> None:
+        same = int(head["ContentLength"]) == sent.size_bytes
+        if same:
+            known = _same_digest(sent, composite, head)
+            same = known if known is not None else self._digest(sent.key) == sent.sha256
+        if not same:
+            raise Conflict(f"{self._place(sent.key)} is already there and holds other bytes")
+
+    def _check(self, sent: Stored, composite: str) -> None:
+        """Compare what is stored with what was sent. Takes a damaged object away again, where that is permitted."""
+        try:
+            head = self._head(sent.key)
+        except ClientError as error:
+            if is_denied(error):
+                observe.happened("stored without a check: reading is not permitted", place=self._place(sent.key))
+                return
+            with translated("stat", self._place(sent.key)):
+                raise
+        except BotoCoreError:
+            with translated("stat", self._place(sent.key)):
+                raise
+        if int(head["ContentLength"]) == sent.size_bytes and _same_digest(sent, composite, head) is not False:
+            return
+        with suppress(FootfallError):
+            self.delete(sent.key)
+        raise Damaged(
+            f"{self._place(sent.key)} is stored as {head['ContentLength']} bytes and does not equal what was sent",
+            "Delete it and try again",
+        )
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def open(self, key: str) -> Iterator[bytes]:
+        """Yield the object in chunks; goes on where it was when the connection breaks."""
+        check_key(key)
+        return self._chunks(key, self._get(key))
+
+    def _get(self, key: str, **more: str) -> dict[str, Any]:
+        with translated("open", self._place(key)):
+            found: dict[str, Any] = self._client.get_object(Bucket=self._name, Key=self._folder + key, **more)
+        return found
+
+    def _chunks(self, key: str, answer: dict[str, Any]) -> Iterator[bytes]:
+        size, etag = int(answer["ContentLength"]), answer["ETag"]
+        at, tries = 0, 1
+        while True:
+            try:
+                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                    at += len(chunk)
+                    yield chunk
+                return
+            except BotoCoreError as error:
+                if tries == READ_TRIES or at >= size:
+                    raise Unavailable(f"open {self._place(key)}: broke off after {at} of {size} bytes") from error
+            tries += 1
+            # If-Match: what follows must come from the same object.
+            answer = self._get(key, Range=f"bytes={at}-", IfMatch=etag)
+
+    def stat(self, key: str) -> Stored:
+        """See ``Bucket.stat``; ``sha256`` is known for objects of one part that Footfall wrote."""
+        check_key(key)
+        with translated("stat", self._place(key)):
+            head = self._head(key)
+        return Stored(key, int(head["ContentLength"]), head.get("Metadata", {}).get(_SHA256, ""))
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """See ``Bucket.list``. A thousand keys at a time."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._name, Prefix=self._folder + prefix, PaginationConfig={"PageSize": 1000}
+        )
+        found = iter(pages)
+        while True:
+            with translated("list", self._place(prefix)):
+                page = next(found, None)
+            if page is None:
+                return
+            for entry in page.get("Contents", ()):
+                key = entry["Key"][len(self._folder) :]
+                if key and not key.endswith("/"):  # consoles make "folders" as empty objects
+                    yield Stored(key, int(entry["Size"]))
+
+    def delete(self, key: str) -> None:
+        check_key(key)
+        with translated("delete", self._place(key)):
+            self._client.delete_object(Bucket=self._name, Key=self._folder + key)
+
+    def _head(self, key: str) -> dict[str, Any]:
+        more = {"ChecksumMode": "ENABLED"} if self._dialect.checksums else {}
+        head: dict[str, Any] = self._client.head_object(Bucket=self._name, Key=self._folder + key, **more)
+        return head
+
+    def _digest(self, key: str) -> str:
+        digest = hashlib.sha256()
+        for chunk in self.open(key):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def _place(self, key: str) -> str:
+        return f"{self.url}/{key}"
+
+
+def _same_digest(sent: Stored, composite: str, head: dict[str, Any]) -> bool | None:
+    """Does the answer to a HEAD carry the digest of what was sent? None when it carries none that can be compared."""
+    stored = str(head.get("ChecksumSHA256", ""))
+    if stored and (composite or "-" not in stored):
+        # Metadata only repeats what the writer said; this is what the server computed.
+        return stored == (composite or _base64(bytes.fromhex(sent.sha256)))
+    noted = str(head.get("Metadata", {}).get(_SHA256, ""))
+    return noted == sent.sha256 if noted else None
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
