@@ -1,0 +1,130 @@
+"""Accept what clients send: who may, what of it can be used, and the log's word that it is safe.
+
+This runs in the event loop of the collector, so nothing here waits; the answer comes by a callback from the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from footfall.errors import Unavailable
+from footfall.model.address import shortened
+from footfall.model.reading import Dialect, Reading
+from footfall.ports import Batch, Clock, Log, Source, Sources
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_REMEMBERED_MAX: Final = 10_000
+_USER_AGENT_CHARS_MAX: Final = 1_000
+
+
+class Doorkeeper:
+    """Knows which source a write key belongs to, without asking the store for each request.
+
+    The list of sources is read at most every ``fresh_s`` seconds, so a key that is added or revoked is known as such
+    that soon. While the store cannot be read the last list holds for ``stale_s``; then nobody is let in
+    (``Unavailable``): who cannot be checked is not trusted. monotonic: seconds that only rise.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        *,
+        fresh_s: float = 2.0,
+        stale_s: float = 30.0,
+    ) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._monotonic = monotonic
+        self._fresh_s = fresh_s
+        self._stale_s = stale_s
+        self._tried_at = self._read_at = float("-inf")
+        self._by_digest: dict[str, Source] = {}
+        self._by_key: dict[str, Source] = {}
+
+    def source(self, write_key: str) -> Source | None:
+        """The source whose valid key this is; None for a key that is unknown or revoked."""
+        now = self._monotonic()
+        if now - self._tried_at >= self._fresh_s:
+            self._refresh(now)
+        found = self._by_key.get(write_key)
+        if found is None:
+            found = self._by_digest.get(hashlib.sha256(write_key.encode("utf-8", "replace")).hexdigest())
+            if found is not None and len(self._by_key) < _REMEMBERED_MAX:
+                self._by_key[write_key] = found
+        return found
+
+    def _refresh(self, now: float) -> None:
+        self._tried_at = now
+        try:
+            sources = self._sources.all()
+        except Unavailable:
+            if now - self._read_at > self._stale_s:
+                self._tried_at = float("-inf")
+                raise
+            return
+        instant = self._clock()
+        self._by_digest = {s.key_sha256: s for s in sources if s.revoked_at is None or s.revoked_at > instant}
+        self._by_key = {}
+        self._read_at = now
+
+
+class Collect:
+    """The use case: a body of a known source, read by its dialect, appended to the log.
+
+    dialects: name -> its ``read``. addresses: what of a client's address is kept: ``none``, ``truncated`` (to /24 or
+    /48) or ``full``; decided here, before anything is stored.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        doorkeeper: Doorkeeper,
+        dialects: Mapping[str, Dialect],
+        clock: Clock,
+        *,
+        addresses: str = "truncated",
+        user_agents: bool = True,
+    ) -> None:
+        self._log = log
+        self._doorkeeper = doorkeeper
+        self._dialects = dialects
+        self._clock = clock
+        self._addresses = addresses
+        self._user_agents = user_agents
+
+    def source(self, write_key: str) -> Source | None:
+        return self._doorkeeper.source(write_key) if write_key else None
+
+    def read(self, dialect: str, call: str, text: bytes) -> Reading:
+        """Judge a body. Raises ``BadRecord`` when it cannot be used as a whole."""
+        return self._dialects[dialect](text, call)
+
+    def accept(
+        self,
+        source: Source,
+        dialect: str,
+        call: str,
+        reading: Reading,
+        address: str,
+        user_agent: str,
+        done: Callable[[int | Exception], None],
+    ) -> None:
+        """Give the reading to the log. ``done`` is called once, from the log's thread, when it is safe or refused."""
+        batch = Batch(
+            received_at=(self._clock() - _EPOCH) // _MICROSECOND,
+            source=source.name,
+            dialect=dialect,
+            call=call,
+            count=reading.count,
+            rejected=reading.rejected,
+            address=shortened(address, self._addresses),
+            user_agent=user_agent[:_USER_AGENT_CHARS_MAX] if self._user_agents else "",
+            body=reading.body,
+        )
+        self._log.submit(batch, done)

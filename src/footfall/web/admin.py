@@ -1,0 +1,98 @@
+"""The admin side: whether the server lives and is ready, and the definitions that give names to ids."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from footfall import observe
+from footfall.errors import BadRecord, FootfallError, Unavailable
+
+Define = Callable[[object], None]
+Ready = Callable[[], None]
+
+_BODY_BYTES_MAX: Final = 16 << 20
+
+
+def create_admin(*, token: str, define: Define, ready: Ready) -> Starlette:
+    """ASGI app of the admin port.
+
+    token: who changes definitions sends it as ``Authorization: Bearer``. define: takes plain data as in the reference
+    of definitions, and raises ``BadRecord`` (with ``place`` where it has one) when one of them cannot be used; then
+    none is. ready: raises a ``FootfallError`` that says why the server cannot work now.
+    """
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        try:
+            await run_in_threadpool(ready)
+        except FootfallError as error:
+            return JSONResponse({"status": "not ready", "message": str(error)}, 503, {"retry-after": "5"})
+        return JSONResponse({"status": "ok"})
+
+    async def metadata(request: Request) -> Response:
+        if not _authorized(request, token):
+            challenge = {"www-authenticate": 'Bearer realm="footfall admin"'}
+            return _refusal(401, "unauthorized", "Send the admin token as a bearer token", headers=challenge)
+        try:
+            body = await _body(request)
+            await run_in_threadpool(define, msgspec.json.decode(body))
+        except ClientDisconnect:
+            return _refusal(400, "incomplete", "The body ended too early")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _refusal(400, "malformed", f"The body is not JSON: {error}")
+        except BadRecord as error:
+            return _refusal(413 if error.code == "too_large" else 400, error.code, error.what, error)
+        except Unavailable as error:
+            return _refusal(503, "unavailable", str(error), headers={"retry-after": str(error.retry_after_s)})
+        except FootfallError as error:
+            observe.went_wrong("definitions refused", error)
+            return _refusal(409, "refused", str(error))
+        return JSONResponse({"success": True})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metadata", metadata, methods=["PUT", "POST"]),
+        ]
+    )
+
+
+def _authorized(request: Request, token: str) -> bool:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+async def _body(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > _BODY_BYTES_MAX:
+            raise BadRecord("too_large", f"The body has more than {_BODY_BYTES_MAX} bytes")
+    return b"".join(parts)
+
+
+def _refusal(
+    status: int, code: str, message: str, error: BadRecord | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """Nothing was changed. ``errors`` names the definition: its kind, its index in the list, and the place in it."""
+    named: dict[str, Any] = {"code": code, "message": message}
+    place = getattr(error, "place", ())
+    if place:
+        named["place"] = list(place)
+        named |= {"kind": place[0]} | ({"index": place[1]} if len(place) > 1 else {})
+    body = {"success": False, "code": code, "message": message, "errors": [named]}
+    return JSONResponse(body, status, headers)
