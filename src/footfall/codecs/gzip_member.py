@@ -11,7 +11,7 @@ import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 from isal import isal_zlib
 
@@ -28,6 +28,7 @@ OUT_BYTES: Final = 1 << 20
 _HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _RAW: Final = -15
 _GZIP: Final = 31
+_IsalError: Any = isal_zlib.error
 
 
 class GzipMember:
@@ -95,7 +96,7 @@ def _deflate(block: memoryview | bytes) -> bytes:
     return done
 
 
-def _inflate(inflater: isal_zlib.decompressobj, data: bytes) -> Iterator[bytes]:
+def _inflate(inflater: Any, data: bytes) -> Iterator[bytes]:
     try:
         while data and not inflater.eof:
             piece = inflater.decompress(data, OUT_BYTES)
@@ -104,5 +105,5 @@ def _inflate(inflater: isal_zlib.decompressobj, data: bytes) -> Iterator[bytes]:
                 yield piece
             elif not data:
                 break
-    except isal_zlib.error as error:
+    except _IsalError as error:
         raise Damaged(f"gzip data is not readable: {error}", "Fetch or export the file again") from error

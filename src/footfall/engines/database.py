@@ -89,13 +89,13 @@ class Database:
 
     def events(self, files: Sequence[str]) -> None:
         """Make the events of the files readable as ``lake``."""
-        columns = [(name, _TYPES[type]) for name, type, _ in LAKE_COLUMNS if name != "day"]
+        columns = [(name, _TYPES[kind]) for name, kind, _ in LAKE_COLUMNS if name != "day"]
         if files:
             source = f"read_parquet([{', '.join(literal(f) for f in files)}], hive_partitioning = false)"
-            picked = ", ".join(f"CAST({name} AS {type}) AS {name}" for name, type in columns)
+            picked = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns)
             sql = f"SELECT {picked} FROM {source}"
         else:
-            sql = f"SELECT {', '.join(f'CAST(NULL AS {type}) AS {name}' for name, type in columns)} WHERE false"
+            sql = f"SELECT {', '.join(f'CAST(NULL AS {kind}) AS {name}' for name, kind in columns)} WHERE false"
         self.run(f"CREATE VIEW lake AS {sql}", "read the day's events")
 
     def run(self, sql: str, what: str, parameters: Mapping[str, object] | None = None) -> None:

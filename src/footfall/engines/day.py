@@ -23,7 +23,7 @@ from footfall.ports import Column, DayInput, Format
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OPEN: Final = "open the day"
 _TEXTS: Final = {"users": "user_texts", "accounts": "account_texts", "terms": "term_texts"}
-_WORDS: Final = {int(type): word for r in CATALOGUE for type, word in r.words.items()}
+_WORDS: Final = {int(event): word for r in CATALOGUE for event, word in r.words.items()}
 
 
 class DuckDBEngine:

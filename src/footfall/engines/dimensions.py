@@ -89,7 +89,7 @@ def build(database: Database, metadata: Metadata, words: Mapping[int, str]) -> N
         _NAME,
     )
     types = sorted(words.items(), key=lambda item: item[1].encode())
-    rows = ", ".join(f"({type}::SMALLINT, {rank}, '{word}')" for rank, (type, word) in enumerate(types, 1))
+    rows = ", ".join(f"({event}::SMALLINT, {rank}, '{word}')" for rank, (event, word) in enumerate(types, 1))
     database.run(f"CREATE TABLE type_dimension AS SELECT * FROM (VALUES {rows}) t(key, rank, text)", _NAME)
     _lookups(database, metadata)
 

@@ -99,7 +99,7 @@ def _object(sql: str) -> str:
     )
     plain = "json_extract_string(e.value, '$')"
     value = (
-        "CASE json_type(e.value) "
+        "CASE coalesce(json_type(e.value), 'NULL') "
         f"WHEN 'VARCHAR' THEN {_content(plain)} "
         f"WHEN 'BOOLEAN' THEN concat(' type=\"boolean\">', {plain}) "
         f"WHEN 'NULL' THEN ' type=\"null\">' "

@@ -90,7 +90,7 @@ class Report:
         out: list[Field] = []
         for f in self.fields:
             if f.source == "custom":
-                out.extend(_custom_field(name, type) for name, type in sorted(custom, key=lambda c: c[0].encode()))
+                out.extend(_custom_field(*c) for c in sorted(custom, key=lambda c: c[0].encode()))
             elif f.since <= version:
                 out.append(f)
         return tuple(out)
@@ -225,7 +225,8 @@ ACCOUNT_REPORTS: Final = (
     Report(
         "Account_Event_Rollups",
         "Account Events",
-        "Daily counts of FORM_SUBMIT, PAGE_VIEW, SEGMENT, SESSION_INITIALIZED events, grouped by day, account, eventType",
+        "Daily counts of FORM_SUBMIT, PAGE_VIEW, SEGMENT, SESSION_INITIALIZED events, grouped by day, account, "
+        "eventType",
         "account",
         "counts",
         BOTH,
@@ -287,8 +288,8 @@ USER_REPORTS: Final = (
     Report(
         "User_Event_Rollups",
         "User Events",
-        "Daily counts of FORM_SUBMIT, PAGE_VIEW, SEGMENT, SESSION_INITIALIZED events, grouped by day, user, productKey, "
-        "account, eventType",
+        "Daily counts of FORM_SUBMIT, PAGE_VIEW, SEGMENT, SESSION_INITIALIZED events, grouped by day, user, "
+        "productKey, account, eventType",
         "user",
         "counts",
         BOTH,

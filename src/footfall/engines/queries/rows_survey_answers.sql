@@ -21,7 +21,7 @@ SELECT
     a.choices[a.choice] AS answer,
     a."contactMeAllowed",
     a.path,
-    a.global_context AS "globalContext"
+    json(a.global_context) AS "globalContext"
 FROM placed a
 LEFT JOIN term_dimension t ON t.key = a.detail
 LEFT JOIN term_dimension e ON e.key = a.name
