@@ -1,0 +1,37 @@
+-- The events of one dialect with their instant, their digest and, for those that cannot be stored, why (`problem`).
+-- Input: dialect, the rows of the dialect's own statement. Parameters: first and last instant that is believed.
+SELECT
+    ord, position, index, received_us, source, type, occurred_us, event_id,
+    -- Two halves of the MD5 of source and event id: what the recent window keeps of an event.
+    md5_number_upper(concat(source, chr(0), event_id)) AS digest_high,
+    md5_number_lower(concat(source, chr(0), event_id)) AS digest_low,
+    identify_id, anonymous_id, previous_id, account_id,
+    product, environment, channel, name, detail,
+    md5_number_upper(session_id) AS session_key, session_id, execution_id, step_number, locale, trigger_type,
+    properties, global_context, user_attributes, account_attributes,
+    problem,
+    CASE WHEN problem = 'unknown_type' THEN type_text WHEN problem IS NOT NULL THEN occurred_text END AS suspect
+FROM (
+    SELECT *, CASE
+        WHEN type IS NULL THEN 'unknown_type'
+        WHEN occurred_us IS NULL THEN 'bad_timestamp'
+        WHEN occurred_us < $oldest_us OR occurred_us > received_us + $ahead_us THEN 'time_out_of_range'
+    END AS problem
+    FROM (
+        SELECT * EXCLUDE (event_id, identify_id, anonymous_id, previous_id, account_id, name, detail, session_id,
+                          execution_id, locale, trigger_type),
+            -- A client's id that looks like one of ours gets a sign more, so that the two can never be equal.
+            CASE WHEN coalesce(event_id, '') = '' THEN concat('@log:', position, '-', index)
+                 WHEN event_id[1] = '@' AND regexp_matches(event_id, '^@+log:') THEN concat('@', event_id)
+                 ELSE event_id END AS event_id,
+            nullif(identify_id, '') AS identify_id, nullif(anonymous_id, '') AS anonymous_id,
+            nullif(previous_id, '') AS previous_id, nullif(account_id, '') AS account_id,
+            nullif(name, '') AS name, nullif(detail, '') AS detail, nullif(session_id, '') AS session_id,
+            nullif(execution_id, '') AS execution_id, nullif(locale, '') AS locale,
+            nullif(trigger_type, '') AS trigger_type,
+            -- The client's clock is corrected by what it showed when it sent; without that it is believed as it is.
+            CASE WHEN coalesce(occurred_text, '') = '' THEN received_us
+                 ELSE instant_us(occurred_text) + coalesce(received_us - instant_us(sent_text), 0) END AS occurred_us
+        FROM dialect
+    )
+)

@@ -1,0 +1,51 @@
+-- Temporary macros that the dialects' SQL and shape_events.sql share. They build JSON as text from JSON fragments:
+-- a value that came in as JSON is never parsed again to be written again. They cast to VARCHAR first, because a text
+-- that meets a JSON value is itself taken for JSON: `json[1] = '{'` raises.
+
+-- A JSON value, or NULL where the client wrote null.
+CREATE TEMP MACRO json_text(value) AS nullif(value::VARCHAR, 'null');
+
+-- A non-empty JSON object without the names whose value is null; NULL for anything else.
+CREATE TEMP MACRO json_map(value) AS CASE
+    WHEN value IS NULL OR NOT starts_with(value::VARCHAR, '{') OR value::VARCHAR = '{}' THEN NULL
+    WHEN contains(value::VARCHAR, 'null') THEN nullif(json_merge_patch('{}', value)::VARCHAR, '{}')
+    ELSE value::VARCHAR
+END;
+
+-- `"name":value`, or NULL. The name is ours and needs no escape.
+CREATE TEMP MACRO json_field(name, value) AS concat('"', name, '":') || value;
+
+-- Braces around joined fields, or NULL when there are none.
+CREATE TEMP MACRO json_object_of(fields) AS '{' || nullif(fields, '') || '}';
+
+-- Two JSON objects as one; names of the second win.
+CREATE TEMP MACRO json_merged(first, second) AS CASE
+    WHEN json_map(first) IS NULL THEN json_map(second)
+    WHEN json_map(second) IS NULL THEN json_map(first)
+    ELSE json_merge_patch(json_map(first), json_map(second))::VARCHAR
+END;
+
+-- Microseconds since 1970 of an ISO 8601 text or of a count of seconds, milliseconds or microseconds; NULL if neither.
+-- A cast to TIMESTAMP drops an offset and accepts zone names, so texts that do not end in Z or +00:00 are taken apart:
+-- local part, sign, hours, minutes. No zone is ever looked up. A text without offset is UTC.
+-- Clamped to +-2e18, so that sums of three such values cannot overflow.
+CREATE TEMP MACRO instant_us(value) AS greatest(-2000000000000000000, least(2000000000000000000, CASE
+    WHEN value[11] IN ('T', ' ') AND length(value) <= 35 AND (value[-1:] = 'Z' OR value[-6:] = '+00:00')
+        THEN epoch_us(TRY_CAST(value AS TIMESTAMP))
+    WHEN value[5] = '-' THEN epoch_us(TRY_CAST(replace(
+            nullif(regexp_extract(value, '^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?)', 1), ''), ',', '.') AS TIMESTAMP))
+        - CASE WHEN regexp_full_match(value, '.{10}([T ][\d:.,]+)?') THEN 0
+            ELSE CASE WHEN regexp_extract(value, '([+-])\d\d(:?\d\d)?$', 1) = '-' THEN -60000000 ELSE 60000000 END
+                * (60 * TRY_CAST(nullif(regexp_extract(value, '[\d.] ?[+-](\d\d)(:?\d\d)?$', 1), '') AS BIGINT)
+                   + coalesce(TRY_CAST(nullif(regexp_extract(value, '[+-]\d\d:?(\d\d)$', 1), '') AS BIGINT), 0))
+          END
+    ELSE epoch_number_us(TRY_CAST(value AS DOUBLE))
+END));
+
+-- A number of seconds, milliseconds or microseconds since 1970: from 1990 to 5138 the three ranges do not overlap.
+CREATE TEMP MACRO epoch_number_us(value) AS CAST(round(CASE
+    WHEN NOT isfinite(value) OR abs(value) >= 1e17 THEN NULL
+    WHEN abs(value) < 1e11 THEN value * 1e6
+    WHEN abs(value) < 1e14 THEN value * 1e3
+    ELSE value
+END) AS BIGINT);

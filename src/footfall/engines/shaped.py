@@ -1,0 +1,205 @@
+"""A shaped range of the log: strings until the store has given keys, then the columns of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall.engines.splitting import Refusal
+from footfall.model.days import Zone
+from footfall.model.event import LAKE_COLUMNS
+from footfall.ports import Counts, Keys
+
+INSTANT = pa.timestamp("us", "UTC")
+_ARROW = {
+    "date": pa.date32(),
+    "long": pa.int64(),
+    "short": pa.int16(),
+    "integer": pa.int32(),
+    "timestamp": INSTANT,
+    "string": pa.string(),
+}
+LAKE_SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind, _ in LAKE_COLUMNS])
+TERMS = ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type")
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("position", pa.int64()),
+        ("index", pa.int32()),
+        ("source", pa.string()),
+        ("received_at", INSTANT),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("body", pa.string()),
+    ]
+)
+_DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1)
+
+
+def join_bounds(connection: duckdb.DuckDBPyConnection, zone: Zone, events: pa.Table) -> pa.ChunkedArray:
+    """The local day of each event, in the order given, from bounds computed by ``zone``: no zone inside the engine.
+
+    An instant of the UTC date d lies in one of the local days d-1, d, d+1, so few bounds are looked at however many
+    years a range spans.
+    """
+    connection.register("instants", events.select(["ord", "occurred_us"]))
+    dates = connection.sql(
+        f"SELECT DISTINCT (occurred_us // {_DAY_US})::INTEGER AS utc FROM instants ORDER BY utc"
+    ).to_arrow_table()
+    rows = [row for utc in dates.column("utc").to_pylist() for row in _bounds(zone, utc)]
+    schema = pa.schema([("utc", pa.int32()), ("day", pa.date32()), ("since", pa.int64()), ("until", pa.int64())])
+    connection.register("bounds", pa.Table.from_pylist(rows, schema=schema))
+    found = connection.sql(
+        f"""SELECT day FROM instants JOIN bounds
+            ON utc = (occurred_us // {_DAY_US})::INTEGER AND occurred_us >= since AND occurred_us < until
+            ORDER BY ord"""
+    ).to_arrow_table()
+    connection.unregister("instants")
+    connection.unregister("bounds")
+    return found.column("day").cast(pa.date32())
+
+
+def _bounds(zone: Zone, utc: int) -> list[dict[str, object]]:
+    middle = _EPOCH + timedelta(days=utc)
+    starts = zone.day_starts(middle - timedelta(days=1), middle + timedelta(days=2))
+    instants = [_microseconds(start) for _, start in starts]
+    return [
+        {"utc": utc, "day": day, "since": since, "until": until}
+        for (day, _), since, until in zip(starts, instants, instants[1:], strict=False)
+    ]
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+class DuckShape:
+    """ports.Shape. ``events`` has one row per event to store, in the order of the log."""
+
+    def __init__(
+        self,
+        events: pa.Table,
+        days: pa.ChunkedArray,
+        facts: pa.Table,
+        duplicate_sources: pa.ChunkedArray,
+        refusals: Sequence[Refusal],
+        received: Mapping[str, int],
+    ) -> None:
+        self._events = events
+        self._days = days
+        self.facts = facts
+        self._duplicates = _tally(duplicate_sources)
+        self._refusals = sorted(refusals, key=lambda refusal: (refusal.entry.position, refusal.index))
+        self._received = received
+        self._at = events.column("occurred_us").combine_chunks()
+        self._coded = {
+            name: events.column(name).combine_chunks().dictionary_encode()
+            for name in (*TERMS, "identify_id", "anonymous_id", "account_id")
+        }
+
+    @cached_property
+    def counts(self) -> Mapping[str, Counts]:
+        stored = _tally(self._events.column("source"))
+        quarantined: dict[str, int] = {}
+        for refusal in self._refusals:
+            source = refusal.entry.batch.source
+            quarantined[source] = quarantined.get(source, 0) + 1
+        return {
+            source: Counts(
+                received, stored.get(source, 0), self._duplicates.get(source, 0), quarantined.get(source, 0)
+            )
+            for source, received in sorted(self._received.items())
+        }
+
+    @cached_property
+    def days(self) -> Mapping[date, int]:
+        return dict(sorted(_tally(self._days).items()))
+
+    @cached_property
+    def users(self) -> pa.Table:
+        return self._first("identify_id")
+
+    @cached_property
+    def accounts(self) -> pa.Table:
+        return self._first("account_id")
+
+    @cached_property
+    def visitors(self) -> pa.Table:
+        linked = self.facts.column("other").filter(pc.equal(self.facts.column("kind"), "link")).combine_chunks()
+        both = pa.concat_arrays([_values(self._coded["anonymous_id"]), linked.cast(pa.string())])
+        return pa.table({"anonymous_id": both.unique()})
+
+    @cached_property
+    def terms(self) -> pa.Table:
+        return pa.table({"text": pa.concat_arrays([_values(self._coded[name]) for name in TERMS]).unique()})
+
+    @cached_property
+    def quarantined(self) -> pa.Table:
+        columns = [
+            [refusal.entry.position for refusal in self._refusals],
+            [refusal.index for refusal in self._refusals],
+            [refusal.entry.batch.source for refusal in self._refusals],
+            [refusal.entry.batch.received_at for refusal in self._refusals],
+            [refusal.code for refusal in self._refusals],
+            [refusal.message for refusal in self._refusals],
+            [refusal.body.decode("utf-8", "replace") for refusal in self._refusals],
+        ]
+        return pa.table(
+            [pa.array(values, field.type) for values, field in zip(columns, QUARANTINE_SCHEMA, strict=True)],
+            schema=QUARANTINE_SCHEMA,
+        )
+
+    def rows(self, keys: Keys, first_seq: int) -> pa.Table:
+        """The stored events as LAKE_SCHEMA. Raises ``KeyError`` when ``keys`` lacks a text of this shape."""
+        events, count = self._events, self._events.num_rows
+        made = {
+            "day": self._days,
+            "ingest_seq": pa.array(range(first_seq, first_seq + count), pa.int64()),
+            "occurred_at": self._at.cast(pa.timestamp("us")).cast(INSTANT),
+            "received_at": events.column("received_us").cast(pa.timestamp("us")).cast(INSTANT),
+            "user_key": self._keyed("identify_id", keys.users),
+            "anonymous_key": self._keyed("anonymous_id", keys.visitors),
+            "account_key": self._keyed("account_id", keys.accounts),
+            "session_key": events.column("session_key").combine_chunks().view(pa.int64()),
+        }
+        made |= {name: self._keyed(name, keys.terms) for name in TERMS}
+        columns = [made[name] if name in made else events.column(name) for name in LAKE_SCHEMA.names]
+        return pa.table(dict(zip(LAKE_SCHEMA.names, columns, strict=True))).cast(LAKE_SCHEMA)
+
+    def _keyed(self, column: str, keys: pa.Table) -> pa.Array:
+        coded = self._coded[column]
+        if not len(coded.dictionary):
+            return pa.nulls(len(coded), pa.int32())
+        texts, numbers = (keys.column(name).combine_chunks() for name in ("text", "key"))
+        found = pc.index_in(coded.dictionary, value_set=texts.cast(pa.string()))
+        if found.null_count:
+            missing = coded.dictionary.filter(pc.is_null(found))
+            raise KeyError(f"no key for {column} {missing[0].as_py()!r}")
+        return numbers.cast(pa.int32()).take(found).take(coded.indices)
+
+    def _first(self, column: str) -> pa.Table:
+        """Distinct values of ``column``, in the order of their first appearance, and each one's earliest instant."""
+        coded = self._coded[column]
+        grouped = (
+            pa.table({"code": coded.indices, "at": self._at})
+            .filter(pc.is_valid(coded.indices))
+            .group_by("code", use_threads=False)
+            .aggregate([("at", "min")])
+            .sort_by("code")
+        )
+        texts = coded.dictionary.take(grouped.column("code").combine_chunks())
+        first = grouped.column("at_min").cast(pa.timestamp("us")).cast(INSTANT)
+        return pa.table({column: texts, "first_at": first})
+
+
+def _values(coded: pa.DictionaryArray) -> pa.Array:
+    return coded.dictionary.cast(pa.string()).drop_null()
+
+
+def _tally(values: pa.ChunkedArray) -> dict[object, int]:  # type: ignore[type-arg]
+    return {count["values"]: count["counts"] for count in values.value_counts().to_pylist()}

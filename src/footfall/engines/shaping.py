@@ -1,0 +1,249 @@
+"""Entries of the log into columns with DuckDB: no loop over events, one dialect = one SQL statement.
+
+Bodies are taken apart by ``splitting``; the texts of the events go into DuckDB as one column, are read by the
+dialect's ``from_json`` and mapped by the dialect's SQL (``wire/segment.sql``, ``wire/native.sql``); instants, digests
+and problems are common (``queries/shape_events.sql``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall.engines.recent import RecentWindow
+from footfall.engines.shaped import DuckShape, join_bounds
+from footfall.engines.splitting import Defaults, Refusal, Split, event_table, split
+from footfall.errors import Unavailable
+from footfall.model.days import Zone
+from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS
+from footfall.ports import Entry
+
+EVENTS_AT_ONCE = 8192
+DIALECTS = ("segment", "native")
+RECENT_DEFAULT = 5_000_000
+OLDEST_US = 631_152_000_000_000  # 1990-01-01
+AHEAD_US = 86_400_000_000  # a day after receipt
+
+# What one event's text can do to the reading of a whole range. Memory and disk are no event's fault.
+_HOSTILE = (duckdb.DataError, duckdb.InvalidInputException, duckdb.InternalError, pa.ArrowInvalid)
+_MESSAGES = {
+    "unknown_type": "the type {!r} is not one of this dialect",
+    "bad_timestamp": "the time {!r} is neither ISO 8601 nor a number of seconds, milliseconds or microseconds",
+    "time_out_of_range": "the time {!r} is before 1990 or more than a day after the event was received",
+}
+
+
+class DuckShaper:
+    """ports.Shaper on DuckDB in memory. Not for use by two threads at once.
+
+    zone: of the subscription; it decides the local day. defaults: (product key, environment, channel) of a source.
+    recent: how many (source, event id) pairs are kept to find duplicates, 20 bytes each.
+    """
+
+    def __init__(
+        self,
+        zone: Zone,
+        defaults: Defaults,
+        *,
+        temp_directory: Path,
+        memory_limit: str = "1GB",
+        threads: int = 2,
+        recent: int = RECENT_DEFAULT,
+    ) -> None:
+        self._zone = zone
+        self._defaults = defaults
+        self._settings = {
+            "memory_limit": memory_limit,
+            "temp_directory": str(temp_directory),
+            "threads": threads,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self._reader = self._open_reader()
+        # A statement at fault must show here, not look like a range full of hostile events later.
+        self._blank = [self._run(dialect, event_table(Split(dialect), (), (), defaults)) for dialect in DIALECTS][0]
+        # The window has a database of its own: a fault while reading a hostile text must not take it along.
+        self._window = RecentWindow(duckdb.connect(":memory:", config=self._settings), recent)
+
+    def remember(self, recent: Iterable[pa.RecordBatch]) -> None:
+        self._window.remember(recent)
+
+    def shape(self, entries: Sequence[Entry]) -> DuckShape:
+        try:
+            return self._shape(entries)
+        except duckdb.Error as error:
+            raise Unavailable(
+                f"shaping {len(entries)} entries of the log: {error}",
+                "Give the engine more memory or its temporary directory more room",
+                retry_after_s=5,
+            ) from error
+
+    def _shape(self, entries: Sequence[Entry]) -> DuckShape:
+        splits, sent, refusals, received = split(entries)
+        tables = []
+        for one in splits.values():
+            events = event_table(one, entries, sent, self._defaults)
+            tables += self._read(one, events, entries, refusals)
+        read = pa.concat_tables(tables) if tables else self._blank
+        if len(splits) > 1:
+            read = read.sort_by("ord")
+        good, bad = _part(read)
+        refusals += _problems(bad, entries, _texts(splits, bad))
+        start = entries[0].position if entries else 0
+        repeated = self._window.repeated(good.select(["ord", "digest_high", "digest_low"]), start)
+        duplicates = good.schema.empty_table()
+        if len(repeated):
+            known = pc.is_in(good.column("ord"), value_set=repeated)
+            good, duplicates = good.filter(pc.invert(known)), good.filter(known)
+        days = join_bounds(self._reader, self._zone, good)
+        facts = self._facts(good)
+        return DuckShape(good, days, facts, duplicates.column("source"), refusals, received)
+
+    def _read(
+        self, one: Split, events: pa.Table, entries: Sequence[Entry], refusals: list[Refusal]
+    ) -> list[pa.Table]:
+        """Read the events of one dialect, at once if they let us, else without those that do not."""
+        try:
+            return [self._run(one.dialect, events)]
+        except _HOSTILE:
+            readable = self._readable(events, one, entries, refusals)
+            return list(self._bisect(one, events.take(readable), entries, refusals))
+
+    def _run(self, dialect: str, events: pa.Table) -> pa.Table:
+        texts = events.column("text").cast(pa.string())  # checks that it is UTF-8
+        events = events.set_column(events.column_names.index("text"), "text", texts)
+        # Threads share a relation by its record batches, so one large batch would be read by one thread.
+        self._reader.register("events", pa.Table.from_batches(events.to_batches(EVENTS_AT_ONCE), events.schema))
+        try:
+            return self._reader.sql(_statement(dialect)).to_arrow_table()
+        except (duckdb.InternalError, duckdb.FatalException):
+            self._reader = self._open_reader()
+            raise
+
+    def _readable(
+        self, events: pa.Table, one: Split, entries: Sequence[Entry], refusals: list[Refusal]
+    ) -> list[int]:
+        """Refuse the texts that are no UTF-8 or no JSON; return the places of the others. One pass, however many."""
+        readable = []
+        for place, text in enumerate(one.texts):
+            try:
+                text.decode()
+                readable.append(place)
+            except UnicodeDecodeError as error:
+                refusals.append(_unreadable(events, place, entries, text, str(error)))
+        texts = pa.table({"place": pa.array(readable, pa.int32()), "text": [one.texts[p].decode() for p in readable]})
+        self._reader.register("texts", texts)
+        broken = self._reader.sql("SELECT place FROM texts WHERE NOT json_valid(text) ORDER BY place").to_arrow_table()
+        self._reader.unregister("texts")
+        places = set(broken.column("place").to_pylist())
+        refusals += [
+            _unreadable(events, place, entries, one.texts[place], "not JSON as RFC 8259 has it") for place in places
+        ]
+        return [place for place in readable if place not in places]
+
+    def _bisect(
+        self, one: Split, events: pa.Table, entries: Sequence[Entry], refusals: list[Refusal]
+    ) -> Iterable[pa.Table]:
+        if not events.num_rows:
+            return
+        try:
+            yield self._run(one.dialect, events)
+        except _HOSTILE as error:
+            if events.num_rows == 1:
+                refusals.append(_unreadable(events, 0, entries, events.column("text")[0].as_py(), str(error)))
+                return
+            middle = events.num_rows // 2
+            yield from self._bisect(one, events.slice(0, middle), entries, refusals)
+            yield from self._bisect(one, events.slice(middle), entries, refusals)
+
+    def _facts(self, good: pa.Table) -> pa.Table:
+        telling = pc.or_(
+            pc.is_in(good.column("type"), value_set=pa.array([8, 23, 24], pa.int16())),
+            pc.or_(pc.is_valid(good.column("user_attributes")), pc.is_valid(good.column("account_attributes"))),
+        )
+        self._reader.register("told", good.filter(telling))
+        facts = self._reader.sql(_query("shape_facts")).to_arrow_table()
+        self._reader.unregister("told")
+        return facts.set_column(0, "at", facts.column("at").cast(pa.timestamp("us", "UTC")))
+
+    def _open_reader(self) -> duckdb.DuckDBPyConnection:
+        reader = duckdb.connect(":memory:", config=self._settings)
+        reader.execute(_query("shape_macros"))
+        for name, words in (
+            ("event_type(word)", WORDS),
+            ("name_field(number)", NAME_FIELD),
+            ("detail_field(number)", DETAIL_FIELD),
+        ):
+            reader.execute(f"CREATE TEMP MACRO {name} AS {_case(name, words)}")
+        return reader
+
+
+def _case(macro: str, words: object) -> str:
+    """A CASE over the model's own tables, so that numbers and field names are written down once."""
+    argument = macro[macro.index("(") + 1 : -1]
+    assert isinstance(words, dict)
+    arms = " ".join(
+        f"WHEN '{key}' THEN {int(value)}::SMALLINT" if isinstance(key, str) else f"WHEN {int(key)} THEN '{value}'"
+        for key, value in words.items()
+    )
+    return f"CASE {argument} {arms} END"
+
+
+def _part(read: pa.Table) -> tuple[pa.Table, pa.Table]:
+    fine = pc.is_null(read.column("problem"))
+    if pc.all(fine).as_py() is not False:
+        return read, read.slice(0, 0)
+    return read.filter(fine), read.filter(pc.invert(fine))
+
+
+def _texts(splits: dict[str, Split], bad: pa.Table) -> dict[int, bytes]:
+    """The text of each bad event by its ordinal; looked up only for those."""
+    wanted = set(bad.column("ord").to_pylist())
+    if not wanted:
+        return {}
+    return {
+        ordinal: text
+        for one in splits.values()
+        for ordinal, text in zip(one.ordinals, one.texts, strict=True)
+        if ordinal in wanted
+    }
+
+
+def _problems(bad: pa.Table, entries: Sequence[Entry], texts: dict[int, bytes]) -> list[Refusal]:
+    by_position = {entry.position: entry for entry in entries}
+    rows = bad.select(["ord", "position", "index", "problem", "suspect"]).to_pylist()
+    return [
+        Refusal(
+            by_position[row["position"]],
+            row["index"],
+            row["problem"],
+            _MESSAGES[row["problem"]].format((row["suspect"] or "")[:100]),
+            texts[row["ord"]],
+        )
+        for row in rows
+    ]
+
+
+def _unreadable(events: pa.Table, place: int, entries: Sequence[Entry], text: bytes, why: str) -> Refusal:
+    position = events.column("position")[place].as_py()
+    entry = next(entry for entry in entries if entry.position == position)
+    return Refusal(entry, events.column("index")[place].as_py(), "unreadable_event", why[:200], text)
+
+
+@cache
+def _statement(dialect: str) -> str:
+    wire = resources.files("footfall.wire").joinpath(f"{dialect}.sql").read_text(encoding="utf-8")
+    # Literals, since a prepared statement costs DuckDB one more copy of the result.
+    common = _query("shape_events").replace("$oldest_us", str(OLDEST_US)).replace("$ahead_us", str(AHEAD_US))
+    return f"WITH dialect AS (\n{wire})\n{common}"
+
+
+@cache
+def _query(name: str) -> str:
+    return resources.files("footfall.engines").joinpath(f"queries/{name}.sql").read_text(encoding="utf-8")
