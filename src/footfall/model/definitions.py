@@ -24,6 +24,7 @@ from footfall.model.metadata import (
     Question,
     Survey,
     check,
+    check_items,
     survey_type,
 )
 
@@ -37,9 +38,10 @@ _CLASSES: Final[dict[str, type]] = {
 }
 
 
-def read(plain: object) -> Metadata:
+def read(plain: object, *, whole: bool = False) -> Metadata:
     """Metadata from a mapping of kinds to lists of items, checked.
 
+    whole: nothing is defined elsewhere, so the parent of every feature must be here.
     Raises ``BadDefinition`` with the place: a field unknown, missing or of another type, and what ``check`` finds.
     """
     kinds = _mapping((), plain)
@@ -52,7 +54,7 @@ def read(plain: object) -> Metadata:
         for folded, (kind, items) in given.items()
     }
     metadata = Metadata(**parts)
-    check(metadata)
+    (check if whole else check_items)(metadata)
     return metadata
 
 

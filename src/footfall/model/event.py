@@ -81,7 +81,12 @@ PAYLOAD_FIELDS: Final[dict[EventType, tuple[str, ...]]] = {
     EventType.ENGAGEMENT_CLICK: ("link_url",),
     EventType.SURVEY_RESPONSE: ("score", "comment", "contact_me_allowed", "labels", "path"),
     EventType.SURVEY_ANSWER: (
-        "question_id", "question_text", "score", "answers", "contact_me_allowed", "path",
+        "question_id",
+        "question_text",
+        "score",
+        "answers",
+        "contact_me_allowed",
+        "path",
     ),
     EventType.FEEDBACK: ("subject", "category", "description", "labels"),
     EventType.EMAIL_EVENT: ("status", "reason", "bounce_type", "link_url"),

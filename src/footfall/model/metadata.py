@@ -256,7 +256,13 @@ def content_type(word: str) -> str | None:
 
 
 def check(metadata: Metadata) -> None:
-    """Raise ``BadDefinition`` at the first fault: an unknown word, an id given twice, a tree that is none."""
+    """Raise ``BadDefinition`` at the first fault: what ``check_items`` finds, or a feature tree that is none."""
+    check_items(metadata)
+    _check_tree(metadata)
+
+
+def check_items(metadata: Metadata) -> None:
+    """Raise ``BadDefinition`` at the first unknown word or id given twice; parents may be defined elsewhere."""
     for kind in KINDS:
         items: Sequence[Item] = getattr(metadata, kind)
         _check_identities(kind, items)
@@ -266,7 +272,6 @@ def check(metadata: Metadata) -> None:
     for index, survey in enumerate(metadata.surveys):
         if survey.id in shared:
             raise BadDefinition("duplicate_id", ("surveys", index, "id"), f"{survey.id!r} is an engagement already")
-    _check_tree(metadata)
 
 
 KINDS: Final = ("products", "environments", "features", "engagements", "surveys", "articles")

@@ -1,0 +1,169 @@
+"""Integer keys for strings: find what is known, give new keys to the rest.
+
+The known ones are found with one statement that walks an array of texts, ordered so that neighbours share pages of the
+index; both ends are columns, so nothing here runs once per string but two C loops.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from hashlib import sha1
+from itertools import repeat
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import func, literal_column, select
+
+from footfall.stores import schema
+from footfall.stores.database import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+DIMENSIONS: Final = ("users", "visitors", "accounts", "terms")
+KEYS: Final = pa.schema([("text", pa.string()), ("key", pa.int32())])
+_CHUNK: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A table of keys. dated: its rows keep the earliest instant they were seen. uid: and an opaque id."""
+
+    name: str
+    dated: bool = False
+    uid: bool = False
+
+
+USERS: Final = Dimension("users", dated=True, uid=True)
+ACCOUNTS: Final = Dimension("accounts", dated=True)
+VISITORS: Final = Dimension("visitors")
+TERMS: Final = Dimension("terms")
+
+
+class Dimensions:
+    """Find-or-create over the four dimensions, within the transaction of the connection it is given."""
+
+    def __init__(self, namespace: UUID) -> None:
+        self._namespace = namespace.bytes
+
+    def keys(
+        self, connection: Connection, dimension: Dimension, texts: pa.Array, first_at: pa.Array | None
+    ) -> pa.Table:
+        """(text, key) of distinct ``texts``, in their order. first_at: int64 µs, for dated dimensions."""
+        if len(texts) == 0:
+            return KEYS.empty_table()
+        order = pc.sort_indices(texts)
+        sorted_texts = texts.take(order)
+        sorted_at = first_at.take(order) if first_at is not None else None
+        keys, known_at = find(connection, dimension, sorted_texts)
+        new = pc.is_null(keys)
+        if pc.any(new).as_py():
+            made = self._create(
+                connection,
+                dimension,
+                sorted_texts.filter(new),
+                sorted_at.filter(new) if sorted_at is not None else None,
+            )
+            keys = pc.replace_with_mask(keys, new, made)
+        if sorted_at is not None:
+            earlier = pc.fill_null(pc.less(sorted_at, known_at), False)
+            _set_earlier(connection, dimension, keys.filter(earlier), sorted_at.filter(earlier))
+        return pa.table([sorted_texts, keys], schema=KEYS).take(pc.sort_indices(order))
+
+    def _create(
+        self, connection: Connection, dimension: Dimension, texts: pa.Array, first_at: pa.Array | None
+    ) -> pa.Array:
+        start = _reserve(connection, dimension.name, len(texts))
+        values = texts.to_pylist()
+        columns: list[object] = [range(start, start + len(values)), values]
+        if dimension.uid:
+            columns.append(map(self.uid, values))
+        if dimension.dated:
+            columns.append(first_at.to_pylist() if first_at is not None else repeat(0, len(values)))
+        names = "key, text" + (", uid" if dimension.uid else "") + (", first_at" if dimension.dated else "")
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {dimension.name} ({names}) VALUES ({marks})"
+        raw(connection).executemany(statement, zip(*columns, strict=True))
+        return pa.array(range(start, start + len(values)), pa.int32())
+
+    def uid(self, identify_id: str) -> str:
+        """The opaque id of a user: UUIDv5 of the identify id in the subscription's namespace (RFC 9562, 5.5)."""
+        digest = sha1(self._namespace + identify_id.encode(), usedforsecurity=False).hexdigest()
+        variant = "89ab"[int(digest[16], 16) & 3]
+        return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def find(connection: Connection, dimension: Dimension, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """(key, first_at) of each text, null where it is unknown; first_at is null in dimensions without dates."""
+    at = "known.first_at" if dimension.dated else "NULL"
+    # Read through columns of arrays: SQLite's JSON ends a text at its first NUL, so those are asked one by one.
+    statement = f"""
+        SELECT known.key, {at} FROM json_each(?) AS asked
+        LEFT JOIN {dimension.name} AS known ON known.text = asked.value ORDER BY asked.id"""
+    driver = raw(connection)
+    keys: list[pa.Array] = []
+    dates: list[pa.Array] = []
+    for start in range(0, len(texts), _CHUNK):
+        chunk = texts.slice(start, _CHUNK).to_pylist()
+        rows = driver.execute(statement, (msgspec.json.encode(chunk).decode(),)).fetchall()
+        for place in (i for i, text in enumerate(chunk) if "\0" in text):
+            one = f"SELECT known.key, {at} FROM {dimension.name} AS known WHERE known.text = ?"
+            rows[place] = driver.execute(one, (chunk[place],)).fetchone() or (None, None)
+        found, found_at = zip(*rows, strict=True)
+        keys.append(pa.array(found, pa.int32()))
+        dates.append(pa.array(found_at, pa.int64()))
+    return pa.concat_arrays(keys), pa.concat_arrays(dates)
+
+
+def texts(connection: Connection, dimension: str, keys: pa.Array | None) -> pa.Table:
+    """(key, text) of a whole dimension by key, or of ``keys``."""
+    table = schema.METADATA.tables[dimension]
+    if keys is not None:
+        asked = func.json_each(msgspec.json.encode(pc.unique(keys).to_pylist()).decode()).table_valued("value")
+        query = select(table.c.key, table.c.text).select_from(asked.join(table, table.c.key == asked.c.value))
+    else:
+        query = select(table.c.key, table.c.text)
+    found = columns(connection, query.order_by(literal_column("1")), [pa.int32(), pa.string()])
+    return pa.table(found, names=["key", "text"])
+
+
+def columns(connection: Connection, query: object, types: list[pa.DataType]) -> list[pa.ChunkedArray]:
+    """The columns of a query, read in chunks so that few Python objects live at a time."""
+    chunks: list[list[pa.Array]] = [[] for _ in types]
+    for rows in _chunks(connection, query):
+        for into, values, type_ in zip(chunks, zip(*rows, strict=True), types, strict=True):
+            into.append(pa.array(values, type_))
+    return [pa.chunked_array(parts, type_) for parts, type_ in zip(chunks, types, strict=True)]
+
+
+def _chunks(connection: Connection, query: object) -> Iterator[list[tuple[object, ...]]]:
+    compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+    cursor: sqlite3.Cursor = raw(connection).execute(
+        str(compiled), tuple(compiled.params[n] for n in compiled.positiontup)
+    )
+    while rows := cursor.fetchmany(_CHUNK):
+        yield rows
+
+
+def _reserve(connection: Connection, dimension: str, wanted: int) -> int:
+    sequence = schema.key_sequence
+    query = select(sequence.c.next_key).where(sequence.c.dimension == dimension)
+    next_key: int | None = connection.execute(query).scalar_one_or_none()
+    if next_key is None:
+        connection.execute(sequence.insert().values(dimension=dimension, next_key=1 + wanted))
+        return 1
+    connection.execute(sequence.update().where(sequence.c.dimension == dimension).values(next_key=next_key + wanted))
+    return next_key
+
+
+def _set_earlier(connection: Connection, dimension: Dimension, keys: pa.Array, first_at: pa.Array) -> None:
+    raw(connection).executemany(
+        f"UPDATE {dimension.name} SET first_at = ? WHERE key = ?",
+        zip(first_at.to_pylist(), keys.to_pylist(), strict=True),
+    )

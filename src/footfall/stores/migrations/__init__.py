@@ -1,0 +1,1 @@
+"""The history of the control store's tables. ``versions`` holds one file per step; steps are only ever added."""

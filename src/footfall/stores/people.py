@@ -1,0 +1,190 @@
+"""``ports.People`` on the control store.
+
+Writing: facts arrive as columns; what says the same of the same user on the same day is reduced to its latest saying
+before any Python runs per fact, and each history is read and written once a call.
+Reading: a snapshot is one ordered walk over users beside one over their newest histories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import select
+
+from footfall.ports import Keys
+from footfall.stores import keys as dimension
+from footfall.stores import schema
+from footfall.stores.database import Database, raw
+from footfall.stores.facts import Facts, earliest, latest_sayings
+from footfall.stores.histories import Histories
+from footfall.stores.snapshots import Snapshots, microseconds, repeats_dropped
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from sqlalchemy import Connection
+
+    from footfall.model.days import Zone
+    from footfall.ports import Shape
+
+_INSTANT = pa.timestamp("us", "UTC")
+
+
+class SqlPeople:
+    """See ``ports.People``.
+
+    namespace: the subscription id, in which user ids are made. zone: the subscription's, for the ends of days.
+    """
+
+    def __init__(self, database: Database, namespace: UUID, zone: Zone) -> None:
+        self._database = database
+        self._dimensions = dimension.Dimensions(namespace)
+        self._zone = zone
+        # Keys given in the current transaction, so that ``learn`` need not look up again what ``keys`` just found.
+        self._recent: tuple[int | None, Keys | None] = (None, None)
+
+    def keys(self, shape: Shape) -> Keys:
+        """Find or create the keys of every string of ``shape``, and its users and accounts."""
+        find = self._dimensions.keys
+        with self._database.writing() as connection:
+            keys = Keys(
+                users=find(connection, dimension.USERS, _column(shape.users, 0), _instants(shape.users, 1)),
+                visitors=find(connection, dimension.VISITORS, _column(shape.visitors, 0), None),
+                accounts=find(connection, dimension.ACCOUNTS, _column(shape.accounts, 0), _instants(shape.accounts, 1)),
+                terms=find(connection, dimension.TERMS, _column(shape.terms, 0), None),
+            )
+            self._recent = (self._database.transaction_number, keys)
+        return keys
+
+    def learn(self, facts: pa.Table, zone: Zone) -> None:
+        """Apply facts; a repeated, late or reordered fact changes nothing that it should not."""
+        if facts.num_rows == 0:
+            return
+        with self._database.writing() as connection:
+            said = Facts(facts, zone)
+            self._learn_attributes(connection, said, "user", "user", dimension.USERS)
+            self._learn_attributes(connection, said, "account", "other", dimension.ACCOUNTS)
+            self._learn_identified(connection, said.of("identify"))
+            self._learn_pairs(connection, said.of("member"), dimension.ACCOUNTS, "member", "user_key, account_key, at")
+            self._learn_pairs(connection, said.of("link"), dimension.VISITORS, "link", "user_key, visitor_key, at")
+            self._learn_merges(connection, said.of("merge"))
+
+    def _learn_attributes(
+        self, connection: Connection, said: Facts, entity: str, column: str, of: dimension.Dimension
+    ) -> None:
+        facts = said.of(entity)
+        if facts.num_rows == 0:
+            return
+        sayings = latest_sayings(facts, column)
+        keyed = self._keyed(connection, of, sayings["text"], sayings["first_at"])
+        Histories(connection, entity).tell(sayings.append_column("key", keyed))
+
+    def _learn_identified(self, connection: Connection, facts: pa.Table) -> None:
+        if facts.num_rows == 0:
+            return
+        first = earliest(facts, "user")
+        keys = self._keyed(connection, dimension.USERS, first["text"], first["at"])
+        raw(connection).executemany(
+            "UPDATE users SET identified_at = ?1 WHERE key = ?2 AND (identified_at IS NULL OR identified_at > ?1)",
+            zip(first["at"].to_pylist(), keys.to_pylist(), strict=True),
+        )
+
+    def _learn_pairs(
+        self, connection: Connection, facts: pa.Table, other: dimension.Dimension, table: str, columns: str
+    ) -> None:
+        if facts.num_rows == 0:
+            return
+        user_keys = self._keyed(connection, dimension.USERS, facts["user"], facts["at"])
+        other_keys = self._keyed(connection, other, facts["other"], facts["at"])
+        rows = pa.table([user_keys, other_keys, facts["at"]], names=["user", "other", "at"])
+        rows = rows.group_by(["user", "other", "at"]).aggregate([])
+        raw(connection).executemany(
+            f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            zip(*(rows[name].to_pylist() for name in ("user", "other", "at")), strict=True),
+        )
+
+    def _learn_merges(self, connection: Connection, facts: pa.Table) -> None:
+        if facts.num_rows == 0:
+            return
+        keys = self._keyed(connection, dimension.USERS, facts["user"], facts["at"])
+        # The other side stays text: it may be a visitor only, and then there is no user to merge.
+        raw(connection).executemany(
+            "INSERT INTO alias (text, at, user_key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            zip(facts["other"].to_pylist(), facts["at"].to_pylist(), keys.to_pylist(), strict=True),
+        )
+
+    def _keyed(
+        self, connection: Connection, of: dimension.Dimension, texts: pa.ChunkedArray, at: pa.ChunkedArray
+    ) -> pa.ChunkedArray:
+        """The key of each text, from this transaction's ``keys`` or the tables; unknown ones are made."""
+        number, recent = self._recent
+        known = dimension.KEYS.empty_table()
+        if recent is not None and number == self._database.transaction_number:
+            known = getattr(recent, of.name)
+        found = pc.index_in(texts, value_set=known["text"])
+        if found.null_count:
+            first = earliest(pa.table([texts, at], names=["text", "at"]).filter(pc.is_null(found)), "text")
+            dates = first["at"].combine_chunks() if of.dated else None
+            made = self._dimensions.keys(connection, of, first["text"].combine_chunks(), dates)
+            known = pa.concat_tables([known, made])
+            found = pc.index_in(texts, value_set=known["text"])
+        return known["key"].take(found)
+
+    def texts(self, dimension_name: str, keys: pa.Array | None = None) -> pa.Table:
+        """(key, text) of a dimension, by key; all, or those of ``keys`` that exist."""
+        with self._database.reading() as connection:
+            return dimension.texts(connection, dimension_name, keys)
+
+    def links(self) -> pa.Table:
+        """(anonymous_key, user_key, at), by visitor and instant; one that only repeats the one before is left out."""
+        return self._pairs(schema.link, ("visitor_key", "user_key"), ["anonymous_key", "user_key", "at"])
+
+    def members(self) -> pa.Table:
+        """(user_key, account_key, at), by user and instant; one that only repeats the one before is left out."""
+        return self._pairs(schema.member, ("user_key", "account_key"), ["user_key", "account_key", "at"])
+
+    def _pairs(self, table: object, names: Sequence[str], shown: list[str]) -> pa.Table:
+        with self._database.reading() as connection:
+            rows = repeats_dropped(connection, table, names)
+        return rows.rename_columns(shown).set_column(2, "at", rows["at"].cast(_INSTANT))
+
+    def merges(self) -> pa.Table:
+        """(user_key, into_key), by user: identified users that are another one, resolved to the last one."""
+        with self._database.reading() as connection:
+            into = Snapshots(connection).merges(until=None)
+        rows = sorted((user, last) for user, (last, _) in into.items())
+        schema_ = pa.schema([("user_key", pa.int32()), ("into_key", pa.int32())])
+        return pa.table([[user for user, _ in rows], [last for _, last in rows]], schema=schema_)
+
+    def users(self, day: date) -> pa.Table:
+        """Every user as of the end of ``day``, by key."""
+        until = microseconds(self._zone.bounds(day).end)
+        with self._database.reading() as connection:
+            return Snapshots(connection).users(day, until)
+
+    def accounts(self, day: date) -> pa.Table:
+        """Every account as of the end of ``day``, by key."""
+        until = microseconds(self._zone.bounds(day).end)
+        with self._database.reading() as connection:
+            return Snapshots(connection).accounts(day, until)
+
+    def custom_attributes(self, entity: str) -> Sequence[tuple[str, str]]:
+        """(api name, type) of the custom attributes of ``user`` or ``account``, by name."""
+        table = schema.attribute
+        query = select(table.c.api_name, table.c.type).where(table.c.entity == entity)
+        with self._database.reading() as connection:
+            return sorted((str(name), str(type_)) for name, type_ in connection.execute(query))
+
+
+def _column(table: pa.Table, index: int) -> pa.Array:
+    column = table.column(index)
+    column = column.cast(pa.string()) if column.type != pa.string() else column
+    return column.combine_chunks()
+
+
+def _instants(table: pa.Table, index: int) -> pa.Array:
+    return table.column(index).combine_chunks().cast(_INSTANT).cast(pa.int64())

@@ -1,0 +1,182 @@
+"""The tables of the control store, as SQLAlchemy Core.
+
+Instants are integers: microseconds since 1970, UTC (columns ``…_at``); SQLite has no type that keeps a time zone. Local
+days are text ``2026-01-31``, or days since 1970 where a table grows with people. The migrations make these tables;
+a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, String, Table, Text
+
+REVISION: Final = "0001"  # of the newest migration: a file at this revision is opened without asking Alembic
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _key(name: str, of: str) -> Column[Any]:
+    return Column(name, ForeignKey(f"{of}.key", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+
+
+def _table(name: str, *columns: Column[Any], rowid: bool = True) -> Table:
+    return Table(name, METADATA, *columns, sqlite_with_rowid=rowid)
+
+
+# --- keys: one table per dimension, text to integer. A key is never given twice: next_key only rises. ---
+
+key_sequence: Final = _table(
+    "key_sequence", Column("dimension", String(20), primary_key=True), Column("next_key", Integer, nullable=False)
+)
+users: Final = _table(
+    "users",
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False, unique=True),
+    Column("uid", String(36), nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("identified_at", BigInteger),
+)
+accounts: Final = _table(
+    "accounts",
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False, unique=True),
+    Column("first_at", BigInteger, nullable=False),
+)
+visitors: Final = _table(
+    "visitors",
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False, unique=True),
+)
+terms: Final = _table(
+    "terms",
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False, unique=True),
+)
+
+# --- people: what was said, kept so that any order of saying ends the same (see model.people) ---
+
+# registers: JSON {attribute: [value, at]} of everything said up to the end of ``day``; a row for each day on which
+# something was said, so the state as of a day is the row with the greatest day up to it.
+user_version: Final = _table(
+    "user_version",
+    _key("key", of="users"),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("modified_at", BigInteger, nullable=False),
+    Column("registers", Text, nullable=False),
+    rowid=False,
+)
+account_version: Final = _table(
+    "account_version",
+    _key("key", of="accounts"),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("modified_at", BigInteger, nullable=False),
+    Column("registers", Text, nullable=False),
+    rowid=False,
+)
+# The earliest use of a custom attribute gives its spelling and its type.
+attribute: Final = _table(
+    "attribute",
+    Column("entity", String(10), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("api_name", Text, nullable=False),
+    Column("type", String(10), nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+)
+member: Final = _table(
+    "member",
+    _key("user_key", of="users"),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_key", Integer, primary_key=True, autoincrement=False),
+    rowid=False,
+)
+link: Final = _table(
+    "link",
+    _key("visitor_key", of="visitors"),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_key", Integer, primary_key=True, autoincrement=False),
+    rowid=False,
+)
+# ``text`` was said to be the user: it may name a user, a visitor, both, or nobody yet.
+alias: Final = _table(
+    "alias",
+    Column("text", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_key", Integer, primary_key=True, autoincrement=False),
+    rowid=False,
+)
+
+# --- ledger ---
+
+settled_range: Final = _table(
+    "settled_range",
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("end", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+# start -1: what older ranges add up to.
+range_count: Final = _table(
+    "range_count",
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", Text, primary_key=True),
+    Column("received", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("duplicate", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+)
+quarantine: Final = _table(
+    "quarantine",
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+day: Final = _table(
+    "day",
+    Column("day", String(10), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("sealed_at", BigInteger),
+    Column("position", BigInteger, nullable=False),
+    Column("touched", Boolean(create_constraint=False), nullable=False),
+)
+delivery: Final = _table(
+    "delivery",
+    Column("destination", Text, primary_key=True),
+    Column("report", Text, primary_key=True),
+    Column("version", String(10), primary_key=True),
+    Column("format", String(10), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("manifest_key", Text, nullable=False),
+    Column("manifest_sha256", String(64), nullable=False),
+)
+
+# --- sources and catalogue ---
+
+source: Final = _table(
+    "source",
+    Column("key_sha256", String(64), primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("product_key", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+definition: Final = _table(
+    "definition",
+    Column("kind", String(20), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -1,0 +1,260 @@
+"""Users and accounts as of the end of a day, and the pairs that belong to them, as columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import select
+
+from footfall.model.attributes import ATTRIBUTES, COERCIONS, instant_us
+from footfall.model.people import Registers, join, resolve
+from footfall.stores import schema
+from footfall.stores.database import raw, to_us
+from footfall.stores.facts import day_number
+from footfall.stores.histories import decode_registers
+from footfall.stores.keys import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import Connection
+
+_INSTANT: Final = pa.timestamp("us", "UTC")
+_CHUNK: Final = 50_000
+_encode: Final = msgspec.json.Encoder().encode
+
+USERS: Final = pa.schema(
+    [
+        ("user_key", pa.int32()),
+        ("uid", pa.string()),
+        ("identify_id", pa.string()),
+        ("created_at", _INSTANT),
+        ("sign_up_at", _INSTANT),
+        ("modified_at", _INSTANT),
+        ("deleted", pa.bool_()),
+        ("account_key", pa.int32()),
+        ("attributes", pa.string()),
+    ]
+)
+ACCOUNTS: Final = pa.schema(
+    [
+        ("account_key", pa.int32()),
+        ("account_id", pa.string()),
+        ("created_at", _INSTANT),
+        ("modified_at", _INSTANT),
+        ("deleted", pa.bool_()),
+        ("attributes", pa.string()),
+    ]
+)
+
+# (key, uid, text, first_at, identified_at, modified_at, registers)
+Row = tuple[int, str, str, int, int | None, int | None, str | None]
+
+
+def microseconds(at: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    return to_us(at)
+
+
+class Snapshots:
+    """Reads what was known at an instant, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def users(self, day: date, until: int) -> pa.Table:
+        """Every user created before ``until``, the end of ``day``; columns of ``USERS``."""
+        merged = self.merges(until)
+        absorbed: dict[int, list[int]] = {}
+        for user, (into, _) in merged.items():
+            absorbed.setdefault(into, []).append(user)
+        others = self._rows_of({*merged, *absorbed}, day, until) if merged else {}
+        shown = _Shown(self._connection, "user")
+        batches: list[pa.RecordBatch] = []
+        for rows in self._chunks("user", day, until):
+            batches.append(_user_batch(rows, merged, absorbed, others, shown))
+        table = pa.Table.from_batches(batches, schema=USERS)
+        return table.set_column(7, "account_key", self._accounts_of(table["user_key"], merged, until))
+
+    def accounts(self, day: date, until: int) -> pa.Table:
+        """Every account created before ``until``, the end of ``day``; columns of ``ACCOUNTS``."""
+        shown = _Shown(self._connection, "account")
+        batches: list[pa.RecordBatch] = []
+        for rows in self._chunks("account", day, until):
+            keys, _, texts, first_at, _, modified_at, registers = zip(*rows, strict=True)
+            modified = [first if at is None else at for first, at in zip(first_at, modified_at, strict=True)]
+            attributes = [shown.text(decode_registers(each)) if each else "{}" for each in registers]
+            columns_ = [keys, texts, first_at, modified, [False] * len(rows), attributes]
+            batches.append(_batch(columns_, ACCOUNTS))
+        return pa.Table.from_batches(batches, schema=ACCOUNTS)
+
+    def merges(self, until: int | None) -> dict[int, tuple[int, int]]:
+        """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all)."""
+        rows = raw(self._connection).execute(
+            """SELECT merged.key, alias.text, into_user.key, into_user.text, alias.at
+               FROM alias JOIN users AS merged ON merged.text = alias.text
+               JOIN users AS into_user ON into_user.key = alias.user_key
+               WHERE merged.key <> into_user.key AND (?1 IS NULL OR alias.at < ?1)
+               ORDER BY alias.text, alias.at, into_user.text""",
+            (until,),
+        )
+        keys: dict[str, int] = {}
+        said: dict[str, tuple[str, int]] = {}
+        for merged_key, merged, into_key, into, at in rows:
+            keys[merged], keys[into] = merged_key, into_key
+            said[merged] = (into, at)  # the last in order stands: latest, then larger text
+        return {keys[text]: (keys[last], said[text][1]) for text, last in resolve(said).items()}
+
+    def _chunks(self, entity: str, day: date, until: int) -> Iterator[list[Row]]:
+        cursor = raw(self._connection).execute(f"{_SNAPSHOT[entity]} ORDER BY known.key", (day_number(day), until))
+        while rows := cursor.fetchmany(_CHUNK):
+            yield rows
+
+    def _rows_of(self, keys: set[int], day: date, until: int) -> dict[int, Row]:
+        asked = msgspec.json.encode(sorted(keys)).decode()
+        query = f"{_SNAPSHOT['user']} AND known.key IN (SELECT value FROM json_each(?3))"
+        found = raw(self._connection).execute(query, (day_number(day), until, asked))
+        return {row[0]: row for row in found}
+
+    def _accounts_of(self, users: pa.ChunkedArray, merged: dict[int, tuple[int, int]], until: int) -> pa.ChunkedArray:
+        """The account of each user at ``until``: of the latest saying, of two at once the larger account id."""
+        rows = raw(self._connection).execute(
+            """SELECT member.user_key, max(member.at), member.account_key FROM member
+               WHERE member.at < ? GROUP BY member.user_key""",
+            (until,),
+        )
+        latest = {user: (at, account) for user, at, account in rows}
+        ties = raw(self._connection).execute(
+            """SELECT user_key, at FROM member WHERE at < ? GROUP BY user_key, at HAVING count(*) > 1""", (until,)
+        )
+        doubtful = {user for user, at in ties if latest[user][0] == at} | {user for user in merged if user in latest}
+        latest |= self._settled(latest, doubtful, merged, until)
+        keys = pa.array(list(latest), pa.int32())
+        accounts = pa.array([account for _, account in latest.values()], pa.int32())
+        return accounts.take(pc.index_in(users, value_set=keys))
+
+    def _settled(
+        self,
+        latest: dict[int, tuple[int, int]],
+        doubtful: set[int],
+        merged: dict[int, tuple[int, int]],
+        until: int,
+    ) -> dict[int, tuple[int, int]]:
+        """The (at, account) of users with two accounts at one instant, or with memberships of several merged users."""
+        found: dict[int, tuple[int, str, int]] = {}
+        asked = doubtful | {merged[user][0] for user in doubtful if user in merged}
+        rows = raw(self._connection).execute(
+            """SELECT member.user_key, member.at, accounts.text, accounts.key
+               FROM member JOIN accounts ON accounts.key = member.account_key
+               WHERE member.at < ? AND member.user_key IN (SELECT value FROM json_each(?))""",
+            (until, msgspec.json.encode(sorted(asked)).decode()),
+        )
+        for user, at, text, account in rows:
+            one = merged[user][0] if user in merged else user
+            found[one] = max(found.get(one, (at, text, account)), (at, text, account))
+        return {user: (at, account) for user, (at, _, account) in found.items()}
+
+
+_SNAPSHOT: Final = {
+    entity: f"""
+        SELECT known.key, {uid}, known.text, known.first_at, {identified}, version.modified_at, version.registers
+        FROM {entity}s AS known LEFT JOIN {entity}_version AS version ON version.key = known.key AND version.day =
+            (SELECT max(newest.day) FROM {entity}_version AS newest WHERE newest.key = known.key AND newest.day <= ?1)
+        WHERE known.first_at < ?2"""
+    for entity, uid, identified in (
+        ("user", "known.uid", "CASE WHEN known.identified_at < ?2 THEN known.identified_at END"),
+        ("account", "NULL", "NULL"),
+    )
+}
+
+
+def _user_batch(
+    rows: list[Row],
+    merged: dict[int, tuple[int, int]],
+    absorbed: dict[int, list[int]],
+    others: dict[int, Row],
+    shown: _Shown,
+) -> pa.RecordBatch:
+    out: list[tuple[Any, ...]] = []
+    for row in rows:
+        key, uid, text, first_at, identified_at, modified_at, registers = row
+        known = decode_registers(registers) if registers else {}
+        if key in absorbed:
+            parts = [row, *(others[other] for other in absorbed[key] if other in others)]
+            first_at, identified_at, modified_at, known = _as_one(parts)
+        explicit = instant_us(known["signUpDate"][0]) if "signUpDate" in known else None
+        sign_up_at = identified_at if explicit is None else explicit
+        modified = first_at if modified_at is None else modified_at
+        if key in merged:
+            modified = max(modified, merged[key][1])
+        out.append((key, uid, text, first_at, sign_up_at, modified, key in merged, None, shown.text(known)))
+    return _batch(list(zip(*out, strict=True)), USERS)
+
+
+def _as_one(parts: Sequence[Row]) -> tuple[int, int | None, int | None, Registers]:
+    """(first_at, identified_at, modified_at, registers) of users that turned out to be one."""
+    known: Registers = {}
+    for *_, registers in parts:
+        known = join(known, decode_registers(registers) if registers else {})
+    identified = [row[4] for row in parts if row[4] is not None]
+    modified = [row[5] for row in parts if row[5] is not None]
+    return min(row[3] for row in parts), min(identified, default=None), max(modified, default=None), known
+
+
+def _batch(values: Sequence[Sequence[Any]], to: pa.Schema) -> pa.RecordBatch:
+    arrays = [
+        pa.array(column, pa.int64()).cast(field.type) if field.type == _INSTANT else pa.array(column, field.type)
+        for column, field in zip(values, to, strict=True)
+    ]
+    return pa.record_batch(arrays, schema=to)
+
+
+class _Shown:
+    """Registers as files show them: each value under its api name, in its attribute's type."""
+
+    def __init__(self, connection: Connection, entity: str) -> None:
+        table = schema.attribute
+        custom = select(table.c.name, table.c.api_name, table.c.type).where(table.c.entity == entity)
+        self._ways: dict[str, tuple[str, Callable[[object], object]]] = {
+            name: (name, COERCIONS[type_]) for name, type_ in ATTRIBUTES[entity].items()
+        }
+        self._ways |= {name: (api, COERCIONS[type_]) for name, api, type_ in connection.execute(custom)}
+
+    def text(self, registers: Registers) -> str:
+        """A JSON object. What does not fit its type, and null, is left out."""
+        ways = self._ways
+        shown: dict[str, object] = {}
+        for name, (value, _) in registers.items():
+            if value is not None:
+                api_name, coerce = ways[name]
+                typed = coerce(value)
+                if typed is not None:
+                    shown[api_name] = typed
+        return _encode(shown).decode()
+
+
+def repeats_dropped(connection: Connection, table: Any, names: Sequence[str]) -> pa.Table:
+    """(owner, target, at as int64) of a table of pairs, by owner and instant.
+
+    A row whose target is that of the row before, for the same owner, says nothing new and is left out; of several
+    targets at one instant all stay, for the reader to choose by their texts.
+    """
+    owner, target = names
+    query = select(table.c[owner], table.c[target], table.c.at).order_by(table.c[owner], table.c.at, table.c[target])
+    found = columns(connection, query, [pa.int32(), pa.int32(), pa.int64()])
+    rows = pa.table([column.combine_chunks() for column in found], names=[owner, target, "at"])
+    if rows.num_rows < 2:
+        return rows
+    no = pa.array([False])
+    same_owner, same_target, same_at = (
+        pc.equal(column.combine_chunks().slice(1), column.combine_chunks().slice(0, rows.num_rows - 1))
+        for column in rows.columns
+    )
+    tied_with_next = pc.and_(same_owner, same_at)
+    tied = pc.or_(pa.concat_arrays([tied_with_next, no]), pa.concat_arrays([no, tied_with_next]))
+    repeats = pc.and_not(pc.and_(same_owner, same_target), pc.or_(tied.slice(1), tied.slice(0, rows.num_rows - 1)))
+    return rows.filter(pc.invert(pa.concat_arrays([no, repeats])))
