@@ -55,10 +55,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(text))}.items():
+        for name, value in {"Content-Length": str(len(text)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(text)
+        self.close_connection = "Content-Length" in headers
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -113,6 +114,13 @@ def test_a_connection_cut_before_the_answer_is_opened_anew_and_the_request_sent_
     sent = send(collector.url, "WKEY", TWO, wait=waits.append)
     assert [s.path for s in collector.seen] == ["/v1/batch", "/events", "/events"]
     assert (sent.accepted, sent.tries_again, collector.connections) == (3, 1, 2)
+
+
+def test_an_answer_cut_in_the_middle_is_no_answer(collector):
+    collector.answers += [(200, {"Content-Length": "99"}, b"{"), (200, {}, {})]
+    waits: list[float] = []
+    sent = send(collector.url, "WKEY", TWO[:1], wait=waits.append)
+    assert (sent.accepted, sent.tries_again, len(collector.seen)) == (2, 1, 2)
 
 
 def test_patience_ends_and_says_for_how_long_it_tried(collector):

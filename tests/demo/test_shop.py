@@ -56,9 +56,12 @@ def test_every_session_starts_once_and_ends_once(rows, events):
         assert Counter(e["session_id"] for e in events if e["type"] == kind) == Counter({r.session_id for r in rows})
 
 
-def test_an_end_is_never_before_its_start(events):
-    started = {e["session_id"]: e["occurred_at"] for e in events if e["type"] == "session_started"}
-    assert all(e["occurred_at"] >= started[e["session_id"]] for e in events if e["type"] == "session_ended")
+def test_a_session_lasts_from_its_first_row_to_its_last(rows, events):
+    for kind, of in (("session_started", min), ("session_ended", max)):
+        times: dict[str, str] = {}
+        for row in rows:
+            times[row.session_id] = of(times.get(row.session_id, row.at), row.at)
+        assert {e["session_id"]: e["occurred_at"] for e in events if e["type"] == kind} == times
 
 
 def test_features_are_used_by_the_rows_that_name_them(rows, events):
