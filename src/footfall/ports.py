@@ -300,8 +300,10 @@ class Ledger(Protocol):
 
     def reopen(self, day: date) -> DayState: ...
 
-    def delivered(self, destination: str, report: str, version: str, format: str, day: date) -> Delivered | None:
-        """The latest revision at that destination."""
+    def delivered(
+        self, destination: str, report: str, version: str, format: str, day: date, *, below: int | None = None
+    ) -> Delivered | None:
+        """The latest revision at that destination; with ``below``, the latest of those lower than it."""
 
     def deliver(self, delivered: Delivered) -> None: ...
 

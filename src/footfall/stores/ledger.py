@@ -120,8 +120,10 @@ class SqlLedger:
             _put_day(connection, touched)
             return touched
 
-    def delivered(self, destination: str, report: str, version: str, format: str, day: date) -> Delivered | None:
-        """The latest revision of a report of a day at a destination; None if there is none."""
+    def delivered(
+        self, destination: str, report: str, version: str, format: str, day: date, *, below: int | None = None
+    ) -> Delivered | None:
+        """The latest revision (lower than ``below``) of a report of a day at a destination; None if there is none."""
         table = schema.delivery
         query = select(table).where(
             and_(
@@ -132,6 +134,8 @@ class SqlLedger:
                 table.c.day == day.isoformat(),
             )
         )
+        if below is not None:
+            query = query.where(table.c.revision < below)
         with self._database.reading() as connection:
             row = connection.execute(query.order_by(table.c.revision.desc()).limit(1)).mappings().one_or_none()
         return None if row is None else Delivered(**{**row, "day": date.fromisoformat(row["day"])})

@@ -1,0 +1,265 @@
+"""Deliver the reports of a closed day: each data file first, then its manifest, then the entry in the ledger.
+
+Names and bytes follow from the sealed day alone, so a delivery that broke off anywhere is finished by running it
+again: what is already there with the same bytes counts as delivered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final
+
+from footfall.errors import Conflict, Damaged, Refused
+from footfall.model.days import Zone
+from footfall.model.files import PREFIX, FileName
+from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded
+from footfall.model.reports import Report
+from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress
+
+MANIFEST_TYPE: Final = "application/json"
+# What a manifest calls the codec of an extension.
+CODECS: Final[Mapping[str, str]] = {"": "none", ".gz": "gzip"}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where and how reports are delivered.
+
+    writer: who writes, for the manifest. prefix: first part of every file name.
+    """
+
+    bucket: Bucket
+    format: Format
+    codec: Codec
+    version: str
+    writer: str
+    prefix: str = PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One report that was delivered. key: of the data file. size_bytes: of the data file as stored."""
+
+    day: date
+    report: str
+    version: str
+    format: str
+    revision: int
+    rows: int
+    size_bytes: int
+    key: str
+    manifest_key: str
+
+
+def export_day(
+    day: date,
+    reports: Sequence[Report],
+    to: Destination,
+    *,
+    close: Callable[[date], DayState],
+    open_day: Callable[[date], OpenDay],
+    ledger: Ledger,
+    zone: Zone,
+    progress: Progress | None = None,
+) -> Iterator[Delivery]:
+    """Close ``day`` if it is open, then yield each of ``reports`` when its manifest and its ledger entry are written.
+
+    close, open_day: see ``flows.close_day``. Reports that ``to.version`` does not have are left out.
+    A day without events gives files with a header or root only, and manifests with 0 rows.
+
+    Raises ``Conflict`` when a name is taken by other bytes, and whatever the bucket raises; the reports yielded before
+    stay delivered.
+    """
+    state = close(day)
+    wanted = [report for report in reports if to.version in report.versions]
+    opened = open_day(day)
+    try:
+        for number, report in enumerate(wanted):
+            if progress is not None:
+                progress(f"reports of {day}", number, len(wanted), "reports")
+            yield _deliver(_Order(report, state, to, opened, zone, progress), ledger)
+    finally:
+        opened.close()
+    if progress is not None:
+        progress(f"reports of {day}", len(wanted), len(wanted), "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One report of one day and revision to one destination."""
+
+    report: Report
+    state: DayState
+    to: Destination
+    opened: OpenDay
+    zone: Zone
+    progress: Progress | None
+
+    @property
+    def day(self) -> date:
+        return self.state.day
+
+    @property
+    def name(self) -> FileName:
+        due = self.zone.scheduled(self.day)
+        return FileName(self.report.name, due, self.to.format.name, self.state.revision, self.to.prefix)
+
+    def columns(self) -> Sequence[Column]:
+        return self.to.format.columns(self.opened.columns(self.report, self.to.version))
+
+    def excluded(self) -> Mapping[str, int]:
+        """Of all events of the day: those that a report about users, or accounts, cannot count."""
+        reasons = {"user": ("no_user",), "account": ("no_user", "no_account")}.get(self.report.about, ())
+        if self.report.relation in ("users", "accounts"):
+            reasons = ()  # everyone known is listed, whoever was active
+        found = self.opened.excluded()
+        return {reason: found[reason] for reason in reasons}
+
+
+@dataclass(slots=True)
+class _Text:
+    """The text of a file on its way to the codec, counted and digested as it passes."""
+
+    order: _Order
+    rows: int = 0
+    size_bytes: int = 0
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[memoryview | bytes]:
+        order = self.order
+        format_, report, version = order.to.format, order.report, order.to.version
+        yield from self._passed(format_.head(order.columns(), report.name, version, order.day))
+        for rows, text in order.opened.render(report, version, format_):
+            self.rows += rows
+            yield from self._passed(text)
+            if order.progress is not None:
+                order.progress(f"{report.name} of {order.day}", self.rows, None, "rows")
+        yield from self._passed(format_.foot())
+
+    def _passed(self, text: memoryview | bytes) -> Iterator[memoryview | bytes]:
+        view = memoryview(text)
+        if view.nbytes:
+            self._digest.update(view)
+            self.size_bytes += view.nbytes
+            yield text
+
+
+def _deliver(order: _Order, ledger: Ledger) -> Delivery:
+    to, report = order.to, order.report
+    text = _Text(order)
+    key = order.name.data(to.codec.extension)
+    with _advice(order):
+        stored = to.bucket.put(key, to.codec.encode(text), content_type=to.codec.content_type)
+    file = DataFile(key, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, text.sha256)
+    manifest_key, manifest_sha256 = _put_manifest(order, _manifest(order, file, _superseded(order, ledger)))
+    ledger.deliver(
+        Delivered(
+            destination=to.bucket.url,
+            report=report.name,
+            version=to.version,
+            format=to.format.name,
+            day=order.day,
+            revision=order.state.revision,
+            manifest_key=manifest_key,
+            manifest_sha256=manifest_sha256,
+        )
+    )
+    return Delivery(
+        order.day, report.name, to.version, to.format.name, order.state.revision, text.rows, stored.size_bytes,
+        key, manifest_key,
+    )  # fmt: skip
+
+
+def _manifest(order: _Order, file: DataFile, supersedes: Superseded | None) -> Manifest:
+    state, zone, to = order.state, order.zone, order.to
+    if state.sealed_at is None:
+        raise ValueError(f"{state.day} is not sealed, so nothing of it can be delivered")
+    bounds = zone.bounds(state.day)
+    return Manifest(
+        report=order.report.name,
+        version=to.version,
+        format=to.format.name,
+        codec=CODECS.get(to.codec.extension, to.codec.extension.lstrip(".")),
+        day=state.day,
+        time_zone=zone.name,
+        tzdata_version=zone.tzdata_version,
+        start=bounds.start,
+        end=bounds.end,
+        scheduled_at=zone.scheduled(state.day),
+        revision=state.revision,
+        supersedes=supersedes,
+        sealed_at=state.sealed_at,
+        log_position=state.position,
+        excluded=order.excluded(),
+        columns=tuple((column.name, column.type) for column in order.columns()),
+        files=(file,),
+        writer=to.writer,
+    )
+
+
+def _put_manifest(order: _Order, manifest: Manifest) -> tuple[str, str]:
+    """Write the manifest; return its key and the SHA-256 of what is there.
+
+    One that is there already and describes the same delivery stays, whoever wrote it.
+    """
+    key, text, bucket = order.name.manifest, manifest.to_json(), order.to.bucket
+    with _advice(order):
+        try:
+            stored = bucket.put(key, [text], content_type=MANIFEST_TYPE)
+        except Conflict:
+            found = _manifest_at(bucket, key)
+            if found is None or not manifest.same_delivery(found[0]):
+                raise
+            return key, found[1]
+    return key, stored.sha256
+
+
+def _manifest_at(bucket: Bucket, key: str) -> tuple[Manifest, str] | None:
+    """A manifest and the SHA-256 of its bytes; None when there is none to be read."""
+    text = bytearray()
+    try:
+        for chunk in bucket.open(key):
+            text += chunk
+            if len(text) > BYTES_MAX:
+                return None
+        return Manifest.from_json(bytes(text)), hashlib.sha256(text).hexdigest()
+    except (KeyError, Refused, Damaged):
+        return None
+
+
+def _superseded(order: _Order, ledger: Ledger) -> Superseded | None:
+    """The manifest that this revision replaces at this destination: the one delivered last before it.
+
+    A crash may have come between a manifest and its entry in the ledger, so revisions between the two are looked for
+    in the bucket itself.
+    """
+    to, revision = order.to, order.state.revision
+    last = ledger.delivered(to.bucket.url, order.report.name, to.version, to.format.name, order.day, below=revision)
+    known = 0 if last is None else last.revision
+    for between in range(revision - 1, known, -1):
+        name = replace(order.name, revision=between).manifest
+        found = _manifest_at(to.bucket, name)
+        if found is not None and (found[0].report, found[0].version) == (order.report.name, to.version):
+            return Superseded(name, found[1])
+    return None if last is None else Superseded(last.manifest_key, last.manifest_sha256)
+
+
+@contextmanager
+def _advice(order: _Order) -> Iterator[None]:
+    """Say what to do about a name that is taken by other bytes."""
+    try:
+        yield
+    except Conflict as conflict:
+        hint = (
+            f"Run `footfall days reopen {order.day}` to deliver a new revision, or deliver to another folder; "
+            f"versions 1.0 and 2.0 have the same file names"
+        )
+        raise Conflict(conflict.what, f"{conflict.hint}. {hint}" if conflict.hint else hint) from conflict
