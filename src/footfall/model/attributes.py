@@ -198,10 +198,17 @@ def _index(entity: str) -> dict[str, str]:
 _NAMES: Final = {entity: _index(entity) for entity in ATTRIBUTES}
 
 
-@lru_cache(maxsize=8192)
 def canonical(entity: str, name: str) -> str | None:
     """The default attribute that ``name`` means; ``""`` for one that nobody can set, None for a custom one."""
     return _NAMES[entity].get(fold(name))
+
+
+@lru_cache(maxsize=8192)
+def named(entity: str, given: str) -> tuple[str, str | None]:
+    """(name an attribute is kept by, its spelling if it is a custom one); the name is ``""`` if nobody can set it."""
+    spelling = given.removeprefix(_CUSTOM_PREFIX)
+    name = canonical(entity, spelling)
+    return (spelling.casefold(), spelling) if name is None else (name, None)
 
 
 def flattened(entity: str, attributes: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -212,7 +219,7 @@ def flattened(entity: str, attributes: Mapping[str, object]) -> Iterator[tuple[s
     for name, value in attributes.items():
         target = _OBJECTS[entity].get(fold(name)) if isinstance(value, Mapping) else None
         if target is None:
-            yield name.removeprefix(_CUSTOM_PREFIX), value
+            yield name, value
         elif target == "customAttribute":
             yield from ((str(key), each) for key, each in _items(value))
         else:

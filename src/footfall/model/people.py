@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-from footfall.model.attributes import canonical, custom_type, flattened
+from footfall.model.attributes import custom_type, flattened, named
 
 # JSON-shaped on purpose, [value, at in µs]: it is stored as it is.
 Register = tuple[object, int]
@@ -26,6 +26,7 @@ Scalar = str | int | float | bool | None
 
 # What every JSON reader and every column of 64 bits can hold; larger whole numbers are kept as text.
 _INTEGER_LIMIT: Final = 2**63
+_AS_THEY_ARE: Final = frozenset({str, bool, float, type(None)})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,53 +38,41 @@ class Definition:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One attribute of one fact. ``spelling`` is None for a default attribute."""
-
-    name: str
-    spelling: str | None
-    value: Scalar
-
-
 def canonical_json(value: object) -> str:
     """The one text of a value: sorted keys, no spaces, any Unicode as it is."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def said(entity: str, attributes: Mapping[str, object]) -> Iterator[Said]:
-    """The attributes of a fact under their canonical names; what names the entity itself is left out.
+def said(entity: str, attributes: Mapping[str, object]) -> Iterator[tuple[str, str | None, Scalar]]:
+    """(name, spelling, value) of the attributes of a fact; spelling is None for a default attribute.
 
-    entity: ``user`` or ``account``. Lists and objects become JSON text, except those that hold default attributes.
+    entity: ``user`` or ``account``. What names the entity itself is left out. Lists and objects become JSON text,
+    except those that hold default attributes.
     """
-    for given, value in flattened(entity, attributes):
-        name = canonical(entity, given)
-        if name == "":
-            continue
-        scalar = _scalar(value)
-        if name is None:
-            yield Said(given.casefold(), given, scalar)
-        else:
-            yield Said(name, None, scalar)
+    pairs: Iterable[tuple[str, object]] = attributes.items()
+    if dict in map(type, attributes.values()):
+        pairs = flattened(entity, attributes)
+    for given, value in pairs:
+        name, spelling = named(entity, given)
+        if name:
+            yield name, spelling, cast("Scalar", value) if type(value) in _AS_THEY_ARE else _scalar(value)
 
 
 def _scalar(value: object) -> Scalar:
-    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
-        return str(value)
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
+    if isinstance(value, int):
+        return value if abs(value) < _INTEGER_LIMIT else str(value)
     return canonical_json(value)
 
 
-def define(definitions: dict[str, Definition], each: Said, at: int) -> bool:
+def define(definitions: dict[str, Definition], name: str, spelling: str, value: Scalar, at: int) -> bool:
     """Note the use of a custom attribute; True if its definition is new or earlier. Null defines nothing."""
-    if each.spelling is None or each.value is None:
+    known = definitions.get(name)
+    if value is None or (known is not None and known.first_at < at):
         return False
-    found = Definition(at, each.spelling, custom_type(each.value))
-    known = definitions.get(each.name)
+    found = Definition(at, spelling, custom_type(value))
     if known is not None and known <= found:
         return False
-    definitions[each.name] = found
+    definitions[name] = found
     return True
 
 

@@ -63,13 +63,14 @@ class Histories:
         self._write_definitions()
 
     def _sayings(self, ordered: pa.Table) -> Iterator[Saying]:
+        definitions = self._definitions
         columns = (ordered[name] for name in ("key", "day", "attributes", "at", "first_at"))
         for key, day, text, at, first_at in zip(*(column.to_pylist() for column in columns), strict=True):
             told: Registers = {}
-            for each in said(self._entity, _attributes(text)):
-                if each.spelling is not None and define(self._definitions, each, first_at):
-                    self._defined.add(each.name)
-                tell(told, each.name, each.value, at)
+            for name, spelling, value in said(self._entity, _attributes(text)):
+                if spelling is not None and define(definitions, name, spelling, value, first_at):
+                    self._defined.add(name)
+                tell(told, name, value, at)
             if told:
                 yield key, day, told
 

@@ -6,11 +6,10 @@ index; both ends are columns, so nothing here runs once per string but two C loo
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from hashlib import sha1
 from itertools import repeat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -22,9 +21,7 @@ from footfall.stores import schema
 from footfall.stores.database import raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 DIMENSIONS: Final = ("users", "visitors", "accounts", "terms")
 KEYS: Final = pa.schema([("text", pa.string()), ("key", pa.int32())])
@@ -133,22 +130,19 @@ def texts(connection: Connection, dimension: str, keys: pa.Array | None) -> pa.T
     return pa.table(found, names=["key", "text"])
 
 
-def columns(connection: Connection, query: object, types: list[pa.DataType]) -> list[pa.ChunkedArray]:
+def columns(
+    connection: Connection, query: Select[Any] | str, types: list[pa.DataType], *values: object
+) -> list[pa.ChunkedArray]:
     """The columns of a query, read in chunks so that few Python objects live at a time."""
+    if not isinstance(query, str):
+        compiled = query.compile(connection.engine)
+        query, values = str(compiled), tuple(compiled.params[name] for name in compiled.positiontup or ())
     chunks: list[list[pa.Array]] = [[] for _ in types]
-    for rows in _chunks(connection, query):
-        for into, values, type_ in zip(chunks, zip(*rows, strict=True), types, strict=True):
-            into.append(pa.array(values, type_))
-    return [pa.chunked_array(parts, type_) for parts, type_ in zip(chunks, types, strict=True)]
-
-
-def _chunks(connection: Connection, query: object) -> Iterator[list[tuple[object, ...]]]:
-    compiled = query.compile(connection.engine, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
-    cursor: sqlite3.Cursor = raw(connection).execute(
-        str(compiled), tuple(compiled.params[n] for n in compiled.positiontup)
-    )
+    cursor = raw(connection).execute(query, values)
     while rows := cursor.fetchmany(_CHUNK):
-        yield rows
+        for into, found, type_ in zip(chunks, zip(*rows, strict=True), types, strict=True):
+            into.append(pa.array(found, type_))
+    return [pa.chunked_array(parts, type_) for parts, type_ in zip(chunks, types, strict=True)]
 
 
 def _reserve(connection: Connection, dimension: str, wanted: int) -> int:

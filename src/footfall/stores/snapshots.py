@@ -14,11 +14,11 @@ from footfall.model.people import Registers, join, resolve
 from footfall.stores import schema
 from footfall.stores.database import raw, to_us
 from footfall.stores.facts import day_number
-from footfall.stores.histories import decode_registers
+from footfall.stores.histories import decode_registers, encode_registers
 from footfall.stores.keys import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from sqlalchemy import Connection
@@ -69,14 +69,11 @@ class Snapshots:
     def users(self, day: date, until: int) -> pa.Table:
         """Every user created before ``until``, the end of ``day``; columns of ``USERS``."""
         merged = self.merges(until)
-        absorbed: dict[int, list[int]] = {}
-        for user, (into, _) in merged.items():
-            absorbed.setdefault(into, []).append(user)
-        others = self._rows_of({*merged, *absorbed}, day, until) if merged else {}
+        united = self._united(merged, day, until) if merged else {}
         shown = _Shown(self._connection, "user")
         batches: list[pa.RecordBatch] = []
         for rows in self._chunks("user", day, until):
-            batches.append(_user_batch(rows, merged, absorbed, others, shown))
+            batches.append(_user_batch([united.get(row[0], row) for row in rows] if united else rows, merged, shown))
         table = pa.Table.from_batches(batches, schema=USERS)
         return table.set_column(7, "account_key", self._accounts_of(table["user_key"], merged, until))
 
@@ -114,39 +111,51 @@ class Snapshots:
         while rows := cursor.fetchmany(_CHUNK):
             yield rows
 
-    def _rows_of(self, keys: set[int], day: date, until: int) -> dict[int, Row]:
-        asked = msgspec.json.encode(sorted(keys)).decode()
+    def _united(self, merged: dict[int, tuple[int, int]], day: date, until: int) -> dict[int, Row]:
+        """The rows of merged users and of those they turned out to be, each with what merging made of it."""
+        absorbed: dict[int, list[int]] = {}
+        for user, (into, _) in merged.items():
+            absorbed.setdefault(into, []).append(user)
+        asked = msgspec.json.encode(sorted({*merged, *absorbed})).decode()
         query = f"{_SNAPSHOT['user']} AND known.key IN (SELECT value FROM json_each(?3))"
-        found = raw(self._connection).execute(query, (day_number(day), until, asked))
-        return {row[0]: row for row in found}
+        rows: dict[int, Row] = {
+            row[0]: row for row in raw(self._connection).execute(query, (day_number(day), until, asked))
+        }
+        united = {
+            into: _as_one(rows[into], [rows[user] for user in users if user in rows])
+            for into, users in absorbed.items()
+            if into in rows
+        }
+        for user, (_, at) in merged.items():
+            if user in rows:
+                key, uid, text, first_at, identified_at, modified_at, registers = rows[user]
+                changed_at = at if modified_at is None else max(at, modified_at)
+                united[user] = (key, uid, text, first_at, identified_at, changed_at, registers)
+        return united
 
     def _accounts_of(self, users: pa.ChunkedArray, merged: dict[int, tuple[int, int]], until: int) -> pa.ChunkedArray:
         """The account of each user at ``until``: of the latest saying, of two at once the larger account id."""
-        rows = raw(self._connection).execute(
-            """SELECT member.user_key, max(member.at), member.account_key FROM member
-               WHERE member.at < ? GROUP BY member.user_key""",
-            (until,),
+        latest = """SELECT user_key, account_key, max(at), count(*) FROM member
+                    WHERE at < ?1 GROUP BY user_key"""
+        keys, accounts, _, _ = columns(
+            self._connection, latest, [pa.int32(), pa.int32(), pa.int64(), pa.int32()], until
         )
-        latest = {user: (at, account) for user, at, account in rows}
         ties = raw(self._connection).execute(
-            """SELECT user_key, at FROM member WHERE at < ? GROUP BY user_key, at HAVING count(*) > 1""", (until,)
+            "SELECT DISTINCT user_key FROM member WHERE at < ? GROUP BY user_key, at HAVING count(*) > 1", (until,)
         )
-        doubtful = {user for user, at in ties if latest[user][0] == at} | {user for user in merged if user in latest}
-        latest |= self._settled(latest, doubtful, merged, until)
-        keys = pa.array(list(latest), pa.int32())
-        accounts = pa.array([account for _, account in latest.values()], pa.int32())
-        return accounts.take(pc.index_in(users, value_set=keys))
+        settled = self._settled({user for (user,) in ties}, merged, until)
+        usual = accounts.take(pc.index_in(users, value_set=keys))
+        if not settled:
+            return usual
+        places = pc.index_in(users, value_set=pa.array(list(settled), pa.int32()))
+        return pc.coalesce(pa.array(list(settled.values()), pa.int32()).take(places.combine_chunks()), usual)
 
-    def _settled(
-        self,
-        latest: dict[int, tuple[int, int]],
-        doubtful: set[int],
-        merged: dict[int, tuple[int, int]],
-        until: int,
-    ) -> dict[int, tuple[int, int]]:
-        """The (at, account) of users with two accounts at one instant, or with memberships of several merged users."""
+    def _settled(self, tied: set[int], merged: dict[int, tuple[int, int]], until: int) -> dict[int, int]:
+        """The account of users who said two at one instant, and of users together with those merged into them."""
+        asked = {*tied, *merged, *(into for into, _ in merged.values())}
+        if not asked:
+            return {}
         found: dict[int, tuple[int, str, int]] = {}
-        asked = doubtful | {merged[user][0] for user in doubtful if user in merged}
         rows = raw(self._connection).execute(
             """SELECT member.user_key, member.at, accounts.text, accounts.key
                FROM member JOIN accounts ON accounts.key = member.account_key
@@ -154,9 +163,9 @@ class Snapshots:
             (until, msgspec.json.encode(sorted(asked)).decode()),
         )
         for user, at, text, account in rows:
-            one = merged[user][0] if user in merged else user
-            found[one] = max(found.get(one, (at, text, account)), (at, text, account))
-        return {user: (at, account) for user, (at, _, account) in found.items()}
+            for one in {user, merged[user][0] if user in merged else user}:
+                found[one] = max(found.get(one, (at, text, account)), (at, text, account))
+        return {user: account for user, (_, _, account) in found.items()}
 
 
 _SNAPSHOT: Final = {
@@ -172,37 +181,30 @@ _SNAPSHOT: Final = {
 }
 
 
-def _user_batch(
-    rows: list[Row],
-    merged: dict[int, tuple[int, int]],
-    absorbed: dict[int, list[int]],
-    others: dict[int, Row],
-    shown: _Shown,
-) -> pa.RecordBatch:
-    out: list[tuple[Any, ...]] = []
-    for row in rows:
-        key, uid, text, first_at, identified_at, modified_at, registers = row
-        known = decode_registers(registers) if registers else {}
-        if key in absorbed:
-            parts = [row, *(others[other] for other in absorbed[key] if other in others)]
-            first_at, identified_at, modified_at, known = _as_one(parts)
-        explicit = instant_us(known["signUpDate"][0]) if "signUpDate" in known else None
-        sign_up_at = identified_at if explicit is None else explicit
-        modified = first_at if modified_at is None else modified_at
-        if key in merged:
-            modified = max(modified, merged[key][1])
-        out.append((key, uid, text, first_at, sign_up_at, modified, key in merged, None, shown.text(known)))
-    return _batch(list(zip(*out, strict=True)), USERS)
+def _user_batch(rows: list[Row], merged: Mapping[int, object], shown: _Shown) -> pa.RecordBatch:
+    keys, uids, texts, first_at, identified_at, modified_at, registers = zip(*rows, strict=True)
+    known = [decode_registers(each) if each else {} for each in registers]
+    explicit = [instant_us(each["signUpDate"][0]) if "signUpDate" in each else None for each in known]
+    sign_up_at = [first if at is None else at for first, at in zip(identified_at, explicit, strict=True)]
+    changed_at = [first if at is None else at for first, at in zip(first_at, modified_at, strict=True)]
+    deleted = [key in merged for key in keys]
+    attributes = list(map(shown.text, known))
+    nobody = [None] * len(rows)
+    return _batch([keys, uids, texts, first_at, sign_up_at, changed_at, deleted, nobody, attributes], USERS)
 
 
-def _as_one(parts: Sequence[Row]) -> tuple[int, int | None, int | None, Registers]:
-    """(first_at, identified_at, modified_at, registers) of users that turned out to be one."""
+def _as_one(row: Row, absorbed: Sequence[Row]) -> Row:
+    """A user together with those that turned out to be the same."""
+    key, uid, text, *_ = row
+    parts = [row, *absorbed]
     known: Registers = {}
     for *_, registers in parts:
         known = join(known, decode_registers(registers) if registers else {})
-    identified = [row[4] for row in parts if row[4] is not None]
-    modified = [row[5] for row in parts if row[5] is not None]
-    return min(row[3] for row in parts), min(identified, default=None), max(modified, default=None), known
+    identified = [part[4] for part in parts if part[4] is not None]
+    modified = [part[5] for part in parts if part[5] is not None]
+    first_at = min(part[3] for part in parts)
+    together = encode_registers(known).decode()
+    return key, uid, text, first_at, min(identified, default=None), max(modified, default=None), together
 
 
 def _batch(values: Sequence[Sequence[Any]], to: pa.Schema) -> pa.RecordBatch:
