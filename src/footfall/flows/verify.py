@@ -1,0 +1,257 @@
+"""Check a bucket against its manifests, with nothing else: no server, no data directory, no definitions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Final
+
+from footfall.errors import Damaged
+from footfall.model.files import FileName, is_data, is_manifest
+from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded
+from footfall.model.records import counter
+from footfall.ports import Bucket, Codec, Progress
+
+FAULT: Final = "fault"
+WARNING: Final = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about one object. severity: ``fault`` (what was delivered is not there or not whole) or ``warning``."""
+
+    severity: str
+    key: str
+    fault: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was looked at, and what was found. size_bytes: of data files, as stored."""
+
+    manifests: int = 0
+    files: int = 0
+    rows: int = 0
+    size_bytes: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        return any(finding.severity == FAULT for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        faults = sum(finding.severity == FAULT for finding in self.findings)
+        warnings = len(self.findings) - faults
+        if faults == 0 and warnings == 0:
+            return "everything is as delivered"
+        return f"{faults} faults, {warnings} warnings"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is kept of a manifest while the others are read: enough for the chain of revisions."""
+
+    key: str
+    sha256: str
+    revision: int
+    supersedes: Superseded | None
+
+
+# (folder and prefix, report, version, format): what has one delivery per day.
+_Series = tuple[str, str, str, str]
+
+
+def examine(
+    bucket: Bucket, codecs: Mapping[str, Codec], *, prefix: str = "", progress: Progress | None = None
+) -> Outcome:
+    """Check everything under ``prefix`` and return what was found; see ``verify``."""
+    outcome = Outcome()
+    outcome.findings.extend(verify(bucket, codecs, outcome, prefix=prefix, progress=progress))
+    return outcome
+
+
+def verify(
+    bucket: Bucket,
+    codecs: Mapping[str, Codec],
+    outcome: Outcome,
+    *,
+    prefix: str = "",
+    progress: Progress | None = None,
+) -> Iterator[Finding]:
+    """Yield what is wrong under ``prefix``, as it is found, and count in ``outcome`` what was looked at.
+
+    codecs: by the name manifests give them. For every manifest: it is readable, its name says what it says, each data
+    file is there with its size and SHA-256, decodes to a text with that SHA-256, has that many rows and those
+    columns. Then over all: each revision supersedes the one below it, and (warnings) no day in between is missing
+    and no data file is without a manifest.
+
+    Memory is one piece of one file and a line per manifest. Raises what the bucket raises, except ``KeyError``.
+    """
+    series: dict[_Series, dict[date, list[_Seen]]] = defaultdict(lambda: defaultdict(list))
+    data: set[str] = set()
+    named: set[str] = set()
+    for stored in bucket.list(prefix):
+        folder, _, name = stored.key.rpartition("/")
+        if not is_manifest(name):
+            if is_data(name):
+                data.add(stored.key)
+            continue
+        outcome.manifests += 1
+        if progress is not None:
+            progress("verify", outcome.manifests, None, "manifests")
+        try:
+            manifest, sha256 = _read(bucket, stored.key)
+        except Damaged as error:
+            yield Finding(FAULT, stored.key, str(error))
+            continue
+        except KeyError:
+            yield Finding(FAULT, stored.key, "was listed, but is not there")
+            continue
+        yield from _check_name(stored.key, name, manifest)
+        for file in manifest.files:
+            key = _beside(folder, file.name)
+            named.add(key)
+            yield from _check_file(bucket, codecs, key, file, manifest, outcome)
+        seen = _Seen(stored.key, sha256, manifest.revision, manifest.supersedes)
+        head = stored.key.partition(f"_{manifest.report}_")[0]
+        series[(head, manifest.report, manifest.version, manifest.format)][manifest.day].append(seen)
+    for days in series.values():
+        yield from _check_revisions(days)
+        yield from _check_days(days)
+    for key in sorted(data - named):
+        yield Finding(WARNING, key, "no manifest names this data file: its delivery is unfinished, or it is a stray")
+
+
+def _read(bucket: Bucket, key: str) -> tuple[Manifest, str]:
+    text = bytearray()
+    for chunk in bucket.open(key):
+        text += chunk
+        if len(text) > BYTES_MAX:
+            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
+    return Manifest.from_json(bytes(text)), hashlib.sha256(text).hexdigest()
+
+
+def _check_name(key: str, name: str, manifest: Manifest) -> Iterator[Finding]:
+    prefix = name.partition(f"_{manifest.report}_")[0]
+    try:
+        should = FileName(manifest.report, manifest.scheduled_at, manifest.format, manifest.revision, prefix).manifest
+    except ValueError as error:
+        yield Finding(FAULT, key, str(error))
+        return
+    if name != should:
+        yield Finding(FAULT, key, f"by what it says its name would be {should}")
+    if not manifest.files:
+        yield Finding(FAULT, key, "it names no data file")
+    if not manifest.start <= manifest.end <= manifest.scheduled_at:
+        yield Finding(FAULT, key, "its day does not start before it ends, or ends after it was due")
+
+
+# --- one data file -----------------------------------------------------------------------------------------------
+
+
+class _Digested:
+    """Chunks on their way through; digest and size are complete when ``drain`` has returned."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._digest = hashlib.sha256()
+        self.size_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._digest.update(chunk)
+            self.size_bytes += len(chunk)
+            yield chunk
+
+    def drain(self) -> None:
+        for _ in self:
+            pass
+
+
+def _check_file(
+    bucket: Bucket, codecs: Mapping[str, Codec], key: str, file: DataFile, manifest: Manifest, outcome: Outcome
+) -> Iterator[Finding]:
+    try:
+        stored = _Digested(bucket.open(key))
+    except KeyError:
+        yield Finding(FAULT, key, "the manifest names this file, but it is not there")
+        return
+    faults = _text_faults(stored, codecs, file, manifest)
+    stored.drain()
+    outcome.files += 1
+    outcome.rows += file.rows
+    outcome.size_bytes += stored.size_bytes
+    # What was stored decides; that a damaged file cannot be decoded either is no news.
+    if stored.size_bytes != file.size_bytes:
+        faults = [f"it has {stored.size_bytes} bytes, the manifest says {file.size_bytes}"]
+    elif stored.sha256 != file.sha256:
+        faults = [f"its bytes are not those delivered: SHA-256 {stored.sha256}, the manifest says {file.sha256}"]
+    for fault in faults:
+        yield Finding(FAULT, key, fault)
+
+
+def _text_faults(stored: _Digested, codecs: Mapping[str, Codec], file: DataFile, manifest: Manifest) -> list[str]:
+    """Decode and count; what is wrong with the text, were its stored bytes right."""
+    codec = codecs.get(manifest.codec)
+    if codec is None:
+        return [f"no codec is known as {manifest.codec!r}, so only its size and SHA-256 were checked"]
+    columns = [name for name, _ in manifest.columns]
+    try:
+        rows = counter(manifest.format, manifest.report, manifest.version, manifest.day.isoformat(), columns)
+    except KeyError:
+        return [f"no format is known as {manifest.format!r}, so its rows were not counted"]
+    text = _Digested(codec.decode(stored))
+    try:
+        for piece in text:
+            rows.feed(piece)
+    except Damaged as error:
+        return [str(error)]
+    faults = rows.faults()
+    if (text.size_bytes, text.sha256) != (file.plain_bytes, file.plain_sha256):
+        faults.append("its text is not the one the manifest describes")
+    if rows.rows != file.rows:
+        faults.append(f"it has {rows.rows} rows, the manifest says {file.rows}")
+    return faults
+
+
+def _beside(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+# --- over all manifests ------------------------------------------------------------------------------------------
+
+
+def _check_revisions(days: Mapping[date, list[_Seen]]) -> Iterator[Finding]:
+    """The lowest revision at a place supersedes nothing; every other one the next lower, by name and digest."""
+    for day in sorted(days):
+        seen = sorted(days[day], key=lambda each: each.revision)
+        if seen[0].supersedes is not None:
+            name = seen[0].supersedes.name
+            yield Finding(FAULT, seen[0].key, f"it supersedes {name}, which is not there")
+        for lower, higher in pairwise(seen):
+            name = lower.key.rpartition("/")[2]
+            replaced = higher.supersedes
+            if replaced is None or replaced.name != name:
+                says = "nothing" if replaced is None else replaced.name
+                yield Finding(FAULT, higher.key, f"it supersedes {says}, not {name}, the revision below it")
+            elif replaced.sha256 != lower.sha256:
+                yield Finding(FAULT, lower.key, f"it is not the manifest that revision {higher.revision} supersedes")
+
+
+def _check_days(days: Mapping[date, list[_Seen]]) -> Iterator[Finding]:
+    """A day without events has a manifest too, so a gap means that a delivery is missing."""
+    for earlier, later in pairwise(sorted(days)):
+        missing = (later - earlier).days - 1
+        if missing:
+            first, last = earlier + timedelta(days=1), later - timedelta(days=1)
+            span = f"{first}" if missing == 1 else f"{first} to {last}"
+            yield Finding(WARNING, days[later][0].key, f"no delivery of {span} is there, though one before is")
