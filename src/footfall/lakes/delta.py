@@ -1,0 +1,229 @@
+"""The lake as a Delta table on a local disk, partitioned by local day.
+
+Footfall writes the Parquet files itself and commits them through ``deltalake``: so it decides layout and statistics,
+and has data files, commit and folders synced before ``append`` returns. See docs/reference/lake.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from threading import RLock
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, RemoveAction
+
+from footfall.errors import Conflict, Damaged, Unavailable
+from footfall.lakes.durable import make_folder, repair, sync, sync_commits
+from footfall.lakes.parts import STATISTICS, TABLE_SCHEMA, Part, rewrite_day, write_days
+from footfall.ports import Clock
+
+POSITION_APP = "footfall-settle"
+SEQUENCE_APP = "footfall-sequence"
+CHECKPOINT_EVERY = 50
+KEEP = timedelta(days=1)
+FIRST_SEQ = 1
+# A library's own checkpoint would not be synced; see DeltaLake._checkpoint.
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_SETTINGS = {
+    "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    day: date
+    rows: int
+    first_seq: int
+    last_seq: int
+
+
+class DeltaLake:
+    """ports.Lake in a local folder. One process writes; any number may read. Threads may share it.
+
+    keep: how long a file that is in the table no more stays on the disk for readers that listed it.
+    """
+
+    def __init__(self, root: Path, *, clock: Clock, keep: timedelta = KEEP) -> None:
+        self._root = root.resolve()
+        self._log = self._root / "_delta_log"
+        self._clock = clock
+        self._keep = keep
+        self._lock = RLock()
+        self._listed: tuple[int, tuple[_File, ...]] = (-1, ())
+        with self._translated("open"):
+            make_folder(self._root)
+            if self._log.exists():
+                self.repaired = repair(self._log)
+            else:
+                self.repaired = []
+            self._table = DeltaTable.create(
+                self._root, TABLE_SCHEMA, mode="ignore", partition_by=["day"], configuration=_SETTINGS
+            )
+            sync([self._root])
+            self._synced = sync_commits(self._log, -1)
+        self.vacuum()
+
+    def append(self, rows: pa.Table, position: int) -> None:
+        with self._lock, self._translated("append"):
+            self._table.update_incremental()
+            current = self._version(POSITION_APP, 0)
+            if position <= current:
+                raise Conflict(f"the lake {self._root} is at position {current}, not before {position}")
+            next_seq = self._version(SEQUENCE_APP, FIRST_SEQ)
+            if rows.num_rows:
+                next_seq = max(next_seq, pc.max(rows.column("ingest_seq")).as_py() + 1)
+            days = rows.column("day").unique().to_pylist()
+            self._make_days(days)
+            parts = write_days(self._root, rows, f"{position:020d}")
+            sync(self._folder(day) for day in days)
+            marks = [Transaction(POSITION_APP, position), Transaction(SEQUENCE_APP, next_seq)]
+            self._commit([_add(part) for part in parts], marks)
+
+    def position(self) -> int:
+        with self._lock, self._translated("read the position"):
+            self._table.update_incremental()
+            return self._version(POSITION_APP, 0)
+
+    def next_seq(self) -> int:
+        with self._lock, self._translated("read the sequence"):
+            self._table.update_incremental()
+            return self._version(SEQUENCE_APP, FIRST_SEQ)
+
+    def days(self) -> Mapping[date, int]:
+        counts: dict[date, int] = {}
+        for file in self._files():
+            counts[file.day] = counts.get(file.day, 0) + file.rows
+        return dict(sorted(counts.items()))
+
+    def files(self, day: date) -> Sequence[str]:
+        return sorted(str(self._root / file.path) for file in self._files() if file.day == day)
+
+    def recent(self, rows: int) -> Iterator[pa.RecordBatch]:
+        since = self.next_seq() - rows
+        wanted = sorted((file for file in self._files() if file.last_seq >= since), key=lambda file: file.last_seq)
+        for file in wanted:
+            with self._translated("read the latest events"), pq.ParquetFile(self._root / file.path) as parquet:
+                for batch in parquet.iter_batches(columns=["source", "event_id", "ingest_seq"]):
+                    late = batch.filter(pc.greater_equal(batch.column("ingest_seq"), since))
+                    yield late.select(["source", "event_id"])
+
+    def drop(self, day: date, ingest_seqs: pa.Array) -> None:
+        if len(ingest_seqs):
+            self._rewrite(day, ingest_seqs.cast(pa.int64()))
+
+    def compact(self, day: date) -> None:
+        if len(self.files(day)) > 1:
+            self._rewrite(day, None)
+
+    def vacuum(self) -> int:
+        """Delete files that are not in the table and were not for ``keep``; return how many."""
+        with self._lock, self._translated("vacuum"):
+            oldest = (self._clock() - self._keep).timestamp()
+            live = {file.path for file in self._files()}
+            gone = [
+                path
+                for path in self._root.glob("day=*/*.parquet")
+                if str(path.relative_to(self._root)) not in live and path.stat().st_mtime < oldest
+            ]
+            for path in gone:
+                path.unlink()
+            return len(gone)
+
+    def _rewrite(self, day: date, without: pa.Array | None) -> None:
+        with self._lock, self._translated(f"rewrite {day}"):
+            self._table.update_incremental()
+            old = sorted((file for file in self._files() if file.day == day), key=lambda file: file.first_seq)
+            name = f"rewritten-{self._table.version() + 1:020d}"
+            parts = rewrite_day(self._root, day, [file.path for file in old], name, without)
+            sync([self._folder(day)] if parts else [])
+            at = self._clock()
+            milliseconds = int(at.timestamp() * 1000)
+            changed = without is not None
+            removed = [
+                RemoveAction(file.path, changed, milliseconds, partition_values={"day": str(day)}) for file in old
+            ]
+            # From now on, not from when it was written, a file waits for those who still read it.
+            for file in old:
+                os.utime(self._root / file.path, (at.timestamp(), at.timestamp()))
+            self._commit([*removed, *(_add(part, changed) for part in parts)], [])
+            self.vacuum()
+
+    def _commit(self, actions: list[AddAction | RemoveAction], marks: list[Transaction]) -> None:
+        self._table.create_write_transaction(
+            actions,
+            "append",
+            self._table.schema(),
+            ["day"],
+            commit_properties=CommitProperties(app_transactions=marks, max_commit_retries=0),
+            post_commithook_properties=_NO_HOOKS,
+        )
+        self._synced = sync_commits(self._log, self._synced)
+        self._table.update_incremental()
+        if self._table.version() % CHECKPOINT_EVERY == 0:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Sum up the log, and only when that is on the disk forget commits older than a day."""
+        self._table.create_checkpoint()
+        sync([*self._log.glob(f"{self._table.version():020d}.checkpoint*.parquet"), self._log / "_last_checkpoint"])
+        sync([self._log])
+        self._table.cleanup_metadata()
+
+    def _files(self) -> tuple[_File, ...]:
+        with self._lock, self._translated("list the files"):
+            self._table.update_incremental()
+            version = self._table.version()
+            if self._listed[0] != version:
+                actions = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
+                self._listed = (version, tuple(_file(action) for action in actions))
+            return self._listed[1]
+
+    def _version(self, app: str, default: int) -> int:
+        found = self._table.transaction_version(app)
+        return default if found is None else int(found)
+
+    def _folder(self, day: date) -> Path:
+        return self._root / f"day={day}"
+
+    def _make_days(self, days: Sequence[date]) -> None:
+        for day in days:
+            if not self._folder(day).exists():
+                make_folder(self._folder(day))
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        what = f"{doing}: lake {self._root}"
+        try:
+            yield
+        except CommitFailedError as error:
+            raise Conflict(f"{what}: {error}", "Only one process may write a lake: stop the other one") from error
+        except DeltaError as error:
+            raise Damaged(f"{what}: {error}", "Run `footfall doctor`") from error
+        except OSError as error:
+            hint = "Free some space" if error.errno in (ENOSPC, EDQUOT) else "Check the disk"
+            raise Unavailable(f"{what}: {error}", hint, retry_after_s=10) from error
+
+
+def _add(part: Part, changed: bool = True) -> AddAction:
+    return AddAction(part.path, part.size_bytes, {"day": str(part.day)}, 0, changed, part.statistics)
+
+
+def _file(action: Mapping[str, object]) -> _File:
+    path, day = action["path"], action["partition.day"]
+    rows, first, last = action["num_records"], action["min.ingest_seq"], action["max.ingest_seq"]
+    assert isinstance(path, str) and isinstance(day, date)
+    assert isinstance(rows, int) and isinstance(first, int) and isinstance(last, int)
+    return _File(path, day, rows, first, last)

@@ -1,0 +1,81 @@
+"""What the Delta library leaves to its caller on a local disk: fsync, and the repair of what a power cut tore.
+
+deltalake writes a commit to a temporary name and links it to its own; neither the file nor the folder is synced
+(seen with strace, 1.6.6). Footfall trims its log after a commit, so it has to be on the disk before that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """Force files or folders to the disk."""
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and what leads to it, each entry durable in its parent."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    sync(folder.parent for folder in reversed(missing))
+
+
+def sync_commits(log: Path, after: int) -> int:
+    """Sync every commit beyond version ``after`` and the folder; return the last version there is."""
+    fresh = [path for path in commits(log) if int(path.stem) > after]
+    sync([*fresh, log])
+    return max([after, *(int(path.stem) for path in fresh)])
+
+
+def commits(log: Path) -> list[Path]:
+    """The commit files of a table, oldest first."""
+    return sorted(path for path in log.glob("*.json") if path.stem.isdigit())
+
+
+def repair(log: Path) -> list[str]:
+    """Remove what a power cut left torn at the end of a table's log; return the names removed.
+
+    A torn commit was never answered for, because ``append`` returns after its sync: what it held is still in the
+    event log. A torn checkpoint only sums up commits that are there.
+    """
+    torn = [path for path in log.glob("*.json#*")]
+    for path in reversed(commits(log)):
+        if _whole(path):
+            break
+        torn.append(path)
+    checkpoints = sorted(log.glob("*.checkpoint.parquet"))
+    if checkpoints and not _readable(checkpoints[-1]):
+        torn += [checkpoints[-1], log / "_last_checkpoint"]
+    for path in torn:
+        path.unlink(missing_ok=True)
+    if torn:
+        sync([log])
+    return [path.name for path in torn]
+
+
+def _whole(commit: Path) -> bool:
+    text = commit.read_bytes()
+    try:
+        return text != b"" and all(isinstance(json.loads(line), dict) for line in text.splitlines() if line)
+    except ValueError:
+        return False
+
+
+def _readable(checkpoint: Path) -> bool:
+    try:
+        pq.read_table(checkpoint)
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return True
