@@ -19,7 +19,7 @@ Defaults = Callable[[str], tuple[str, str, str]]
 
 
 class _SegmentBody(msgspec.Struct):
-    batch: list[msgspec.Raw] | None = None
+    batch: list[msgspec.Raw]
     sent_at: msgspec.Raw = msgspec.field(name="sentAt", default=msgspec.Raw())
     context: msgspec.Raw = msgspec.Raw()
 
@@ -32,7 +32,6 @@ class _NativeBody(msgspec.Struct):
 _SEGMENT = msgspec.json.Decoder(_SegmentBody)
 _NATIVE = msgspec.json.Decoder(_NativeBody)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_LINES = msgspec.json.Decoder(msgspec.Raw)
 _ANY = msgspec.json.Decoder()
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # What msgspec raises on bytes it cannot take apart. Deep nesting is a RecursionError.
@@ -138,9 +137,9 @@ def _refuse_body(entry: Entry, error: Exception) -> list[Refusal]:
 
 
 def _segment(body: bytes, call: str) -> tuple[list[bytes], str | None]:
-    read = _SEGMENT.decode(body)
-    if read.batch is None:
+    if call != "batch":
         return [body], None
+    read = _SEGMENT.decode(body)
     texts = [bytes(raw) for raw in read.batch]
     context = bytes(read.context)
     if context not in (b"", b"null", b"{}"):
@@ -162,10 +161,7 @@ def _with_context(event: bytes, shared: bytes) -> bytes:
 def _native(body: bytes, call: str) -> tuple[list[bytes], str | None]:
     if body.lstrip()[:1] == b"[":
         return [bytes(raw) for raw in _RAWS.decode(body)], None
-    try:
-        read = _NATIVE.decode(body)
-    except msgspec.DecodeError:
-        return [bytes(raw) for raw in _LINES.decode_lines(body)], None
+    read = _NATIVE.decode(body)
     if read.events is None:
         return [body], None
     return [bytes(raw) for raw in read.events], _scalar(read.sent_at)

@@ -1,0 +1,161 @@
+"""Take ranges of the log into the lake: exactly once, whatever stops it in between.
+
+One range goes in three steps, each of which may be repeated:
+
+1. One transaction of the control store: keys, people, counters, quarantine, touched days. All are keyed or registers.
+2. One commit of the lake, which carries the position after the range. From here on the range is settled.
+3. The log may forget the range.
+
+A crash before step 2 repeats the range from the lake's position; one after it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall.errors import Damaged
+
+if TYPE_CHECKING:
+    from footfall.model.days import Zone
+    from footfall.ports import Clock, Lake, Ledger, Log, People, Progress, Shape, Shaper, Store
+
+RANGE_BYTES = 32 * 1024 * 1024
+RECENT_ROWS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The range [start, end) of the log and where its events went; start = end when there was nothing to do."""
+
+    start: int
+    end: int
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+    def __add__(self, later: Settled) -> Settled:
+        return Settled(
+            self.start,
+            later.end,
+            self.received + later.received,
+            self.stored + later.stored,
+            self.duplicate + later.duplicate,
+            self.quarantined + later.quarantined,
+        )
+
+
+def remember(shaper: Shaper, lake: Lake, people: People, *, rows: int = RECENT_ROWS) -> None:
+    """Fill the shaper's recent window from the lake. Once, before the first range after a start."""
+    terms = people.texts("terms")
+    numbers, texts = (terms.column(name).combine_chunks() for name in ("key", "text"))
+
+    def named() -> Iterator[pa.RecordBatch]:
+        for batch in lake.recent(rows):
+            place = pc.index_in(batch.column("source"), value_set=numbers.cast(batch.column("source").type))
+            yield pa.record_batch([texts.take(place), batch.column("event_id")], names=["source", "event_id"])
+
+    shaper.remember(named())
+
+
+def settle_once(
+    log: Log,
+    shaper: Shaper,
+    lake: Lake,
+    people: People,
+    ledger: Ledger,
+    store: Store,
+    zone: Zone,
+    clock: Clock,
+    *,
+    limit_bytes: int = RANGE_BYTES,
+) -> Settled:
+    """Settle the next range of about ``limit_bytes``, if there is one.
+
+    Raises ``Damaged`` when log and lake are not of one another. After any other error the range can be tried again.
+    """
+    start = _start(log, lake)
+    taken = _take(log, shaper, start, limit_bytes)
+    return Settled(start, start) if taken is None else _commit(taken, log, lake, people, ledger, store, zone, clock)
+
+
+def settle_all(
+    log: Log,
+    shaper: Shaper,
+    lake: Lake,
+    people: People,
+    ledger: Ledger,
+    store: Store,
+    zone: Zone,
+    clock: Clock,
+    *,
+    limit_bytes: int = RANGE_BYTES,
+    progress: Progress | None = None,
+) -> Settled:
+    """Settle everything the log holds at the time of the call; ``Damaged`` as ``settle_once``.
+
+    While one range is committed the next one is shaped, so two ranges are in memory.
+    """
+    start, goal = _start(log, lake), log.end()
+    done = Settled(start, start)
+    with ThreadPoolExecutor(1, thread_name_prefix="footfall-shape") as ahead:
+        coming = ahead.submit(_take, log, shaper, start, limit_bytes)
+        while (taken := coming.result()) is not None:
+            more = taken.end < goal
+            if more:
+                coming = ahead.submit(_take, log, shaper, taken.end, limit_bytes)
+            done += _commit(taken, log, lake, people, ledger, store, zone, clock)
+            if progress is not None:
+                progress("settle", done.end - start, max(goal, done.end) - start, "bytes")
+            if not more:
+                break
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    start: int
+    end: int
+    shape: Shape
+
+
+def _start(log: Log, lake: Lake) -> int:
+    start, first, end = lake.position(), log.first(), log.end()
+    if not first <= start <= end:
+        raise Damaged(
+            f"the lake is settled up to position {start}, but the log holds {first} to {end}",
+            "They are not from the same data directory, or one was restored without the other: restore both",
+        )
+    return start
+
+
+def _take(log: Log, shaper: Shaper, start: int, limit_bytes: int) -> _Taken | None:
+    entries = list(log.read(start, limit_bytes))
+    return _Taken(start, entries[-1].next, shaper.shape(entries)) if entries else None
+
+
+def _commit(
+    taken: _Taken, log: Log, lake: Lake, people: People, ledger: Ledger, store: Store, zone: Zone, clock: Clock
+) -> Settled:
+    shape = taken.shape
+    with store.transaction():
+        keys = people.keys(shape)
+        people.learn(shape.facts, zone)
+        ledger.settled(taken.start, taken.end, shape, clock())
+    lake.append(shape.rows(keys, lake.next_seq()), taken.end)
+    log.trim(taken.end)
+    counts = shape.counts.values()
+    return Settled(
+        taken.start,
+        taken.end,
+        sum(count.received for count in counts),
+        sum(count.stored for count in counts),
+        sum(count.duplicate for count in counts),
+        sum(count.quarantined for count in counts),
+    )
