@@ -132,12 +132,17 @@ def _load(database: Database, day: DayInput) -> None:
         database.register(name, getattr(day, name))
     attribution = attribute(database, _microseconds(day.start), _microseconds(day.end))
     cube.build(database, attribution)
+    database.run(f"CREATE TABLE details AS {query('details_keep')}", _OPEN)
 
 
 def _hours(database: Database, day: DayInput) -> None:
     """Table ``hours`` (place, hour, since, until): the clock hours as instants. A repeated hour is there twice."""
     database.run("CREATE TABLE hours (place TINYINT, hour VARCHAR, since BIGINT, until BIGINT)", _OPEN)
-    for place, (hour, start, end) in enumerate(day.zone.hours(day.day)):
+    hours = day.zone.hours(day.day)
+    # How many hours have begun: 25 comparisons of a column cost a fifth of a join with ranges.
+    begun = " + ".join(f"(us >= {_microseconds(start)})::BIGINT" for _, start, _ in hours[1:]) or "0::BIGINT"
+    database.run(f"CREATE MACRO hour_at(us) AS {begun}", _OPEN)
+    for place, (hour, start, end) in enumerate(hours):
         values = f"({place}, {literal(hour)}, {_microseconds(start)}, {_microseconds(end)})"
         database.run(f"INSERT INTO hours VALUES {values}", _OPEN)
 

@@ -23,7 +23,7 @@ _SNAPSHOT_TEXTS: Final = {
     "users": {"user": "r.identify_id", "account": "r.account_id"},
     "accounts": {"account": "r.account_id"},
 }
-# Relations with one row per event. They are sorted by instant, then user; an event id is unique within its source.
+# Relations with one row per event. They are sorted by instant, then user, then every other column.
 _EVENT_ROWS: Final = ("clicks", "survey_responses", "survey_answers", "feedback")
 
 
@@ -152,9 +152,12 @@ def _constant(database: Database, sql: str) -> str:
 def _order(joins: Joins, rows: Rows) -> Iterator[str]:
     report = rows.report
     if report.relation in _EVENT_ROWS:
-        yield from ("r.at_us", joins.rank("user"), "r.event_id", joins.rank("source"))
+        yield from ("r.at_us", joins.rank("user"))
         if report.relation == "survey_answers":
-            yield "r.choice"
+            yield from ("r.question", "r.choice")
+        # Rows that are equal in all of them are equal, so their order does not matter.
+        latest = report.columns(report.versions[-1])
+        yield from (_value(f, report, {}) or joins.rank(f.source) for f in latest if f.key or "value." in f.source)
         return
     for f in report.keys(rows.version):
         if f.source != "day":

@@ -27,7 +27,7 @@ LEFT JOIN seen s ON s.user_key = a.user_key AND s.account_key IS NOT DISTINCT FR
 UNION ALL
 SELECT
     NULL, NULL, name, 0, 0, NULL, 0,
-    count(DISTINCT coalesce('e' || execution_id, 'v' || event_id))
-FROM lake
+    count(DISTINCT execution)
+FROM details
 WHERE type = 14 AND name IS NOT NULL AND detail IN (SELECT key FROM term_texts WHERE text = 'VIEWED')
 GROUP BY name

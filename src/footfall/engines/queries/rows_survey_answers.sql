@@ -6,14 +6,14 @@ WITH answers AS (
         json_extract_string(properties, '/question_id') AS question_id,
         json_extract_string(properties, '/score') AS points,
         texts_of(json_extract(properties, '/answers')) AS choices
-    FROM events
+    FROM details
     WHERE type = 17 AND user_key IS NOT NULL
 ), placed AS (
     SELECT *, unnest(range(1, greatest(len(choices), 1) + 1)) AS choice
     FROM answers
 )
 SELECT
-    a.at_us, a.event_id, a.source, a.user_key, a.account_key, a.product, a.environment, a.name, a.detail, a.locale,
+    a.at_us, a.user_key, a.account_key, a.product, a.environment, a.name, a.detail, a.locale,
     a.trigger_type, a.choice,
     a.at_us // 1000 AS epoch_ms,
     plain_text(coalesce(a.question_text, q.text)) AS question,

@@ -1,30 +1,32 @@
 -- Showings (executions) of engagements, grouped by how far the user got. A showing belongs where its last event does;
--- it is judged by this day's events only.
+-- it is judged by this day's events only. A view without an execution is a showing of its own.
 WITH views AS (
     SELECT
-        v.user_key, v.name, v.account_key, v.product, v.environment, v.locale, v.trigger_type, v.step_number, v.at_us,
-        v.event_id, t.text = 'COMPLETED' AS completed,
-        -- A view without an execution is a showing of its own.
-        coalesce('e' || v.execution_id, 'v' || v.event_id) AS execution
-    FROM events v
+        v.user_key, v.name, v.execution, v.step_number, v.at_us, t.text = 'COMPLETED' AS completed,
+        struct_pack(
+            account_key := v.account_key, product := v.product, environment := v.environment, locale := v.locale,
+            trigger_type := v.trigger_type
+        ) AS place,
+        -- Of two events at one instant the one with the larger texts is the last: keys depend on the order of arrival.
+        row(v.at_us, v.step_number, a.rank, p.rank, e.rank, l.rank, g.rank) AS moment
+    FROM details v
     LEFT JOIN term_dimension t ON t.key = v.detail
+    LEFT JOIN account_dimension a ON a.key = v.account_key
+    LEFT JOIN term_dimension p ON p.key = v.product
+    LEFT JOIN term_dimension e ON e.key = v.environment
+    LEFT JOIN term_dimension l ON l.key = v.locale
+    LEFT JOIN term_dimension g ON g.key = v.trigger_type
     WHERE v.type = 14 AND v.user_key IS NOT NULL
 ), executions AS (
     SELECT
         user_key,
         name,
         execution,
-        arg_max(
-            struct_pack(
-                account_key := account_key, product := product, environment := environment, locale := locale,
-                trigger_type := trigger_type
-            ),
-            (at_us, event_id)
-        ) AS place,
+        arg_max(place, moment) AS place,
         CASE WHEN bool_or(completed) THEN 'COMPLETED' ELSE 'VIEWED' END AS state,
         max(step_number) AS farthest,
         max(at_us) AS at_us,
-        list(step_number ORDER BY at_us, step_number, event_id) FILTER (step_number IS NOT NULL) AS steps
+        list(step_number ORDER BY at_us, step_number) FILTER (step_number IS NOT NULL) AS steps
     FROM views
     GROUP BY user_key, name, execution
 ), paths AS (
@@ -36,6 +38,7 @@ SELECT
     state AS "viewState",
     count(*) AS "count",
     max(farthest) AS "farthestStepNumber",
-    arg_max(struct_pack(path := path), (at_us, execution)).path AS "engagementPath"
+    -- The path of the last execution; of two that ended at one instant the larger path.
+    arg_max(struct_pack(path := path), row(at_us, coalesce(path, ''))).path AS "engagementPath"
 FROM paths
 GROUP BY ALL

@@ -1,0 +1,172 @@
+"""One day to all reports: ours, the straightforward DuckDB script, and one scan into the finest cube of strings."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from bench import report_day
+
+EVENTS: Final = 20_000_000
+VERSION: Final = "2.0"
+DIMENSIONS: Final = "user_id, account_id, product, environment"
+
+
+def run(scale: float) -> list[tuple[str, float, str, str]]:
+    """Rows of (name, value, unit, note). Every contestant runs in a process of its own, one after the other."""
+    events = max(2000, int(EVENTS * scale))
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as folder:
+        made = report_day.make(Path(folder) / "day", events)
+        ours, naive, cube = (_measured(name, made) for name in ("ours", "naive", "cube"))
+    note = f"{events:,} events, {ours['rows']:,} rows in 22 files"
+    return [
+        ("one day to all reports, csv.gz", ours["wall_s"], "s", note),
+        ("CPU of it", ours["cpu_s"], "s", ""),
+        ("peak memory of it", ours["rss_mb"], "MB", "target: at most 600"),
+        ("events per second", events / ours["wall_s"], "events/s", ""),
+        ("files", ours["bytes"] / 1e6, "MB", "compressed"),
+        ("straightforward DuckDB script", naive["wall_s"], "s", f"{naive['rows']:,} rows, {naive['rss_mb']:.0f} MB"),
+        ("ratio to it", naive["wall_s"] / ours["wall_s"], "x", "target: at least 7"),
+        ("ratio to it in CPU", naive["cpu_s"] / ours["cpu_s"], "x", ""),
+        ("one DuckDB scan into the finest cube of strings", cube["wall_s"], "s", f"{cube['rss_mb']:.0f} MB"),
+        ("all reports per such scan", ours["wall_s"] / cube["wall_s"], "x", "target: at most 1.6"),
+    ]
+
+
+def _measured(contestant: str, made: report_day.Made) -> dict[str, Any]:
+    arguments = [str(made.folder), str(made.events)]
+    command = [sys.executable, "-m", "bench.reports", contestant, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env={**os.environ})
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+# --- contestants -------------------------------------------------------------------------------------------------
+
+
+def ours(made: report_day.Made, out: Path) -> int:
+    """Every report of version 2.0 as csv.gz, rows sorted, the same bytes on every run."""
+    from footfall.codecs.gzip_member import GzipMember
+    from footfall.engines.day import DuckDBEngine
+    from footfall.formats.csv_rows import CsvRows
+    from footfall.model.reports import catalogue
+
+    format, codec, rows = CsvRows(), GzipMember(), 0
+    day = report_day.day_input(made)
+    began = time.perf_counter()
+    opened = DuckDBEngine(out / "spill").open(day)
+    _told("open", began)
+
+    def body(report: Any) -> Any:
+        nonlocal rows
+        yield format.head(opened.columns(report, VERSION), report.name, VERSION, report_day.DAY)
+        for count, text in opened.render(report, VERSION, format):
+            rows += count
+            yield text
+
+    for report in catalogue(VERSION):
+        began = time.perf_counter()
+        with (out / f"{report.name}.csv.gz").open("wb") as file:
+            for chunk in codec.encode(body(report)):
+                file.write(chunk)
+        _told(report.name, began)
+    opened.close()
+    return rows
+
+
+def naive(made: report_day.Made, out: Path) -> int:
+    """What one would write in an afternoon: one GROUP BY and one COPY … gzip per report, over string Parquet.
+
+    It leaves out what it cannot say in one plain statement: view states, peaks of sessions, totals of users.
+    """
+    import duckdb
+
+    connection = duckdb.connect()
+    source = f"read_parquet({made.plain})"
+    rows = 0
+    for name, select in _NAIVE.items():
+        began = time.perf_counter()
+        connection.execute(f"COPY ({select.format(source=source)}) TO '{out / name}.csv.gz' (HEADER, COMPRESSION gzip)")
+        _told(name, began)
+    for name in _NAIVE:
+        sql = f"SELECT count(*) FROM read_csv('{out / name}.csv.gz', all_varchar = true)"
+        rows += 0 if os.environ.get("BENCH_UNCOUNTED") else connection.execute(sql).fetchall()[0][0]
+    return rows
+
+
+def _counted(who: str, types: str, more: str) -> str:
+    keys = f"{who}, product, environment{more}"
+    return (
+        f"SELECT '2026-11-01' AS date, {keys}, count(*) AS count FROM {{source}} "
+        f"WHERE type IN ({types}) GROUP BY {keys}"
+    )
+
+
+_EVENTS: Final = "'FORM_SUBMIT', 'PAGE_VIEW', 'SEGMENT_MATCH', 'SESSION_STARTED'"
+_NAIVE: Final = {
+    f"{entity}_{name}": _counted(who, types, more)
+    for entity, who in (("User", "user_id, account_id"), ("Account", "account_id"))
+    for name, types, more in (
+        ("Event_Rollups", _EVENTS, ", type"),
+        ("Custom_Event_Rollups", "'CUSTOM'", ", name"),
+        ("Feature_Rollups", "'FEATURE_MATCH'", ", name"),
+        ("Engagement_Rollups", "'ENGAGEMENT_VIEW', 'ENGAGEMENT_CLICK'", ", name, type"),
+        ("Email_Engagement_Rollups", "'EMAIL_EVENT'", ", name, detail"),
+    )
+} | {
+    "User_External_Article_View_Rollups": _counted("user_id, account_id", "'ARTICLE_VIEW'", ", name, detail"),
+    "User_Engagement_Clicks": "SELECT occurred_at, user_id, product, account_id, environment, name, "
+    "properties->>'link_url' AS link_url, step_number FROM {source} WHERE type = 'ENGAGEMENT_CLICK'",
+    "Survey_Responses": "SELECT occurred_at, user_id, product, account_id, name, properties->>'score' AS score, "
+    "properties->>'comment' AS comment FROM {source} WHERE type = 'SURVEY_RESPONSE'",
+    "Multi_Question_Survey_Responses": "SELECT occurred_at, name, product, user_id, account_id, detail, "
+    "properties->>'score' AS score FROM {source} WHERE type = 'SURVEY_ANSWER'",
+    "Feedback_Responses": "SELECT occurred_at, user_id, product, account_id, properties->>'subject' AS subject "
+    "FROM {source} WHERE type = 'FEEDBACK'",
+    # Not peaks but sessions per hour: the nearest that one GROUP BY can say.
+    "Account_Hourly_Sessions": "SELECT date_trunc('hour', occurred_at) AS hour, account_id, product, environment, "
+    "count(DISTINCT session_id) AS count FROM {source} GROUP BY ALL",
+}
+
+
+def cube(made: report_day.Made, out: Path) -> int:
+    """One scan of the string Parquet into the finest groups, materialised as Arrow."""
+    import duckdb
+
+    sql = f"SELECT {DIMENSIONS}, type, name, detail, count(*) AS n FROM read_parquet({made.plain}) GROUP BY ALL"
+    return int(duckdb.connect().sql(sql).to_arrow_table().num_rows)
+
+
+def _told(step: str, began: float) -> None:
+    print(f"{time.perf_counter() - began:7.2f} s  {step}", file=sys.stderr)
+
+
+def _main() -> None:
+    contestants: dict[str, Callable[[report_day.Made, Path], int]] = {"ours": ours, "naive": naive, "cube": cube}
+    name, folder, events = sys.argv[1:]
+    made = report_day.make(Path(folder), int(events))
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-out-") as out:
+        before, began = os.times(), time.perf_counter()
+        rows = contestants[name](made, Path(out))
+        wall, after = time.perf_counter() - began, os.times()
+        size = sum(p.stat().st_size for p in Path(out).glob("*.gz"))
+    figures = {
+        "wall_s": wall,
+        "cpu_s": after.user + after.system - before.user - before.system,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "rows": rows,
+        "bytes": size,
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    _main()
