@@ -69,7 +69,13 @@ class DuckShaper:
         # A statement at fault must show here, not look like a range full of hostile events later.
         self._blank = [self._run(dialect, event_table(Split(dialect), (), (), defaults)) for dialect in DIALECTS][0]
         # The window has a database of its own: a fault while reading a hostile text must not take it along.
-        self._window = RecentWindow(duckdb.connect(":memory:", config=self._settings), recent)
+        self._memory = duckdb.connect(":memory:", config=self._settings)
+        self._window = RecentWindow(self._memory, recent)
+
+    def close(self) -> None:
+        """Give back the engine's memory; the shaper is of no use afterwards."""
+        self._reader.close()
+        self._memory.close()
 
     def remember(self, recent: Iterable[pa.RecordBatch]) -> None:
         self._window.remember(recent)
