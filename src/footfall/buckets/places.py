@@ -64,10 +64,10 @@ def _remote(place: re.Match[str], access: Access, endpoint_url: str | None) -> S
     if _BUCKET.fullmatch(name) is None:
         raise Refused(f"{name!r} cannot be the name of a bucket", "Write s3://bucket/folder or gs://bucket/folder")
     if place["scheme"] == "gs":
-        dialect, endpoint_url = GCS, endpoint_url or GCS_ENDPOINT
+        dialect, address = GCS, endpoint_url or GCS_ENDPOINT
     else:
-        dialect = GENERIC if endpoint_url else AWS
-    return S3Bucket(_client(access, endpoint_url, dialect), name, folder, dialect)
+        dialect, address = GENERIC if endpoint_url else AWS, endpoint_url
+    return S3Bucket(_client(access, address, dialect), name, folder, dialect, server=endpoint_url or "")
 
 
 def _client(access: Access, endpoint_url: str | None, dialect: Dialect) -> Any:

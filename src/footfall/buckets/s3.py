@@ -29,19 +29,21 @@ class Dialect:
     """How a server differs from Amazon's.
 
     conditional: takes ``If-None-Match: *`` on create. looks_first: asks whether the key is taken before creating,
-    because the condition may be ignored. checksums: takes ``x-amz-checksum-*`` headers.
+    because the condition may be ignored. checksums: takes ``x-amz-checksum-*`` headers. sorts: lists keys in the order
+    of their bytes (SeaweedFS lists folder by folder).
     """
 
     name: str
     conditional: bool
     looks_first: bool
     checksums: bool
+    sorts: bool
 
 
-AWS: Final = Dialect("aws", conditional=True, looks_first=False, checksums=True)
-GENERIC: Final = Dialect("generic", conditional=True, looks_first=True, checksums=True)
+AWS: Final = Dialect("aws", conditional=True, looks_first=False, checksums=True, sorts=True)
+GENERIC: Final = Dialect("generic", conditional=True, looks_first=True, checksums=True, sorts=False)
 # Google's interoperability refuses the newer checksum headers and knows no If-None-Match on create.
-GCS: Final = Dialect("gcs", conditional=False, looks_first=True, checksums=False)
+GCS: Final = Dialect("gcs", conditional=False, looks_first=True, checksums=False, sorts=True)
 
 
 class S3Bucket:
@@ -51,18 +53,28 @@ class S3Bucket:
     at a time, at most three parts in memory; the digest of each part is checked by the server when it arrives and
     again afterwards. Without permission to read (a policy of ``s3:PutObject`` alone) the comparison after the upload
     is left out, and the log says so. No ACL and no Content-Encoding is ever sent.
-    ``delete`` of a key that is not there does nothing.
+    ``delete`` of a key that is not there does nothing. server: the endpoint, where it is not the provider's own.
+    orphan_age: unfinished uploads of the same key that are older are aborted when a large object is put.
     """
 
     def __init__(
-        self, client: Any, name: str, folder: str, dialect: Dialect, *, orphan_age: timedelta = timedelta(days=1)
+        self,
+        client: Any,
+        name: str,
+        folder: str,
+        dialect: Dialect,
+        *,
+        server: str = "",
+        orphan_age: timedelta = timedelta(days=1),
     ) -> None:
         self._client = client
         self._name = name
         self._folder = "/".join(check_key(folder)) + "/" if folder else ""
         self._dialect = dialect
         self._orphan_age = orphan_age
-        self.url = f"{'gs' if dialect is GCS else 's3'}://{name}/{self._folder}".rstrip("/")
+        self._shown = f"{'gs' if dialect is GCS else 's3'}://{name}/{self._folder}".rstrip("/")
+        # Buckets of the same name at two servers are two places.
+        self.url = f"{self._shown}?server={server}" if server else self._shown
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -211,20 +223,40 @@ class S3Bucket:
         return Stored(key, int(head["ContentLength"]), head.get("Metadata", {}).get(_SHA256, ""))
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        """See ``Bucket.list``. A thousand keys at a time."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._name, Prefix=self._folder + prefix, PaginationConfig={"PageSize": 1000}
-        )
-        found = iter(pages)
+        """See ``Bucket.list``. A thousand keys at a time; where the server does not sort, a folder at a time."""
+        return self._all(prefix) if self._dialect.sorts else self._walk(prefix)
+
+    def _all(self, prefix: str) -> Iterator[Stored]:
+        for page in self._pages(prefix):
+            yield from self._objects(page)
+
+    def _walk(self, prefix: str) -> Iterator[Stored]:
+        level: list[tuple[bytes, Stored | str]] = []
+        for page in self._pages(prefix, Delimiter="/"):
+            level += ((each.key.encode(), each) for each in self._objects(page))
+            folders = (each["Prefix"][len(self._folder) :] for each in page.get("CommonPrefixes", ()))
+            level += ((folder.encode(), folder) for folder in folders)
+        for _, each in sorted(level, key=lambda pair: pair[0]):
+            if isinstance(each, Stored):
+                yield each
+            else:
+                yield from self._walk(each)
+
+    def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
+        paginator = self._client.get_paginator("list_objects_v2")
+        pages = iter(paginator.paginate(Bucket=self._name, Prefix=self._folder + prefix, **more))
         while True:
             with translated("list", self._place(prefix)):
-                page = next(found, None)
+                page = next(pages, None)
             if page is None:
                 return
-            for entry in page.get("Contents", ()):
-                key = entry["Key"][len(self._folder) :]
-                if key and not key.endswith("/"):  # consoles make "folders" as empty objects
-                    yield Stored(key, int(entry["Size"]))
+            yield page
+
+    def _objects(self, page: dict[str, Any]) -> Iterator[Stored]:
+        for entry in page.get("Contents", ()):
+            key = entry["Key"][len(self._folder) :]
+            if key and not key.endswith("/"):  # consoles make "folders" as empty objects
+                yield Stored(key, int(entry["Size"]))
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -243,7 +275,7 @@ class S3Bucket:
         return digest.hexdigest()
 
     def _place(self, key: str) -> str:
-        return f"{self.url}/{key}"
+        return f"{self._shown}/{key}"
 
 
 def _same_digest(sent: Stored, composite: str, head: dict[str, Any]) -> bool | None:

@@ -1,0 +1,161 @@
+"""An HTTP proxy before an S3 server that fails on demand: by kind, at a chosen call.
+
+Requests go through unchanged, ``Host`` included, so signatures stay valid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+LIMIT: Final = 1 << 20
+
+
+@dataclass
+class Fault:
+    """What happens to calls whose ``METHOD path?query`` matches ``call``: the first ``skip`` pass, ``times`` fail.
+
+    kind: ``status`` (answer ``status`` and ``code`` instead of forwarding) | ``reset`` (close before forwarding) |
+    ``cut`` (forward half of the body, then close) | ``lost`` (forward, read the answer, close without passing it on) |
+    ``flip`` (change one bit of the request's body) | ``short`` (pass half of the answer's body on, then close) |
+    ``twice`` (forward the call twice, pass the second answer on).
+    """
+
+    call: str
+    kind: str
+    times: int = 1
+    skip: int = 0
+    status: int = 503
+    code: str = "SlowDown"
+
+    def applies(self, call: str) -> bool:
+        if not re.search(self.call, call) or (self.skip == 0 and self.times == 0):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
+
+
+@dataclass
+class _Message:
+    head: bytes
+    body: bytes
+
+    @property
+    def first_line(self) -> str:
+        return self.head.split(b"\r\n", 1)[0].decode("latin-1")
+
+
+class FaultProxy:
+    """url: where it listens. faults: the first that applies happens. calls: every call that came in."""
+
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        self._upstream = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.faults: list[Fault] = []
+        self.calls: list[str] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        starting = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LIMIT), self._loop
+        )
+        self._server = starting.result(10)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        async def stop() -> None:
+            self._server.close()
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; False when the connection is to be closed."""
+        head = await _head(reader)
+        method, path = head.split(b" ", 2)[:2]
+        call = f"{method.decode()} {path.decode()}"
+        self.calls.append(call)
+        fault = next((fault for fault in self.faults if fault.applies(call)), None)
+        kind = "" if fault is None else fault.kind
+        if kind == "reset":
+            return False
+        if b"100-continue" in head.lower():
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            head = re.sub(rb"(?i)expect: *100-continue\r\n", b"", head)
+        request = _Message(head, await _body(reader, head))
+        if fault is not None and kind == "status":
+            writer.write(_refusal(fault))
+            await writer.drain()
+            return False
+        if kind == "flip":
+            request.body = request.body[:-1] + bytes([request.body[-1] ^ 1])
+        if kind == "cut":
+            await self._forward(_Message(request.head, request.body[: len(request.body) // 2]), method, answer=False)
+            return False
+        if kind == "twice":
+            await self._forward(request, method)
+        answer = await self._forward(request, method)
+        if kind == "lost" or answer is None:
+            return False
+        body = answer.body[: len(answer.body) // 2] if kind == "short" else answer.body
+        writer.write(answer.head + body)
+        await writer.drain()
+        return kind != "short"
+
+    async def _forward(self, request: _Message, method: bytes, *, answer: bool = True) -> _Message | None:
+        reader, writer = await asyncio.open_connection(*self._upstream, limit=LIMIT)
+        try:
+            writer.write(request.head + request.body)
+            await writer.drain()
+            if not answer:
+                return None
+            head = await _head(reader)
+            no_body = method == b"HEAD" or head.split(b" ", 2)[1] in (b"204", b"304")
+            return _Message(head, b"" if no_body else await _body(reader, head))
+        finally:
+            writer.transport.abort()
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
+        pieces = []
+        while True:
+            line = await reader.readuntil(b"\r\n")
+            size = int(line.split(b";")[0], 16)
+            pieces += [line, await reader.readexactly(size + 2)]
+            if size == 0:
+                return b"".join(pieces)
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return await reader.readexactly(int(length[1])) if length else b""
+
+
+def _refusal(fault: Fault) -> bytes:
+    body = f'<?xml version="1.0"?><Error><Code>{fault.code}</Code><Message>made up</Message></Error>'.encode()
+    head = f"HTTP/1.1 {fault.status} X\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"Connection: close\r\n\r\n" + body

@@ -1,0 +1,116 @@
+"""A real S3 server for tests: SeaweedFS from PyPI, on loopback, in a fresh folder, one per test process.
+
+It checks signatures, policies, checksums and conditions. It ends with the process that started it, however that ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+ADMIN = ("ADMINKEY00000000", "admin-secret-admin-secret")
+WRITER = ("WRITERKEY0000000", "writer-secret-writer-secret")
+_PORTS = (
+    "master.port", "filer.port", "volume.port", "s3.port", "admin.port",
+    "s3.port.iceberg", "master.port.grpc", "filer.port.grpc", "volume.port.grpc", "s3.port.grpc", "admin.port.grpc",
+)  # fmt: skip
+
+
+class SeaweedFS:
+    """url: of the S3 endpoint. WRITER may do nothing until a bucket policy says so."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
+        ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        self.url = f"http://127.0.0.1:{ports['s3.port']}"
+        identities = self._folder / "identities.json"
+        identities.write_text(json.dumps(_identities()))
+        command = [
+            str(Path(sysconfig.get_path("scripts")) / "weed"), "-logdir", str(self._folder), "mini",
+            f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false",
+            "-s3.autoCreateBucket=false", "-s3.port.lance=0", f"-s3.config={identities}",
+            f"-s3.iam.config={identities}", *(f"-{name}={port}" for name, port in ports.items()),
+        ]  # fmt: skip
+        (self._folder / "data").mkdir()
+        with (self._folder / "out.txt").open("wb") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=self._folder, preexec_fn=_die_along)
+        atexit.register(self.stop)
+        self._await()
+
+    def client(self, key: tuple[str, str] = ADMIN, url: str = "") -> Any:
+        config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
+        return Session(key[0], key[1], region_name="us-east-1").client(
+            "s3", endpoint_url=url or self.url, config=config
+        )
+
+    def bucket(self, name: str) -> str:
+        self.client().create_bucket(Bucket=name)
+        return name
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _await(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"weed ended: {(self._folder / 'out.txt').read_text()[-2000:]}")
+            try:
+                self.client().list_buckets()
+                probe = f"probe-{time.monotonic_ns()}"
+                self.client().create_bucket(Bucket=probe)
+                self.client().put_object(Bucket=probe, Key="x", Body=b"x")
+                return
+            except (ClientError, BotoCoreError):
+                time.sleep(0.1)
+        raise RuntimeError("weed did not answer within 60 s")
+
+
+@cache
+def server() -> SeaweedFS:
+    """The server of this test process; started by the first test that needs it."""
+    return SeaweedFS()
+
+
+def _identities() -> dict[str, Any]:
+    def identity(name: str, key: tuple[str, str], actions: list[str]) -> dict[str, Any]:
+        return {"name": name, "credentials": [{"accessKey": key[0], "secretKey": key[1]}], "actions": actions}
+
+    return {"identities": [identity("admin", ADMIN, ["Admin", "Read", "Write"]), identity("writer", WRITER, [])]}
+
+
+def _die_along() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports below 55535, because weed takes port + 10000 where it is not told otherwise."""
+    found: list[int] = []
+    sockets = []
+    while len(found) < count:
+        s = socket.socket()
+        s.bind(("127.0.0.1", 0))
+        sockets.append(s)
+        port = s.getsockname()[1]
+        if port < 55535:
+            found.append(port)
+    for s in sockets:
+        s.close()
+    return found
