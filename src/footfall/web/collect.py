@@ -98,7 +98,8 @@ class Collector:
             status, code, message, retry_after_s = refused.reply
             await send_refusal(send, status, code, message, origin, retry_after_s=retry_after_s)
         else:
-            await send_done(send, reading.rejected, origin, headers.get(b"x-strict-mode") == b"1")
+            strict = headers.get(b"x-strict-mode") == b"1"
+            await send_done(scope, send, reading.rejected, origin, strict=strict)
         finally:
             self._requests -= held.requests
             self._bytes -= held.bytes

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs
 
-_QUERY_NAMES: Final = (b"writeKey", b"write_key", b"api_key")
+_QUERY_NAMES: Final = ("writeKey", "write_key", "api_key")
 
 
 def key_of(headers: dict[bytes, bytes], query: bytes) -> str:
@@ -19,10 +19,10 @@ def key_of(headers: dict[bytes, bytes], query: bytes) -> str:
     if (given := headers.get(b"x-write-key")) is not None:
         return _text(given.partition(b":")[0])  # Jitsu writes "key:secret"
     if query:
-        fields = parse_qs(query)
+        fields = parse_qs(query.decode("latin-1"))
         for name in _QUERY_NAMES:
             if name in fields:
-                return _text(fields[name][0])
+                return fields[name][0]
     return ""
 
 

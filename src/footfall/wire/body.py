@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import Final, cast
-from urllib.parse import parse_qs
+from urllib.parse import unquote_to_bytes
 
 from isal import igzip_lib, isal_zlib
 
@@ -16,6 +16,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 31  # zlib's wbits for a gzip wrapper with the largest window
 # The stubs of isal 1.9 call the exception class an instance.
 _IsalError: Final = cast(type[Exception], igzip_lib.IsalError)
+_FORM: Final = b"data="
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -29,7 +30,7 @@ def text_of(body: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
         body = _gunzip(body, bytes_max)
     if len(body) > bytes_max:
         raise BadRecord("too_large", f"The body has more than {bytes_max} bytes")
-    if body.startswith(b"data="):
+    if body.startswith(_FORM):
         body = _form(body)
     if body.startswith(_BOM):
         body = body[len(_BOM) :]
@@ -60,12 +61,15 @@ def _gunzip(body: bytes, bytes_max: int) -> bytes:
 
 
 def _form(body: bytes) -> bytes:
+    # ``parse_qs`` of the standard library fails on bytes that are not ASCII.
+    data = unquote_to_bytes(body[len(_FORM) :].partition(b"&")[0].replace(b"+", b" ")).strip()
+    if data[:1] in (b"{", b"["):
+        return data
+    data = data.replace(b"-", b"+").replace(b"_", b"/").replace(b" ", b"+").rstrip(b"=")
     try:
-        fields = parse_qs(body, strict_parsing=True, max_num_fields=20)
-        data = fields[b"data"][0].strip()
-        if data[:1] in (b"{", b"["):
-            return data
-        data = data.replace(b"-", b"+").replace(b"_", b"/").replace(b" ", b"+").rstrip(b"=")
-        return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-    except (ValueError, KeyError, binascii.Error) as error:
+        decoded = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    except binascii.Error as error:
         raise BadRecord("bad_form", "The form field 'data' is neither JSON nor base64") from error
+    if not decoded:
+        raise BadRecord("bad_form", "The form field 'data' is empty")
+    return decoded
