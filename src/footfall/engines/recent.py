@@ -32,8 +32,8 @@ class RecentWindow:
         for batch in batches:
             self._connection.register("remembered", pa.table(batch).select(["source", "event_id"]))
             self._insert(
-                f"SELECT md5_number_upper(concat(source, chr(0), event_id)), "
-                f"md5_number_lower(concat(source, chr(0), event_id)), {BEFORE_ALL} FROM remembered",
+                f"""SELECT (digest >> 64)::UBIGINT, (digest & 18446744073709551615)::UBIGINT, {BEFORE_ALL}
+                FROM (SELECT md5_number(concat(source, chr(0), event_id)) AS digest FROM remembered)""",
                 batch.num_rows,
             )
             self._connection.unregister("remembered")

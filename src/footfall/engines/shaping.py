@@ -7,7 +7,8 @@ and problems are common (``queries/shape_events.sql``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from footfall.engines.recent import RecentWindow
 from footfall.engines.shaped import DuckShape, join_bounds
-from footfall.engines.splitting import Defaults, Refusal, Split, event_table, split
+from footfall.engines.splitting import Defaults, Range, Refusal, Split, event_table, split
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS
@@ -67,7 +68,7 @@ class DuckShaper:
         }
         self._reader = self._open_reader()
         # A statement at fault must show here, not look like a range full of hostile events later.
-        self._blank = [self._run(dialect, event_table(Split(dialect), (), (), defaults)) for dialect in DIALECTS][0]
+        self._blank = [self._run(dialect, event_table(Split(dialect), Range(()), defaults)) for dialect in DIALECTS][0]
         # The window has a database of its own: a fault while reading a hostile text must not take it along.
         self._memory = duckdb.connect(":memory:", config=self._settings)
         self._window = RecentWindow(self._memory, recent)
@@ -91,16 +92,13 @@ class DuckShaper:
             ) from error
 
     def _shape(self, entries: Sequence[Entry]) -> DuckShape:
-        splits, sent, refusals, received = split(entries)
-        tables = []
-        for one in splits.values():
-            events = event_table(one, entries, sent, self._defaults)
-            tables += self._read(one, events, entries, refusals)
+        taken = split(entries)
+        tables = [table for one in taken.splits.values() for table in self._read(one, taken)]
         read = pa.concat_tables(tables) if tables else self._blank
-        if len(splits) > 1:
+        if len(taken.splits) > 1:
             read = read.sort_by("ord")
         good, bad = _part(read)
-        refusals += _problems(bad, entries, _texts(splits, bad))
+        taken.refusals += _problems(bad, taken)
         start = entries[0].position if entries else 0
         repeated = self._window.repeated(good.select(["ord", "digest_high", "digest_low"]), start)
         duplicates = good.schema.empty_table()
@@ -109,17 +107,15 @@ class DuckShaper:
             good, duplicates = good.filter(pc.invert(known)), good.filter(known)
         days = join_bounds(self._reader, self._zone, good)
         facts = self._facts(good)
-        return DuckShape(good, days, facts, duplicates.column("source"), refusals, received)
+        return DuckShape(good, days, facts, duplicates.column("source"), taken.refusals, taken.received)
 
-    def _read(
-        self, one: Split, events: pa.Table, entries: Sequence[Entry], refusals: list[Refusal]
-    ) -> list[pa.Table]:
+    def _read(self, one: Split, taken: Range) -> list[pa.Table]:
         """Read the events of one dialect, at once if they let us, else without those that do not."""
+        events = event_table(one, taken, self._defaults)
         try:
             return [self._run(one.dialect, events)]
         except _HOSTILE:
-            readable = self._readable(events, one, entries, refusals)
-            return list(self._bisect(one, events.take(readable), entries, refusals))
+            return list(self._bisect(one.dialect, self._readable(events, taken), taken))
 
     def _run(self, dialect: str, events: pa.Table) -> pa.Table:
         texts = events.column("text").cast(pa.string())  # checks that it is UTF-8
@@ -132,41 +128,36 @@ class DuckShaper:
             self._reader = self._open_reader()
             raise
 
-    def _readable(
-        self, events: pa.Table, one: Split, entries: Sequence[Entry], refusals: list[Refusal]
-    ) -> list[int]:
-        """Refuse the texts that are no UTF-8 or no JSON; return the places of the others. One pass, however many."""
-        readable = []
-        for place, text in enumerate(one.texts):
+    def _readable(self, events: pa.Table, taken: Range) -> pa.Table:
+        """Refuse the texts that are no UTF-8 or no JSON and return the other events. One pass, however many."""
+        texts = events.column("text").to_pylist()
+        faults: dict[int, str] = {}
+        for row, text in enumerate(texts):
             try:
                 text.decode()
-                readable.append(place)
             except UnicodeDecodeError as error:
-                refusals.append(_unreadable(events, place, entries, text, str(error)))
-        texts = pa.table({"place": pa.array(readable, pa.int32()), "text": [one.texts[p].decode() for p in readable]})
-        self._reader.register("texts", texts)
-        broken = self._reader.sql("SELECT place FROM texts WHERE NOT json_valid(text) ORDER BY place").to_arrow_table()
+                faults[row] = str(error)
+        rows = [row for row in range(len(texts)) if row not in faults]
+        relation = pa.table({"nth": pa.array(rows, pa.int32()), "text": [texts[row].decode() for row in rows]})
+        self._reader.register("texts", relation)
+        broken = self._reader.sql("SELECT nth FROM texts WHERE NOT json_valid(text) ORDER BY nth").to_arrow_table()
         self._reader.unregister("texts")
-        places = set(broken.column("place").to_pylist())
-        refusals += [
-            _unreadable(events, place, entries, one.texts[place], "not JSON as RFC 8259 has it") for place in places
-        ]
-        return [place for place in readable if place not in places]
+        faults |= dict.fromkeys(broken.column("nth").to_pylist(), "not JSON as RFC 8259 has it")
+        taken.refusals += [_unreadable(events, row, taken, why) for row, why in faults.items()]
+        return events.take([row for row in rows if row not in faults])
 
-    def _bisect(
-        self, one: Split, events: pa.Table, entries: Sequence[Entry], refusals: list[Refusal]
-    ) -> Iterable[pa.Table]:
+    def _bisect(self, dialect: str, events: pa.Table, taken: Range) -> Iterator[pa.Table]:
         if not events.num_rows:
             return
         try:
-            yield self._run(one.dialect, events)
+            yield self._run(dialect, events)
         except _HOSTILE as error:
             if events.num_rows == 1:
-                refusals.append(_unreadable(events, 0, entries, events.column("text")[0].as_py(), str(error)))
+                taken.refusals.append(_unreadable(events, 0, taken, str(error)))
                 return
             middle = events.num_rows // 2
-            yield from self._bisect(one, events.slice(0, middle), entries, refusals)
-            yield from self._bisect(one, events.slice(middle), entries, refusals)
+            yield from self._bisect(dialect, events.slice(0, middle), taken)
+            yield from self._bisect(dialect, events.slice(middle), taken)
 
     def _facts(self, good: pa.Table) -> pa.Table:
         telling = pc.or_(
@@ -208,25 +199,21 @@ def _part(read: pa.Table) -> tuple[pa.Table, pa.Table]:
     return read.filter(fine), read.filter(pc.invert(fine))
 
 
-def _texts(splits: dict[str, Split], bad: pa.Table) -> dict[int, bytes]:
-    """The text of each bad event by its ordinal; looked up only for those."""
+def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:
+    """Refusals of events that were read but cannot be stored; their texts are looked up, they are few."""
+    if not bad.num_rows:
+        return []
     wanted = set(bad.column("ord").to_pylist())
-    if not wanted:
-        return {}
-    return {
+    texts = {
         ordinal: text
-        for one in splits.values()
-        for ordinal, text in zip(one.ordinals, one.texts, strict=True)
-        if ordinal in wanted
+        for one in taken.splits.values()
+        for place, index, text in zip(one.places, one.indexes, one.texts, strict=True)
+        if (ordinal := taken.first[place] + index) in wanted
     }
-
-
-def _problems(bad: pa.Table, entries: Sequence[Entry], texts: dict[int, bytes]) -> list[Refusal]:
-    by_position = {entry.position: entry for entry in entries}
     rows = bad.select(["ord", "position", "index", "problem", "suspect"]).to_pylist()
     return [
         Refusal(
-            by_position[row["position"]],
+            _entry(taken, row["position"]),
             row["index"],
             row["problem"],
             _MESSAGES[row["problem"]].format((row["suspect"] or "")[:100]),
@@ -236,10 +223,15 @@ def _problems(bad: pa.Table, entries: Sequence[Entry], texts: dict[int, bytes]) 
     ]
 
 
-def _unreadable(events: pa.Table, place: int, entries: Sequence[Entry], text: bytes, why: str) -> Refusal:
-    position = events.column("position")[place].as_py()
-    entry = next(entry for entry in entries if entry.position == position)
-    return Refusal(entry, events.column("index")[place].as_py(), "unreadable_event", why[:200], text)
+def _unreadable(events: pa.Table, row: int, taken: Range, why: str) -> Refusal:
+    values = {name: events.column(name)[row].as_py() for name in ("position", "index", "text")}
+    return Refusal(
+        _entry(taken, values["position"]), values["index"], "unreadable_event", why[:200], values["text"]
+    )
+
+
+def _entry(taken: Range, position: int) -> Entry:
+    return taken.entries[bisect_left(taken.entries, position, key=lambda entry: entry.position)]
 
 
 @cache

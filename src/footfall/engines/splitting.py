@@ -6,11 +6,13 @@ is read later, by column.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from footfall.ports import Entry
 
@@ -51,74 +53,98 @@ class Refusal:
 
 @dataclass(slots=True)
 class Split:
-    """The events of one dialect: parallel lists, one item per event, in the order of the log.
+    """The events of one dialect: parallel arrays, one item per event, in the order of the log.
 
-    ordinal: place of the event among all of the range, over all dialects. entry: place of its entry in ``entries``.
+    places: of the event's entry in the range. indexes: of the event in the body of its entry.
     """
 
     dialect: str
     texts: list[bytes] = field(default_factory=list)
-    ordinals: list[int] = field(default_factory=list)
-    entry: list[int] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
+    places: array[int] = field(default_factory=lambda: array("i"))
+    indexes: array[int] = field(default_factory=lambda: array("i"))
 
 
-def split(entries: Sequence[Entry]) -> tuple[dict[str, Split], list[str | None], list[Refusal], Mapping[str, int]]:
-    """Take every body apart.
+@dataclass(slots=True)
+class Range:
+    """All entries of a range, taken apart.
 
-    Returns the events per dialect, the ``sent_at`` text of each entry, the refusals (those the door rejected and those
-    of bodies that cannot be taken apart), and the number of events received per source.
+    first: of each entry, the number of events before it in the range. sent: its ``sent_at`` as text. received: events
+    per source, the refused ones (which the door rejected, or whose body cannot be taken apart) included.
     """
-    splits: dict[str, Split] = {}
-    sent: list[str | None] = []
-    refusals: list[Refusal] = []
-    received: dict[str, int] = {}
-    ordinal = 0
+
+    entries: Sequence[Entry]
+    splits: dict[str, Split] = field(default_factory=dict)
+    first: list[int] = field(default_factory=list)
+    sent: list[str | None] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    received: dict[str, int] = field(default_factory=dict)
+
+
+def split(entries: Sequence[Entry]) -> Range:
+    """Take every body apart."""
+    taken = Range(entries)
+    counting = array("i", range(max((entry.batch.count for entry in entries), default=0)))
+    events = 0
     for place, entry in enumerate(entries):
         batch = entry.batch
+        taken.first.append(events)
         try:
-            texts, sent_at = _READERS[batch.dialect](batch.body, batch.call)
+            texts, sent = _READERS[batch.dialect](batch.body, batch.call)
         except (*UNREADABLE, KeyError) as error:
-            refusals += _refuse_body(entry, error)
-            received[batch.source] = received.get(batch.source, 0) + max(batch.count, 1)
-            sent.append(None)
-            continue
-        sent.append(sent_at)
-        received[batch.source] = received.get(batch.source, 0) + len(texts)
-        into = splits.get(batch.dialect) or splits.setdefault(batch.dialect, Split(batch.dialect))
-        indexes: Sequence[int] = range(len(texts))
+            taken.refusals += (refused := _refuse_body(entry, error))
+            texts, sent, count = [], None, len(refused)
+        else:
+            count = len(texts)
+        taken.sent.append(sent)
+        taken.received[batch.source] = taken.received.get(batch.source, 0) + count
+        events += count
+        into = taken.splits.get(batch.dialect) or taken.splits.setdefault(batch.dialect, Split(batch.dialect))
         if batch.rejected:
-            indexes = _keep(entry, texts, refusals)
+            indexes = array("i", _keep(entry, texts, taken.refusals))
             texts = [texts[index] for index in indexes]
+        elif len(texts) <= len(counting):
+            indexes = counting[: len(texts)]
+        else:
+            indexes = array("i", range(len(texts)))
         into.texts += texts
-        into.ordinals += range(ordinal, ordinal + len(texts))
-        into.entry += [place] * len(texts)
+        into.places += array("i", [place]) * len(texts)
         into.indexes += indexes
-        ordinal += len(texts)
-    return splits, sent, refusals, received
+    # A body that nobody can take apart may name a dialect that nobody knows.
+    taken.splits = {name: one for name, one in taken.splits.items() if one.texts}
+    return taken
 
 
-def event_table(split: Split, entries: Sequence[Entry], sent: Sequence[str | None], defaults: Defaults) -> pa.Table:
+def event_table(one: Split, taken: Range, defaults: Defaults) -> pa.Table:
     """Build the relation ``events`` that the dialects' SQL reads; ``text`` is binary, still unchecked."""
-    batches = [entry.batch for entry in entries]
+    batches = [entry.batch for entry in taken.entries]
     known = {name: defaults(name) for name in {batch.source for batch in batches}}
-    place = pa.array(split.entry, pa.int32())
-    words = [
-        ("source", [batch.source for batch in batches]),
-        ("call", [batch.call for batch in batches]),
-        ("product", [known[batch.source][0] for batch in batches]),
-        ("environment", [known[batch.source][1] for batch in batches]),
-        ("channel", [known[batch.source][2] for batch in batches]),
-        ("sent", list(sent)),
-    ]
-    columns = {
-        "ord": pa.array(split.ordinals, pa.int32()),
-        "position": pa.array([entry.position for entry in entries], pa.int64()).take(place),
-        "index": pa.array(split.indexes, pa.int32()),
-        "received_us": pa.array([batch.received_at for batch in batches], pa.int64()).take(place),
-        "text": pa.array(split.texts, pa.binary()),
+    place, index = _integers(one.places), _integers(one.indexes)
+    words = {
+        "source": [batch.source for batch in batches],
+        "call": [batch.call for batch in batches],
+        "product": [known[batch.source][0] for batch in batches],
+        "environment": [known[batch.source][1] for batch in batches],
+        "channel": [known[batch.source][2] for batch in batches],
+        "sent": taken.sent,
     }
-    return pa.table(columns | {name: pa.array(values, pa.string()).take(place) for name, values in words})
+    columns = {
+        "ord": pc.add(pa.array(taken.first, pa.int32()).take(place), index),
+        "position": pa.array([entry.position for entry in taken.entries], pa.int64()).take(place),
+        "index": index,
+        "received_us": pa.array([batch.received_at for batch in batches], pa.int64()).take(place),
+        "text": pa.array(one.texts, pa.binary()),
+    }
+    return pa.table(columns | {name: _repeated(values, place) for name, values in words.items()})
+
+
+def _integers(values: array[int]) -> pa.Array:
+    return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
+
+
+def _repeated(values: Sequence[str | None], place: pa.Array) -> pa.Array:
+    """One value per entry as one per event, without copying the texts."""
+    coded = pa.array(values, pa.string()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(coded.indices.take(place), coded.dictionary)
 
 
 def _keep(entry: Entry, texts: list[bytes], refusals: list[Refusal]) -> list[int]:

@@ -2,17 +2,17 @@
 -- Input: dialect, the rows of the dialect's own statement. Parameters: first and last instant that is believed.
 SELECT
     ord, position, index, received_us, source, type, occurred_us, event_id,
-    -- Two halves of the MD5 of source and event id: what the recent window keeps of an event.
-    md5_number_upper(concat(source, chr(0), event_id)) AS digest_high,
-    md5_number_lower(concat(source, chr(0), event_id)) AS digest_low,
+    -- Two halves of the MD5 of source and event id: what the recent window keeps of an event. (md5_number_upper and
+    -- md5_number_lower would do the same by way of a text of 128 zeros and ones, ten times slower.)
+    (digest >> 64)::UBIGINT AS digest_high, (digest & 18446744073709551615)::UBIGINT AS digest_low,
     identify_id, anonymous_id, previous_id, account_id,
     product, environment, channel, name, detail,
-    md5_number_upper(session_id) AS session_key, session_id, execution_id, step_number, locale, trigger_type,
+    (md5_number(session_id) >> 64)::UBIGINT AS session_key, session_id, execution_id, step_number, locale, trigger_type,
     properties, global_context, user_attributes, account_attributes,
     problem,
     CASE WHEN problem = 'unknown_type' THEN type_text WHEN problem IS NOT NULL THEN occurred_text END AS suspect
 FROM (
-    SELECT *, CASE
+    SELECT *, md5_number(concat(source, chr(0), event_id)) AS digest, CASE
         WHEN type IS NULL THEN 'unknown_type'
         WHEN occurred_us IS NULL THEN 'bad_timestamp'
         WHEN occurred_us < $oldest_us OR occurred_us > received_us + $ahead_us THEN 'time_out_of_range'
