@@ -52,7 +52,8 @@ class RecentWindow:
             f"""SELECT DISTINCT ord FROM (
                 SELECT d.ord FROM ({seen}) AS r JOIN digests AS d USING (digest_high, digest_low)
                 UNION ALL
-                SELECT unnest(list_sort(list(ord))[2:]) FROM digests GROUP BY digest_high, digest_low HAVING count(*) > 1
+                SELECT unnest(list_sort(list(ord))[2:]) FROM digests
+                GROUP BY digest_high, digest_low HAVING count(*) > 1
             ) ORDER BY ord"""
         ).to_arrow_table()
         ords = found.column("ord").combine_chunks().cast(pa.int32())

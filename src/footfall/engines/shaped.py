@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -110,9 +111,7 @@ class DuckShape:
             source = refusal.entry.batch.source
             quarantined[source] = quarantined.get(source, 0) + 1
         return {
-            source: Counts(
-                received, stored.get(source, 0), self._duplicates.get(source, 0), quarantined.get(source, 0)
-            )
+            source: Counts(received, stored.get(source, 0), self._duplicates.get(source, 0), quarantined.get(source, 0))
             for source, received in sorted(self._received.items())
         }
 
@@ -201,5 +200,5 @@ def _values(coded: pa.DictionaryArray) -> pa.Array:
     return coded.dictionary.cast(pa.string()).drop_null()
 
 
-def _tally(values: pa.ChunkedArray) -> dict[object, int]:  # type: ignore[type-arg]
+def _tally(values: pa.ChunkedArray) -> dict[Any, int]:
     return {count["values"]: count["counts"] for count in values.value_counts().to_pylist()}

@@ -59,7 +59,7 @@ class DuckShaper:
     ) -> None:
         self._zone = zone
         self._defaults = defaults
-        self._settings = {
+        self._settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "temp_directory": str(temp_directory),
             "threads": threads,
@@ -68,7 +68,8 @@ class DuckShaper:
         }
         self._reader = self._open_reader()
         # A statement at fault must show here, not look like a range full of hostile events later.
-        self._blank = [self._run(dialect, event_table(Split(dialect), Range(()), defaults)) for dialect in DIALECTS][0]
+        for dialect in DIALECTS:
+            self._blank = self._run(dialect, event_table(Split(dialect), Range(()), defaults))
         # The window has a database of its own: a fault while reading a hostile text must not take it along.
         self._memory = duckdb.connect(":memory:", config=self._settings)
         self._window = RecentWindow(self._memory, recent)
@@ -225,9 +226,7 @@ def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:
 
 def _unreadable(events: pa.Table, row: int, taken: Range, why: str) -> Refusal:
     values = {name: events.column(name)[row].as_py() for name in ("position", "index", "text")}
-    return Refusal(
-        _entry(taken, values["position"]), values["index"], "unreadable_event", why[:200], values["text"]
-    )
+    return Refusal(_entry(taken, values["position"]), values["index"], "unreadable_event", why[:200], values["text"])
 
 
 def _entry(taken: Range, position: int) -> Entry:

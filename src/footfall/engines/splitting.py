@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import msgspec
 import pyarrow as pa
@@ -119,7 +120,7 @@ def event_table(one: Split, taken: Range, defaults: Defaults) -> pa.Table:
     batches = [entry.batch for entry in taken.entries]
     known = {name: defaults(name) for name in {batch.source for batch in batches}}
     place, index = _integers(one.places), _integers(one.indexes)
-    words = {
+    words: dict[str, Sequence[str | None]] = {
         "source": [batch.source for batch in batches],
         "call": [batch.call for batch in batches],
         "product": [known[batch.source][0] for batch in batches],
@@ -132,13 +133,20 @@ def event_table(one: Split, taken: Range, defaults: Defaults) -> pa.Table:
         "position": pa.array([entry.position for entry in taken.entries], pa.int64()).take(place),
         "index": index,
         "received_us": pa.array([batch.received_at for batch in batches], pa.int64()).take(place),
-        "text": pa.array(one.texts, pa.binary()),
+        "text": _binary(one.texts),
     }
     return pa.table(columns | {name: _repeated(values, place) for name, values in words.items()})
 
 
 def _integers(values: array[int]) -> pa.Array:
     return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
+
+
+def _binary(texts: Sequence[bytes]) -> pa.Array:
+    # Joined by Python: Arrow takes three times as long over a list of bytes.
+    offsets = array("i", accumulate(map(len, texts), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    return pa.Array.from_buffers(pa.binary(), len(texts), buffers)
 
 
 def _repeated(values: Sequence[str | None], place: pa.Array) -> pa.Array:

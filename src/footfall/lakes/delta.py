@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -221,9 +222,11 @@ def _add(part: Part, changed: bool = True) -> AddAction:
     return AddAction(part.path, part.size_bytes, {"day": str(part.day)}, 0, changed, part.statistics)
 
 
-def _file(action: Mapping[str, object]) -> _File:
-    path, day = action["path"], action["partition.day"]
-    rows, first, last = action["num_records"], action["min.ingest_seq"], action["max.ingest_seq"]
-    assert isinstance(path, str) and isinstance(day, date)
-    assert isinstance(rows, int) and isinstance(first, int) and isinstance(last, int)
-    return _File(path, day, rows, first, last)
+def _file(action: Mapping[str, Any]) -> _File:
+    return _File(
+        path=action["path"],
+        day=action["partition.day"],
+        rows=action["num_records"],
+        first_seq=action["min.ingest_seq"],
+        last_seq=action["max.ingest_seq"],
+    )

@@ -50,7 +50,7 @@ def repair(log: Path) -> list[str]:
     A torn commit was never answered for, because ``append`` returns after its sync: what it held is still in the
     event log. A torn checkpoint only sums up commits that are there.
     """
-    torn = [path for path in log.glob("*.json#*")]
+    torn = list(log.glob("*.json#*"))
     for path in reversed(commits(log)):
         if _whole(path):
             break
