@@ -25,11 +25,16 @@ CREATE TEMP MACRO json_merged(first, second) AS CASE
     ELSE json_merge_patch(json_map(first), json_map(second))::VARCHAR
 END;
 
+-- Within +-2e18, and NULL for NULL: greatest() and least() would give the bound instead.
+CREATE TEMP MACRO clamped(value) AS
+    CASE WHEN value > 2000000000000000000 THEN 2000000000000000000 WHEN value < -2000000000000000000 THEN -2000000000000000000
+    ELSE value END;
+
 -- Microseconds since 1970 of an ISO 8601 text or of a count of seconds, milliseconds or microseconds; NULL if neither.
 -- A cast to TIMESTAMP drops an offset and accepts zone names, so texts that do not end in Z or +00:00 are taken apart:
 -- local part, sign, hours, minutes. No zone is ever looked up. A text without offset is UTC.
 -- Clamped to +-2e18, so that sums of three such values cannot overflow.
-CREATE TEMP MACRO instant_us(value) AS greatest(-2000000000000000000, least(2000000000000000000, CASE
+CREATE TEMP MACRO instant_us(value) AS clamped(CASE
     WHEN value[11] IN ('T', ' ') AND length(value) <= 35 AND (value[-1:] = 'Z' OR value[-6:] = '+00:00')
         THEN epoch_us(TRY_CAST(value AS TIMESTAMP))
     WHEN value[5] = '-' THEN epoch_us(TRY_CAST(replace(
@@ -40,7 +45,7 @@ CREATE TEMP MACRO instant_us(value) AS greatest(-2000000000000000000, least(2000
                    + coalesce(TRY_CAST(nullif(regexp_extract(value, '[+-]\d\d:?(\d\d)$', 1), '') AS BIGINT), 0))
           END
     ELSE epoch_number_us(TRY_CAST(value AS DOUBLE))
-END));
+END);
 
 -- A number of seconds, milliseconds or microseconds since 1970: from 1990 to 5138 the three ranges do not overlap.
 CREATE TEMP MACRO epoch_number_us(value) AS CAST(round(CASE
