@@ -71,9 +71,10 @@ def main(folder: Path, options: dict[str, Any]) -> None:
             raise error
         (folder / "defined.json").write_text(json.dumps(plain))
 
-    def ready() -> None:
+    def ready() -> dict[str, object]:
         if not (folder / "sources.json").exists():
             raise Unavailable("The store does not answer")
+        return {"position": log.end()}
 
     admission = dict(options.get("admission", {}))
     admission["trusted_proxies"] = frozenset(admission.get("trusted_proxies", ()))

@@ -206,3 +206,12 @@ def door(tmp_path: Path) -> Iterator[Callable[..., Door]]:
     for one in made:
         if one.process is not None:
             one.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def standing_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """One collector for all tests of a module that only ask it things."""
+    one = Door(tmp_path_factory.mktemp("door")).start()
+    yield one
+    if one.process is not None:
+        one.stop(signal.SIGKILL)

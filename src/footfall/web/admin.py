@@ -17,7 +17,7 @@ from footfall import observe
 from footfall.errors import BadRecord, FootfallError, Unavailable
 
 Define = Callable[[object], None]
-Ready = Callable[[], None]
+Ready = Callable[[], dict[str, Any]]
 
 _BODY_BYTES_MAX: Final = 16 << 20
 
@@ -27,7 +27,8 @@ def create_admin(*, token: str, define: Define, ready: Ready) -> Starlette:
 
     token: who changes definitions sends it as ``Authorization: Bearer``. define: takes plain data as in the reference
     of definitions, and raises ``BadRecord`` (with ``place`` where it has one) when one of them cannot be used; then
-    none is. ready: raises a ``FootfallError`` that says why the server cannot work now.
+    none is. ready: gives details of a server that works (how far it has settled), or raises a
+    ``FootfallError`` that says why it cannot.
     """
 
     async def healthz(_: Request) -> Response:
@@ -35,10 +36,10 @@ def create_admin(*, token: str, define: Define, ready: Ready) -> Starlette:
 
     async def readyz(_: Request) -> Response:
         try:
-            await run_in_threadpool(ready)
+            state = await run_in_threadpool(ready)
         except FootfallError as error:
             return JSONResponse({"status": "not ready", "message": str(error)}, 503, {"retry-after": "5"})
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok"} | state)
 
     async def metadata(request: Request) -> Response:
         if not _authorized(request, token):

@@ -70,13 +70,14 @@ async def send_done(
 async def send_refusal(
     send: Send, status: int, code: str, message: str, origin: bytes | None, *, retry_after_s: int | None = None
 ) -> None:
-    """Nothing was stored. code: a short stable word. retry_after_s: whole seconds, for 429 and 503."""
+    """Nothing was stored. code: a short stable word. retry_after_s: whole seconds, for 429 and 503.
+
+    The connection stays open and the rest of a body is dropped as it arrives: closed at once, a client that is still
+    sending would see a reset instead of the reason.
+    """
     headers = cors(origin)
     if retry_after_s is not None:
         headers.append((b"retry-after", str(retry_after_s).encode()))
-    if status == 413:
-        # The rest of the body is not wanted, and to read it only to keep the connection would be work for nothing.
-        headers.append((b"connection", b"close"))
     await send_json(send, status, {"success": False, "status": 0, "code": code, "message": message}, headers)
 
 

@@ -189,9 +189,11 @@ def read(body: bytes, call: str) -> Reading:
         return _read_array(body) if array else _read_object(body)
     except (RecursionError, msgspec.DecodeError) as error:
         holds_events = array or b'"events"' in body
-        text, rejected = mended(body, "events" if holds_events and not array else None, error)
+        text, rejected = mended(body, ("" if array else "events") if holds_events else None, error)
         try:
-            return _one_by_one(text, array, rejected) if holds_events else Reading(1, tuple(rejected), text, "")
+            if holds_events:
+                return _one_by_one(text, array, rejected)
+            return Reading(1, tuple(rejected), b"[" + text + b"]", "")
         except (RecursionError, msgspec.DecodeError) as again:
             raise malformed(again) from again
 

@@ -16,21 +16,21 @@ from footfall.model.reading import EVENTS_MAX, Rejected
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]', re.DOTALL)
 _TOKENS_MAX: Final = 400_000
-_HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def worth_trying(body: bytes, error: Exception) -> bool:
-    return isinstance(error, RecursionError) or _HALF_PAIR.search(body) is not None
+    return isinstance(error, RecursionError) or _SURROGATE.search(body) is not None
 
 
 def without_unreadable(body: bytes, array_field: str | None) -> tuple[bytes, list[Rejected]]:
     """``body`` with each unreadable event as ``null``, and why each of them is.
 
-    array_field: the field of the top object that holds the events; None: the body is itself one event.
+    array_field: the field of the top object that holds the events; empty: the body is the array; None: it is one event.
     Raises ``BadRecord`` (``malformed``, ``too_deep``) when that does not mend the body.
     """
-    spans = _spans(body, array_field) if array_field is not None or body.lstrip()[:1] == b"[" else [(0, len(body))]
+    spans = [(0, len(body))] if array_field is None else _spans(body, array_field)
     parts: list[bytes] = []
     rejected: list[Rejected] = []
     kept_to = 0
@@ -50,15 +50,17 @@ def _unreadable(text: bytes) -> tuple[str, str] | None:
     except RecursionError:
         return "too_deep", "The event nests too deep"
     except msgspec.DecodeError as error:
-        if _HALF_PAIR.search(text) is None:
+        try:
+            _check(_SURROGATE.sub(b"....", text))
+        except (RecursionError, msgspec.DecodeError):
             raise BadRecord("malformed", f"The body is not JSON: {error}") from error
         return "bad_text", "A text of the event escapes half of a surrogate pair"
     return None
 
 
-def _spans(body: bytes, array_field: str | None) -> list[tuple[int, int]]:
+def _spans(body: bytes, array_field: str) -> list[tuple[int, int]]:
     """Where each element of the array of events begins and ends."""
-    wanted = None if array_field is None else b'"' + array_field.encode() + b'"'
+    wanted = b'"' + array_field.encode() + b'"' if array_field else None
     spans: list[tuple[int, int]] = []
     depth, inside, begin = 0, -1, 0
     key = last = b""
