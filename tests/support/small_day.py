@@ -181,7 +181,7 @@ def events() -> list[dict[str, object]]:
     """About sixty events. Clock times are UTC; the day begins at 04:00 and ends at 29:00."""
     ada = {"user": "ada", "account": "acme", "session": "s-ada-1"}
     bob = {"user": "bob", "session": "s-bob-1", "product": "AP-2", "environment": "Stage"}
-    cy = {"user": "Çelik, \"Cy\"", "account": "größe & co", "session": "s-cy-1"}
+    cy = {"user": 'Çelik, "Cy"', "account": "größe & co", "session": "s-cy-1"}
     guide = {"name": "e-guide", "locale": "en-US", "trigger": "AUTOMATIC"}
     found = [
         _event(T.SESSION_STARTED, "1", "04:00", **ada),
@@ -201,7 +201,7 @@ def events() -> list[dict[str, object]]:
         _event(T.PAGE_VIEW, "13", "07:00", visitor="v-nobody"),
         _event(T.CLICK, "14", "07:01", **ada),
     ]
-    for n, name in enumerate(["Signed up", "Signed up", "comma, quote \" and\nline", "<b>&</b>\r", "", "bell \x07"]):
+    for n, name in enumerate(["Signed up", "Signed up", 'comma, quote " and\nline', "<b>&</b>\r", "", "bell \x07"]):
         found.append(_event(T.CUSTOM, f"20{n}", f"08:{n:02d}", **(cy if n > 3 else ada), name=name))
     found += [
         _event(T.FEATURE_MATCH, "30", "09:00", **ada, name="f-export"),
