@@ -52,11 +52,8 @@ class SeaweedFS:
         atexit.register(self.stop)
         self._await()
 
-    def client(self, key: tuple[str, str] = ADMIN, url: str = "") -> Any:
-        config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
-        return Session(key[0], key[1], region_name="us-east-1").client(
-            "s3", endpoint_url=url or self.url, config=config
-        )
+    def client(self, key: tuple[str, str] = ADMIN) -> Any:
+        return _client(self.url, key)
 
     def bucket(self, name: str) -> str:
         self.client().create_bucket(Bucket=name)
@@ -87,6 +84,12 @@ class SeaweedFS:
 def server() -> SeaweedFS:
     """The server of this test process; started by the first test that needs it."""
     return SeaweedFS()
+
+
+@cache
+def _client(url: str, key: tuple[str, str]) -> Any:
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
+    return Session(*key, region_name="us-east-1").client("s3", endpoint_url=url, config=config)
 
 
 def _identities() -> dict[str, Any]:

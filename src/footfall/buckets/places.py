@@ -63,10 +63,11 @@ def _remote(place: re.Match[str], access: Access, endpoint_url: str | None) -> S
     name, folder = place["bucket"], (place["folder"] or "").strip("/")
     if _BUCKET.fullmatch(name) is None:
         raise Refused(f"{name!r} cannot be the name of a bucket", "Write s3://bucket/folder or gs://bucket/folder")
+    address = endpoint_url
     if place["scheme"] == "gs":
         dialect, address = GCS, endpoint_url or GCS_ENDPOINT
     else:
-        dialect, address = GENERIC if endpoint_url else AWS, endpoint_url
+        dialect = GENERIC if endpoint_url else AWS
     return S3Bucket(_client(access, address, dialect), name, folder, dialect, server=endpoint_url or "")
 
 

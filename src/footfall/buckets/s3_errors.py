@@ -32,11 +32,13 @@ _HINTS: Final = {
     "EntityTooLarge": "The server does not take objects of this size",
 }
 _DENIED: Final = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
+# The last ones mean that a request of ours was changed or cut on its way: the next one may arrive as it was sent.
 _WAIT: Final = frozenset(
     {
         "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "RequestTimeoutException", "Throttling",
         "ThrottlingException", "TooManyRequests", "OperationAborted", "ConditionalRequestConflict", "BadDigest",
-        "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody", "NoSuchUpload",
+        "InvalidDigest", "InvalidPart", "MalformedXML", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch",
+        "IncompleteBody", "NoSuchUpload",
     }
 )  # fmt: skip
 MISSING: Final = frozenset({"NoSuchKey", "NotFound", "404"})
