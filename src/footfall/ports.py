@@ -112,14 +112,29 @@ class Shape(Protocol):
     and received_at, a timestamp).
     """
 
-    counts: Mapping[str, Counts]
-    days: Mapping[date, int]
-    users: pa.Table
-    visitors: pa.Table
-    accounts: pa.Table
-    terms: pa.Table
-    facts: pa.Table
-    quarantined: pa.Table
+    @property
+    def counts(self) -> Mapping[str, Counts]: ...
+
+    @property
+    def days(self) -> Mapping[date, int]: ...
+
+    @property
+    def users(self) -> pa.Table: ...
+
+    @property
+    def visitors(self) -> pa.Table: ...
+
+    @property
+    def accounts(self) -> pa.Table: ...
+
+    @property
+    def terms(self) -> pa.Table: ...
+
+    @property
+    def facts(self) -> pa.Table: ...
+
+    @property
+    def quarantined(self) -> pa.Table: ...
 
     def rows(self, keys: Keys, first_seq: int) -> pa.Table:
         """The stored events in the columns of ``model.event.LAKE_COLUMNS``, in the order of the log."""
@@ -179,6 +194,9 @@ class Lake(Protocol):
 
     def recent(self, rows: int) -> Iterator[pa.RecordBatch]:
         """``source`` (term key) and ``event_id`` of about the last ``rows`` stored events, oldest first."""
+
+    def after(self, ingest_seq: int, limit: int) -> pa.Table:
+        """The first ``limit`` stored events beyond ``ingest_seq``, in its order, in the columns of the lake."""
 
     def drop(self, day: date, ingest_seqs: pa.Array) -> None: ...
 

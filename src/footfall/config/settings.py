@@ -129,7 +129,8 @@ class Settings:
     segment_bytes: int = 64 << 20
     backlog_bytes: int = 16 << 30
     reserve_bytes: int = 256 << 20
-    file_prefix: str = "GainsightPX_"
+    definitions: Path | None = None
+    file_prefix: str = "GainsightPX"
     path_separator: str = " -> "
 
     def origin(self, name: str) -> str:
@@ -162,6 +163,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "segment_bytes": _between(1 << 20, 1 << 32),
     "backlog_bytes": _between(1 << 20, 1 << 50),
     "reserve_bytes": _between(0, 1 << 50),
+    "definitions": _path,
     "file_prefix": _file_prefix,
     "path_separator": _text,
 }

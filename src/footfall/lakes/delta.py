@@ -26,6 +26,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from footfall.errors import Conflict, Damaged, Unavailable
 from footfall.lakes.durable import make_folder, repair, sync, sync_commits
 from footfall.lakes.parts import STATISTICS, TABLE_SCHEMA, Part, rewrite_day, write_days
+from footfall.model.event import LAKE_COLUMNS
 from footfall.ports import Clock
 
 POSITION_APP = "footfall-settle"
@@ -120,6 +121,24 @@ class DeltaLake:
                 for batch in parquet.iter_batches(columns=["source", "event_id", "ingest_seq"]):
                     late = batch.filter(pc.greater_equal(batch.column("ingest_seq"), since))
                     yield late.select(["source", "event_id"])
+
+    def after(self, ingest_seq: int, limit: int) -> pa.Table:
+        wanted = sorted((file for file in self._files() if file.last_seq > ingest_seq), key=lambda file: file.first_seq)
+        found: list[pa.Table] = []
+        rows, highest = 0, ingest_seq
+        for file in wanted:
+            # Files of one commit cover the same numbers for other days, so only a later commit may be left unread.
+            if rows >= limit and file.first_seq > highest:
+                break
+            with self._translated("read events"):
+                table = pq.read_table(self._root / file.path, filters=[("ingest_seq", ">", ingest_seq)])
+            found.append(table)
+            rows += table.num_rows
+            highest = max((pc.max(t.column("ingest_seq")).as_py() or 0) for t in found)
+        names = [column for column, _, _ in LAKE_COLUMNS if column != "day"]
+        if not found:
+            return pa.table({name: [] for name in names})
+        return pa.concat_tables([t.select(names) for t in found]).sort_by("ingest_seq").slice(0, limit)
 
     def drop(self, day: date, ingest_seqs: pa.Array) -> None:
         if len(ingest_seqs):

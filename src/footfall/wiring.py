@@ -1,0 +1,438 @@
+"""The only module that names implementations: settings in, a working ``Footfall`` out.
+
+One data directory:
+
+    log/          segment files, held by one process at a time
+    lake/events/  the Delta table
+    activity/     who was active, one Parquet file per closed day
+    store.db      people, ledger, sources, catalogue
+    spill/        what does not fit into memory; emptied at start
+    server.json   where the running server answers
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from footfall import __version__, observe
+from footfall.codecs.gzip_member import GzipMember
+from footfall.codecs.plain import Plain
+from footfall.config import Settings, Subscription, load_definitions, load_zone, open_subscription
+from footfall.engines.database import Limits
+from footfall.engines.day import DuckDBEngine
+from footfall.errors import Conflict, Refused, Unavailable
+from footfall.flows.close_day import Books, close_day, open_day
+from footfall.flows.export import Delivery, Destination, export_day
+from footfall.formats.csv_rows import CsvRows
+from footfall.formats.json_lines import JsonLines
+from footfall.formats.xml_rows import XmlRows
+from footfall.lakes.delta import DeltaLake
+from footfall.model import definitions, reports
+from footfall.model.days import Zone
+from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT, EventType
+from footfall.ports import Clock, Codec, DayState, Format, Log, Progress, Source
+from footfall.stores.catalogue import SqlCatalogue
+from footfall.stores.database import Database
+from footfall.stores.ledger import SqlLedger
+from footfall.stores.people import SqlPeople
+from footfall.stores.sources import SqlSources, key_sha256
+
+if TYPE_CHECKING:
+    from footfall.engines.shaping import DuckShaper
+    from footfall.flows.verify import Outcome
+
+FORMATS: dict[str, Callable[[], Format]] = {"csv": CsvRows, "json": JsonLines, "xml": XmlRows}
+WAIT_FOR_SERVER_S = 60.0
+
+
+def _silent(step: str, done: int, total: int | None, unit: str) -> None:
+    """Progress nobody watches."""
+
+
+@dataclass
+class Footfall:
+    """One data directory, opened. Close it, or use it as a context manager.
+
+    The log and the shaper are opened when they are first needed: reading commands work beside a running server.
+    """
+
+    settings: Settings
+    subscription: Subscription
+    clock: Clock
+    database: Database
+    _log: Log | None = field(default=None, init=False)
+    _working: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock) -> Footfall:
+        """Open the data directory, made if missing, and define what its definitions file says."""
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / "store.db"))
+        try:
+            if settings.definitions is not None:
+                hub.catalogue.write(load_definitions(settings.definitions), clock())
+        except BaseException:
+            hub.close()
+            raise
+        return hub
+
+    def __enter__(self) -> Footfall:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        self.database.close()
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    @cached_property
+    def zone(self) -> Zone:
+        return load_zone(self.subscription.time_zone)
+
+    @cached_property
+    def people(self) -> SqlPeople:
+        return SqlPeople(self.database, self.subscription.subscription_id, self.zone)
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self.database)
+
+    @cached_property
+    def sources(self) -> SqlSources:
+        return SqlSources(self.database)
+
+    @cached_property
+    def catalogue(self) -> SqlCatalogue:
+        return SqlCatalogue(self.database)
+
+    @cached_property
+    def lake(self) -> DeltaLake:
+        return DeltaLake(self.settings.data / "lake" / "events", clock=self.clock)
+
+    @cached_property
+    def engine(self) -> DuckDBEngine:
+        return DuckDBEngine(self.settings.data / "spill", Limits(self.settings.memory_mb, self.settings.threads))
+
+    @property
+    def log(self) -> Log:
+        """The log, held by this process from now on. Raises ``Conflict`` while another one holds it."""
+        if self._log is None:
+            from footfall.logs.segments import SegmentLog
+
+            self._log = SegmentLog(
+                self.settings.data / "log",
+                segment_bytes=self.settings.segment_bytes,
+                backlog_bytes=self.settings.backlog_bytes,
+                reserve_bytes=self.settings.reserve_bytes,
+                floor=self.lake.position(),
+            )
+            # Whoever holds the log is the only one who works here, so what lies in spill/ was left by a crash.
+            shutil.rmtree(self.settings.data / "spill", ignore_errors=True)
+        return self._log
+
+    @cached_property
+    def shaper(self) -> DuckShaper:
+        from footfall.engines.shaping import DuckShaper
+        from footfall.flows.settle import remember
+
+        shaper = DuckShaper(
+            self.zone,
+            self._defaults,
+            temp_directory=self.settings.data / "spill" / "settle",
+            threads=self.settings.threads,
+            recent=self.settings.recent_events,
+        )
+        remember(shaper, self.lake, self.people, rows=self.settings.recent_events)
+        return shaper
+
+    @cached_property
+    def books(self) -> Books:
+        return Books(
+            lake=self.lake,
+            engine=self.engine,
+            people=self.people,
+            catalogue=self.catalogue,
+            ledger=self.ledger,
+            zone=self.zone,
+            activity_dir=self.settings.data / "activity",
+        )
+
+    def _defaults(self, source: str) -> tuple[str, str, str]:
+        found = next((s for s in self.sources.all() if s.name == source), None)
+        if found is None:
+            raise Refused(f"the log names the source '{source}', which is not known", "Restore store.db with the log")
+        return found.product_key, found.environment, found.channel
+
+    # --- what can be done ------------------------------------------------------------------------
+
+    def settle(self, progress: Progress = _silent) -> bool:
+        """Take what the log holds into the lake; True when there was something.
+
+        While a server holds the log, wait until it has settled what it had accepted at the time of the call.
+        """
+        from footfall.flows.settle import settle_all
+
+        try:
+            log = self.log
+        except Conflict:
+            self._wait_for_server()
+            return False
+        with self._working:
+            settled = settle_all(
+                log, self.shaper, self.lake, self.people, self.ledger, self.database, self.zone, self.clock,
+                progress=progress,
+            )  # fmt: skip
+        if settled.received:
+            observe.happened("settled", received=settled.received, stored=settled.stored,
+                             duplicate=settled.duplicate, quarantined=settled.quarantined)  # fmt: skip
+        return settled.end > settled.start
+
+    def _wait_for_server(self) -> None:
+        try:
+            address = json.loads((self.settings.data / "server.json").read_text())["admin"]
+            with urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:  # noqa: S310 - our own file
+                goal = json.load(answer)["log_end"]
+        except (OSError, ValueError, KeyError) as error:
+            raise Unavailable(
+                f"another process holds the log of {self.settings.data} and does not answer ({error})",
+                "Wait for it to end, or stop it",
+            ) from error
+        deadline = time.monotonic() + WAIT_FOR_SERVER_S
+        while self.lake.position() < goal:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the server has not settled up to {goal} within {WAIT_FOR_SERVER_S:.0f} s")
+            time.sleep(0.1)
+
+    def close_day(self, day: date) -> DayState:
+        """Seal a day that is settled. Raises as ``flows.close_day``."""
+        log_end = self._log.end() if self._log is not None else self.lake.position()
+        with self._working:
+            return close_day(self.books, day, log_end=log_end, now=self.clock())
+
+    def export_rollups(
+        self,
+        first: date,
+        last: date,
+        *,
+        to: str,
+        reports: Sequence[str] | None,
+        version: str,
+        format: str,
+        endpoint_url: str | None = None,
+        progress: Progress = _silent,
+    ) -> list[Delivery]:
+        """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names."""
+        return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
+                                    endpoint_url=endpoint_url, progress=progress))  # fmt: skip
+
+    def deliveries(
+        self,
+        first: date,
+        last: date,
+        *,
+        to: str,
+        names: Sequence[str] | None,
+        version: str,
+        format: str,
+        endpoint_url: str | None,
+        progress: Progress,
+    ) -> Iterator[Delivery]:
+        """Like ``export_rollups``, one delivery at a time, each when its manifest is written."""
+        from footfall.buckets.places import open_place
+
+        chosen = _reports(names, version)
+        if format not in FORMATS:
+            raise Refused(f"'{format}' is no format", f"Choose one of {', '.join(FORMATS)}")
+        bucket = open_place(to, endpoint_url=endpoint_url)
+        destination = Destination(
+            bucket=bucket,
+            format=FORMATS[format](),
+            codec=GzipMember(),
+            version=version,
+            writer=f"footfall {__version__}",
+            prefix=self.settings.file_prefix,
+        )
+        self.settle(progress)
+        for number in range((last - first).days + 1):
+            yield from export_day(
+                first + timedelta(days=number),
+                chosen,
+                destination,
+                close=self.close_day,
+                open_day=lambda day: open_day(self.books, day),
+                ledger=self.ledger,
+                zone=self.zone,
+                progress=progress,
+            )
+
+    def days(self) -> list[tuple[str, int, int, str, str]]:
+        """(day, events, revision, state, sealed at) of every day with events or a seal, oldest first."""
+        stored = self.lake.days()
+        states = {state.day: state for state in self.ledger.days()}
+        rows = []
+        for day in sorted(stored.keys() | states.keys()):
+            state = states.get(day) or self.ledger.day(day)
+            word = "open" if state.revision == 0 else "touched" if state.touched else "sealed"
+            sealed = "" if state.sealed_at is None else f"{state.sealed_at:%Y-%m-%d %H:%M:%S}Z"
+            rows.append((day.isoformat(), stored.get(day, 0), state.revision, word, sealed))
+        return rows
+
+    def create_key(self, name: str, *, product_key: str, environment: str, channel: str) -> str:
+        """Make a source and return its write key, which is kept nowhere."""
+        key = f"ff_wk_{secrets.token_urlsafe(24)}"
+        self._add_source(name, key, product_key, environment, channel)
+        return key
+
+    def _add_source(self, name: str, key: str, product_key: str, environment: str, channel: str) -> None:
+        self.sources.add(Source(name, key_sha256(key), self.clock(), product_key, environment, channel))
+
+    def first_key(self) -> str | None:
+        """The write key of a first start: the one that is set, else a new one. None when there are sources already.
+
+        A key that is set (FOOTFALL_WRITE_KEY) belongs to the source ``default`` and may be set at any start.
+        """
+        given = self.settings.write_key
+        if given:
+            if self.sources.by_key(given) is None:
+                digest = hashlib.sha256(given.encode()).hexdigest()[:8]
+                taken = {s.name for s in self.sources.all()}
+                name = "default" if "default" not in taken else f"default-{digest}"
+                self._add_source(name, given, PRODUCT_DEFAULT, ENVIRONMENT_DEFAULT, "server")
+            return given
+        if self.sources.all():
+            return None
+        return self.create_key(
+            "default", product_key=PRODUCT_DEFAULT, environment=ENVIRONMENT_DEFAULT, channel="server"
+        )
+
+    def tail(self, lines: int, *, follow: bool) -> Iterator[str]:
+        """The newest settled events as JSON objects, oldest first; with ``follow`` those that come, without end."""
+        after = max(self.lake.next_seq() - 1 - lines, 0)
+        while True:
+            for event in self._after(after):
+                after = event["ingest_seq"]
+                yield json.dumps(event, ensure_ascii=False)
+            if not follow:
+                return
+            time.sleep(0.5)
+
+    def _after(self, seq: int) -> Iterator[dict[str, Any]]:
+        table = self.lake.after(seq, 1000)
+        terms = dict(zip(*(c.to_pylist() for c in self.people.texts("terms").columns), strict=True))
+        for row in table.to_pylist():
+            event = {"ingest_seq": row["ingest_seq"], "occurred_at": row["occurred_at"].isoformat(),
+                     "type": EventType(row["type"]).word, "event_id": row["event_id"]}  # fmt: skip
+            event |= {k: terms.get(row[k]) for k in ("source", "product", "environment", "channel", "name", "detail")}
+            yield event | {"user_key": row["user_key"], "session_id": row["session_id"]}
+
+
+def _reports(names: Sequence[str] | None, version: str) -> list[reports.Report]:
+    try:
+        offered = reports.catalogue(version)
+        wanted = offered if names is None else [reports.by_name(name) for name in names]
+    except KeyError as error:
+        raise Refused(str(error.args[0]), "See docs/reference/reports.md") from error
+    absent = [r.name for r in wanted if r not in offered]
+    if absent:
+        raise Refused(f"version {version} has no report {', '.join(absent)}", "Use --version 2.0")
+    return list(wanted)
+
+
+def verify_place(url: str, endpoint_url: str | None, progress: Progress) -> Outcome:
+    """Check what was delivered at ``url``; needs nothing of this machine."""
+    from footfall.buckets.places import open_place
+    from footfall.flows.verify import examine
+
+    codecs: dict[str, Codec] = {"gzip": GzipMember(), "none": Plain()}
+    return examine(open_place(url, endpoint_url=endpoint_url), codecs, progress=progress)
+
+
+def serve(
+    settings: Settings,
+    clock: Clock,
+    say: Callable[[str], None],
+    *,
+    stop: threading.Event | None = None,
+    work: bool = True,
+) -> None:
+    """Run collector, admin API and worker until SIGTERM or SIGINT, or until ``stop`` is set; see ``footfall up``.
+
+    work: without it nothing is settled and no day closed; what was accepted waits in the log.
+    """
+    from footfall.flows.collect import Collect, Doorkeeper
+    from footfall.flows.work import Duty, Worker, due_days
+    from footfall.model.reading import Dialect
+    from footfall.web.app import create_admin, create_collector, listen
+    from footfall.web.app import serve as serve_apps
+    from footfall.wire import native, segment
+
+    with Footfall.open(settings, clock=clock) as hub:
+        settings = hub.settings
+        log = hub.log
+        key = hub.first_key()
+        token = settings.admin_token or secrets.token_urlsafe(24)
+        collector_socket = listen(settings.host, settings.port)
+        admin_socket = listen(settings.host, settings.admin_port, "--admin-port")
+        addresses = {
+            "collector": f"http://{settings.host}:{collector_socket.getsockname()[1]}",
+            "admin": f"http://{settings.host}:{admin_socket.getsockname()[1]}",
+        }
+
+        def ready() -> dict[str, Any]:
+            return {"log_end": log.end(), "settled": hub.lake.position()}
+
+        def define(plain: object) -> None:
+            hub.catalogue.write(definitions.read(plain), clock())
+
+        def close_due() -> bool:
+            for day in due_days(hub.lake.days(), hub.ledger.days(), hub.zone, clock()):
+                hub.close_day(day)
+            return False
+
+        dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
+        collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
+                          addresses=settings.store_ip)  # fmt: skip
+        worker = Worker(
+            [Duty("settle", hub.settle, settings.settle_every_s), Duty("close days", close_due, 30.0)], clock
+        )
+        thread = threading.Thread(target=worker.run, name="footfall-worker", daemon=True)
+
+        def on_ready() -> None:
+            (settings.data / "server.json").write_text(json.dumps(addresses))
+            if work:
+                thread.start()
+            say(f"Collector  {addresses['collector']}")
+            say(f"Admin API  {addresses['admin']}")
+            if key is not None and not settings.write_key:
+                say(f"Write key  {key}   (shown this once)")
+            if not settings.admin_token:
+                say(f"Admin token  {token}   (for this run)")
+            observe.happened("ready", **addresses)
+
+        try:
+            serve_apps(
+                create_collector(collect), create_admin(token=token, define=define, ready=ready),
+                collector_socket=collector_socket, admin_socket=admin_socket, on_ready=on_ready, stop=stop,
+            )  # fmt: skip
+        finally:
+            worker.stop()
+            if thread.is_alive():
+                thread.join(10)
+            (settings.data / "server.json").unlink(missing_ok=True)
