@@ -18,6 +18,8 @@ from functools import lru_cache
 from math import isfinite
 from typing import Final
 
+from footfall.model.columns import LOCATION_FIELDS, ORGANIZATION_FIELDS, USER_AGENT_FIELDS
+
 Typed = str | int | float | bool
 
 
@@ -31,39 +33,6 @@ class Type(StrEnum):
 
 
 CUSTOM_TYPES: Final = ("STRING", "NUMBER", "BOOLEAN", "DATE_TIME")
-
-LOCATION_FIELDS: Final = (
-    "countryCode",
-    "countryName",
-    "stateCode",
-    "stateName",
-    "cityName",
-    "continentCode",
-    "postalCode",
-    "regionName",
-    "timeZone",
-    "street",
-)
-ORGANIZATION_FIELDS: Final = (
-    "name",
-    "numberOfEmployees",
-    "revenue",
-    "industry",
-    "sicCode",
-    "duns",
-    "naicsCode",
-    "webDomain",
-    "orbNum",
-    "parentOrbNum",
-)
-USER_AGENT_FIELDS: Final = (
-    "rawUserAgent",
-    "device",
-    "platformType",
-    "platformVersion",
-    "browserType",
-    "browserVersion",
-)
 
 
 def _under(prefix: str, fields: tuple[str, ...]) -> dict[str, Type]:
