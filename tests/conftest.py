@@ -61,20 +61,12 @@ class Install:
             assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def start(self) -> str:
-        """Start the server and return the collector's address once it answers."""
-        self.port, admin = free_ports(2)
-        command = [
-            sys.executable,
-            "-m",
-            "footfall",
-            "up",
-            "--port",
-            str(self.port),
-            "--admin-port",
-            str(admin),
-            "--quiet",
-        ]
+    def start(self, port: int | None = None) -> str:
+        """Start the server, on the port given or a free one, and return its address once it answers."""
+        free, admin = free_ports(2)
+        self.port = free if port is None else port
+        ports = ["--port", str(self.port), "--admin-port", str(admin)]
+        command = [sys.executable, "-m", "footfall", "up", *ports, "--quiet"]
         self._server = subprocess.Popen(command, env=self.environment())
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

@@ -56,7 +56,7 @@ def batches(rows: pd.DataFrame, size: int = 1000) -> list[dict[str, object]]:
 
 def read(folder: Path, report: str) -> pd.DataFrame:
     lines = [
-        json.loads(line) | {"file_day": json.loads((p.parent / (p.name + ".manifest.json")).read_bytes())["day"]}
+        json.loads(line) | {"file_day": json.loads((p.parent / (p.name.removesuffix(".gz") + ".manifest.json")).read_bytes())["day"]}
         for p in sorted(folder.glob(f"GainsightPX_{report}_*.json.gz"))
         for line in gzip.decompress(p.read_bytes()).splitlines()
     ]
