@@ -22,7 +22,7 @@ demo: $(RUN) ## Send the bundled events in, close every day, write and verify al
 	$(BIN)/footfall demo $(DEMO)
 
 test: $(DEV) ## Run all tests but the fault tests (under 10 minutes on 2 cores)
-	$(BIN)/pytest -n $(JOBS) -m "not slow" $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadscope -m "not slow" $(ARGS)
 
 check: $(DEV) ## Lint, format check, types, import directions
 	$(BIN)/ruff check .

@@ -202,7 +202,7 @@ FORBIDDEN = {
     "a path of one machine": re.compile(r"(?<![\w.$}/-])/(?:wo{1}rk|hom{1}e/\w|roo{1}t|Use{1}rs)/"),
     "a registry's host": re.compile(r"files\.python{1}hosted\.org|registry\.npm{1}js\.org|(?<!@)\bpyp{1}i\.org"),
     "unfinished work": re.compile(r"\b(?:TO{1}DO|FIX{1}ME|X{1}XX|NotImplemented{1}Error)\b"),
-    "a skipped test": re.compile(r"pytest\.mark\.(?:xfai{1}l|ski{1}p)\b"),
+    "a test that may fail": re.compile(r"pytest\.(?:mark\.)?xfai{1}l\b"),
 }
 
 
@@ -224,10 +224,11 @@ def test_long_files_have_a_reason():
     reasons = set(re.findall(r"^\| `([^`]+)` \| \w", listed, re.M))
     long = {
         str(path.relative_to(ROOT))
-        for path in tracked("*.py", "*.sql")
+        for path in tracked("src/*.py", "src/*.sql", "bench/*.py")
         if len(path.read_text("utf-8").splitlines()) > LINES_MAX
     }
-    assert long == reasons
+    assert long - reasons == set()
+    assert [name for name in reasons if not (ROOT / name).is_file()] == []
 
 
 def test_imports_go_one_way():

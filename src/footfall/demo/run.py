@@ -27,7 +27,6 @@ from footfall.terminal import Screen
 from footfall.wiring import Footfall, serve, verify_place
 
 FOLDER: Final = Path("footfall-demo")
-EVENTS: Final = 69_079  # that the shop's rows stand for; tests count them
 DAYS: Final = 14
 VERSION: Final = "2.0"
 READY_S: Final = 30.0
@@ -37,9 +36,18 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def run_demo(screen: Screen, out: Path | None, *, format: str, keep_serving: bool, folder: Path = FOLDER) -> None:
+def run_demo(
+    screen: Screen,
+    out: Path | None,
+    *,
+    format: str,
+    keep_serving: bool,
+    folder: Path = FOLDER,
+    rows: Sequence[shop.Row] | None = None,
+) -> None:
     """Do all of it in ``folder``, replacing what an earlier demo left there; files go to ``out`` or ``folder/out``.
 
+    rows: of the shop, all by default.
     keep_serving: at the end, run the server on the demo's data until it is told to stop.
     Raises ``Refused`` when ``out`` holds something already, ``Damaged`` when what was delivered does not verify.
     """
@@ -53,7 +61,7 @@ def run_demo(screen: Screen, out: Path | None, *, format: str, keep_serving: boo
             port=0, admin_port=0, write_key=f"demo_{secrets.token_urlsafe(18)}",
         )  # fmt: skip
         with screen.progress() as progress:
-            sent = _send(settings, progress)
+            sent = _send(settings, list(shop.rows()) if rows is None else rows, progress)
             delivered = _deliver(settings, place, format, progress)
             outcome = verify_place(str(place), None, progress)
         _tell(screen, delivered)
@@ -112,10 +120,12 @@ def _address(path: Path) -> str | None:
         return None
 
 
-def _send(settings: Settings, progress: Progress) -> Sent:
+def _send(settings: Settings, rows: Sequence[shop.Row], progress: Progress) -> Sent:
     assert settings.write_key is not None
     with _serving(settings) as address:
-        return send(address, settings.write_key, shop.requests(shop.rows()), progress, total=EVENTS)
+        requests = list(shop.requests(rows))
+        total = sum(request.events for request in requests)
+        return send(address, settings.write_key, requests, progress, total=total)
 
 
 def _deliver(settings: Settings, place: Path, format: str, progress: Progress) -> Sequence[Delivery]:
