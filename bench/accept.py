@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from footfall.errors import Refused
 from footfall.flows.collect import Collect, Doorkeeper
 from footfall.logs.segments import SegmentLog
 from footfall.ports import Source
@@ -62,10 +63,10 @@ class OneSource:
         return (self._source,)
 
     def add(self, source: Source) -> None:
-        raise NotImplementedError
+        raise Refused("The bench has one source")
 
     def revoke(self, name: str, at: datetime) -> None:
-        raise NotImplementedError
+        raise Refused("The bench keeps its source")
 
 
 def event(number: int) -> dict[str, Any]:
