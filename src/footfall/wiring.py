@@ -377,7 +377,7 @@ def serve(
     work: without it nothing is settled and no day closed; what was accepted waits in the log.
     """
     from footfall.flows.collect import Collect, Doorkeeper
-    from footfall.flows.work import Duty, Worker, due_days
+    from footfall.flows.work import Closing, Duty, Worker
     from footfall.model.reading import Dialect
     from footfall.web.app import create_admin, create_collector, listen
     from footfall.web.app import serve as serve_apps
@@ -401,17 +401,11 @@ def serve(
         def define(plain: object) -> None:
             hub.catalogue.write(definitions.read(plain), clock())
 
-        def close_due() -> bool:
-            for day in due_days(hub.lake.days(), hub.ledger.days(), hub.zone, clock()):
-                hub.close_day(day)
-            return False
-
         dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
                           addresses=settings.store_ip)  # fmt: skip
-        worker = Worker(
-            [Duty("settle", hub.settle, settings.settle_every_s), Duty("close days", close_due, 30.0)], clock
-        )
+        closing = Closing(hub.lake, hub.ledger, hub.zone, clock, hub.close_day)
+        worker = Worker([Duty("settle", hub.settle, settings.settle_every_s), Duty("close days", closing, 30.0)], clock)
         thread = threading.Thread(target=worker.run, name="footfall-worker", daemon=True)
 
         def on_ready() -> None:

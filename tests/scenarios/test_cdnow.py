@@ -36,7 +36,9 @@ def purchases(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     subprocess.run([*pip, "lifetimes==0.11.3"], check=True, timeout=120)
     wheel = next(place.glob("*.whl"))
     with zipfile.ZipFile(wheel).open("lifetimes/datasets/CDNOW_master.txt") as file:
-        rows = pd.read_csv(file, sep=r"\s+", names=["id", "day", "cds", "dollars"], dtype={"id": str, "day": str})
+        rows = pd.read_csv(
+            file, sep=r"\s+", header=0, names=["id", "day", "cds", "dollars"], dtype={"id": str, "day": str}
+        )
     seconds = (pd.Series(range(len(rows))) * 7919) % 86_400
     rows["at"] = pd.to_datetime(rows["day"], format="%Y%m%d", utc=True) + pd.to_timedelta(seconds, unit="s")
     return rows
@@ -56,7 +58,8 @@ def batches(rows: pd.DataFrame, size: int = 1000) -> list[dict[str, object]]:
 
 def read(folder: Path, report: str) -> pd.DataFrame:
     lines = [
-        json.loads(line) | {"file_day": json.loads((p.parent / (p.name.removesuffix(".gz") + ".manifest.json")).read_bytes())["day"]}
+        json.loads(line)
+        | {"file_day": json.loads((p.parent / (p.name.removesuffix(".gz") + ".manifest.json")).read_bytes())["day"]}
         for p in sorted(folder.glob(f"GainsightPX_{report}_*.json.gz"))
         for line in gzip.decompress(p.read_bytes()).splitlines()
     ]

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from footfall import observe
 from footfall.errors import FootfallError, Unavailable
 from footfall.model.days import Zone
-from footfall.ports import Clock, DayState
+from footfall.ports import Clock, DayState, Lake, Ledger
 
 WAIT_MAX_S = 60.0
 
@@ -37,6 +37,42 @@ def due_days(stored: Iterable[date], states: Sequence[DayState], zone: Zone, now
             due.append(day)
         day += timedelta(days=1)
     return due
+
+
+def latest_slot(zone: Zone, now: datetime) -> tuple[date, datetime]:
+    """The newest day whose hour has come at ``now``, and that hour."""
+    day = zone.day_of(now)
+    while zone.scheduled(day) > now:
+        day -= timedelta(days=1)
+    return day, zone.scheduled(day)
+
+
+class Closing:
+    """Closes what is due once a day, at the hour of the day before; what comes late waits for the next hour.
+
+    So a history that is being imported makes one revision of each of its days, not one every few seconds. An hour that
+    passed while nobody was there is made up for at once.
+    """
+
+    def __init__(self, lake: Lake, ledger: Ledger, zone: Zone, clock: Clock, close: Callable[[date], object]) -> None:
+        self._lake = lake
+        self._ledger = ledger
+        self._zone = zone
+        self._clock = clock
+        self._close = close
+        newest, slot = latest_slot(zone, clock())
+        missed = bool(lake.days()) and ledger.day(newest).revision == 0
+        self._closed_until: datetime | None = None if missed else slot
+
+    def __call__(self) -> bool:
+        """Close what is due, if an hour has come since the last time."""
+        now = self._clock()
+        _, slot = latest_slot(self._zone, now)
+        if self._closed_until is None or slot > self._closed_until:
+            for day in due_days(self._lake.days(), self._ledger.days(), self._zone, now):
+                self._close(day)
+            self._closed_until = slot
+        return False
 
 
 @dataclass
