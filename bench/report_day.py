@@ -140,8 +140,8 @@ def _write_people(connection: duckdb.DuckDBPyConnection, made: Made) -> None:
                   f"{created} AS sign_up_at, {created} AS modified_at, false AS deleted, "
                   f"(1 + key % {made.accounts})::INTEGER AS account_key, concat('{{\"email\":\"', text, "
                   "'\",\"firstName\":\"Ada\",\"score\":', key % 100, ',\"tier\":\"gold\"}') AS attributes FROM users",
-        "firms": f"SELECT key AS account_key, text AS account_id, {created} AS created_at, {created} AS modified_at, "
-                 "false AS deleted, concat('{\"name\":\"Firm ', key, '\",\"plan\":\"pro\"}') AS attributes FROM accounts",
+        "firms": f"SELECT key AS account_key, text AS account_id, {created} AS created_at, "
+                 f"{created} AS modified_at, false AS deleted, concat('{{\"name\":\"Firm ', key, '\",\"plan\":\"pro\"}}') AS attributes FROM accounts",
     }.items():  # fmt: skip
         connection.execute(f"CREATE TABLE {name} AS {sql}")
         connection.execute(f"COPY {name} TO '{made.folder / name}.table' (FORMAT parquet)")
@@ -174,7 +174,8 @@ def _rows(made: Made, first: int, last: int) -> str:
         f"WHEN type = {T.SURVEY_ANSWER} THEN {_key('SCORE')} END"
     )
     properties = (
-        f'CASE WHEN type IN ({int(T.PAGE_VIEW)}, {int(T.CLICK)}) THEN concat(\'{{"page":{{"path":"/p/\', h2 % 500, \'"}}}}\') '
+        f"CASE WHEN type IN ({int(T.PAGE_VIEW)}, {int(T.CLICK)}) "
+        f'THEN concat(\'{{"page":{{"path":"/p/\', h2 % 500, \'"}}}}\') '
         f"WHEN type = {T.ENGAGEMENT_CLICK} THEN concat('{{\"link_url\":\"https://app.example/', h2 % 500, '\"}}') "
         f'WHEN type IN (16, 17) THEN concat(\'{{"score":\', h2 % 11, \',"comment":"fine, thanks"}}\') '
         f'WHEN type = {T.FEEDBACK} THEN \'{{"subject":"Idea","description":"more of it"}}\' END'

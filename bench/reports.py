@@ -59,7 +59,7 @@ def ours(made: report_day.Made, out: Path) -> int:
     from footfall.formats.csv_rows import CsvRows
     from footfall.model.reports import catalogue
 
-    format, codec, rows = CsvRows(), GzipMember(), 0
+    rows_format, codec, rows = CsvRows(), GzipMember(), 0
     day = report_day.day_input(made)
     began = time.perf_counter()
     opened = DuckDBEngine(out / "spill").open(day)
@@ -67,8 +67,8 @@ def ours(made: report_day.Made, out: Path) -> int:
 
     def body(report: Any) -> Any:
         nonlocal rows
-        yield format.head(opened.columns(report, VERSION), report.name, VERSION, report_day.DAY)
-        for count, text in opened.render(report, VERSION, format):
+        yield rows_format.head(opened.columns(report, VERSION), report.name, VERSION, report_day.DAY)
+        for count, text in opened.render(report, VERSION, rows_format):
             rows += count
             yield text
 
