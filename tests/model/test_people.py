@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footfall.model.people import Definition, History, canonical_json, define, join, resolve, said, tell
+from footfall.model.people import Definition, History, absorb, canonical_json, define, resolve, said, tell
 
 NAMES = st.sampled_from(["a", "b"])
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from(["x", "y", "10", "9"]))
@@ -42,7 +42,11 @@ def test_joining_is_the_same_from_either_side(one, other):
         tell(left, name, value, at)
     for _, name, value, at in other:
         tell(right, name, value, at)
-    assert join(left, right) == join(right, left) == join(join(left, right), right)
+    both, other_way = dict(left), dict(right)
+    absorb(both, right)
+    absorb(other_way, left)
+    assert both == other_way
+    assert not absorb(both, right)
 
 
 def as_of(told, day):

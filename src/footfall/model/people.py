@@ -78,23 +78,18 @@ def define(definitions: dict[str, Definition], name: str, spelling: str, value: 
 
 def tell(registers: Registers, name: str, value: object, at: int) -> bool:
     """Let one register hear a value; True if it changed."""
-    known = registers.get(name)
-    if known is not None:
-        known_value, known_at = known
-        if at < known_at:
-            return False
-        if at == known_at and canonical_json(value) <= canonical_json(known_value):
-            return False
-    registers[name] = (value, at)
-    return True
+    return absorb(registers, {name: (value, at)})
 
 
-def join(into: Registers, other: Registers) -> Registers:
-    """Both as one: what two users knew, once they turn out to be one."""
-    joined = dict(into)
-    for name, (value, at) in other.items():
-        tell(joined, name, value, at)
-    return joined
+def absorb(registers: Registers, told: Registers) -> bool:
+    """Let registers hear other registers; True if any changed."""
+    changed = False
+    for name, (value, at) in told.items():
+        known = registers.get(name)
+        if known is None or known[1] < at or (known[1] == at and canonical_json(known[0]) < canonical_json(value)):
+            registers[name] = (value, at)
+            changed = True
+    return changed
 
 
 class History:
@@ -113,17 +108,14 @@ class History:
         """Apply what was said on local ``day`` to that day's end and every later one."""
         place = bisect_right(self.days, day)
         if place == 0 or self.days[place - 1] != day:
-            before = dict(self.states[place - 1]) if place else {}
             self.days.insert(place, day)
-            self.states.insert(place, before)
+            self.states.insert(place, dict(self.states[place - 1]) if place else {})
             self.changed.add(day)
         else:
             place -= 1
         for later in range(place, len(self.days)):
-            registers = self.states[later]
-            for name, (value, at) in told.items():
-                if tell(registers, name, value, at):
-                    self.changed.add(self.days[later])
+            if absorb(self.states[later], told):
+                self.changed.add(self.days[later])
 
     def rows(self) -> Iterator[tuple[int, Registers]]:
         """The rows that changed since the beginning."""

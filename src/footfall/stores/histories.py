@@ -70,7 +70,10 @@ class Histories:
             for name, spelling, value in said(self._entity, _attributes(text)):
                 if spelling is not None and define(definitions, name, spelling, value, first_at):
                     self._defined.add(name)
-                tell(told, name, value, at)
+                if name in told:
+                    tell(told, name, value, at)
+                else:
+                    told[name] = (value, at)
             if told:
                 yield key, day, told
 

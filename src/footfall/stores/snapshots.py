@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
-from footfall.model.attributes import ATTRIBUTES, COERCIONS, instant_us
-from footfall.model.people import Registers, join, resolve
+from footfall.model.attributes import ATTRIBUTES, COERCIONS, Type, instant_us
+from footfall.model.people import Registers, absorb, resolve
 from footfall.stores import schema
 from footfall.stores.database import raw, to_us
 from footfall.stores.facts import day_number
@@ -18,7 +18,7 @@ from footfall.stores.histories import decode_registers, encode_registers
 from footfall.stores.keys import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from sqlalchemy import Connection
@@ -50,6 +50,16 @@ ACCOUNTS: Final = pa.schema(
         ("attributes", pa.string()),
     ]
 )
+
+# The Python type whose values an attribute of a type shows unchanged: most values need no coercion.
+_AS_IT_IS: Final[dict[str, type]] = {
+    Type.STRING: str,
+    Type.LONG: int,
+    Type.BOOLEAN: bool,
+    "STRING": str,
+    "NUMBER": int,
+    "BOOLEAN": bool,
+}
 
 # (key, uid, text, first_at, identified_at, modified_at, registers)
 Row = tuple[int, str, str, int, int | None, int | None, str | None]
@@ -199,7 +209,7 @@ def _as_one(row: Row, absorbed: Sequence[Row]) -> Row:
     parts = [row, *absorbed]
     known: Registers = {}
     for *_, registers in parts:
-        known = join(known, decode_registers(registers) if registers else {})
+        absorb(known, decode_registers(registers) if registers else {})
     identified = [part[4] for part in parts if part[4] is not None]
     modified = [part[5] for part in parts if part[5] is not None]
     first_at = min(part[3] for part in parts)
@@ -220,11 +230,10 @@ class _Shown:
 
     def __init__(self, connection: Connection, entity: str) -> None:
         table = schema.attribute
-        custom = select(table.c.name, table.c.api_name, table.c.type).where(table.c.entity == entity)
-        self._ways: dict[str, tuple[str, Callable[[object], object]]] = {
-            name: (name, COERCIONS[type_]) for name, type_ in ATTRIBUTES[entity].items()
-        }
-        self._ways |= {name: (api, COERCIONS[type_]) for name, api, type_ in connection.execute(custom)}
+        query = select(table.c.name, table.c.api_name, table.c.type).where(table.c.entity == entity)
+        custom = [(name, api, type_) for name, api, type_ in connection.execute(query)]
+        default = [(name, name, type_) for name, type_ in ATTRIBUTES[entity].items()]
+        self._ways = {name: (api, COERCIONS[type_], _AS_IT_IS.get(type_)) for name, api, type_ in (*default, *custom)}
 
     def text(self, registers: Registers) -> str:
         """A JSON object. What does not fit its type, and null, is left out."""
@@ -232,8 +241,8 @@ class _Shown:
         shown: dict[str, object] = {}
         for name, (value, _) in registers.items():
             if value is not None:
-                api_name, coerce = ways[name]
-                typed = coerce(value)
+                api_name, coerce, as_it_is = ways[name]
+                typed = value if type(value) is as_it_is else coerce(value)
                 if typed is not None:
                     shown[api_name] = typed
         return _encode(shown).decode()
