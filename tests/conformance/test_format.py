@@ -97,7 +97,7 @@ def test_a_null_is_not_an_empty_string(name: str, expected: bytes) -> None:
 
 def test_a_file_without_rows_is_still_readable() -> None:
     columns = [Column("a", STRING), Column("b", LONG)]
-    empty = {name: written(format, columns, []) for name, format in FORMATS.items()}
+    empty = {name: written(each, columns, []) for name, each in FORMATS.items()}
     assert empty["csv"] == b"a,b\n"
     assert empty["json"] == b""
     assert empty["xml"].endswith(b'<export type="Some_Report" version="2.0" period="2026-11-01">\n</export>\n')

@@ -114,10 +114,10 @@ def instants() -> st.SearchStrategy[datetime]:
 
 @st.composite
 def event(draw: st.DrawFn) -> Event:
-    type = draw(st.sampled_from(TYPES))
+    kind = draw(st.sampled_from(TYPES))
     identified = draw(st.booleans())
     return {
-        "type": type,
+        "type": kind,
         "at": draw(instants()),
         "user": draw(st.sampled_from(USERS)) if identified else None,
         "visitor": draw(st.sampled_from(VISITORS)),
@@ -125,7 +125,7 @@ def event(draw: st.DrawFn) -> Event:
         "product": draw(st.sampled_from(["P2", "P10"])),
         "environment": draw(st.sampled_from(["Production", "QA"])),
         "name": draw(st.sampled_from(NAMES)),
-        "detail": draw(st.sampled_from(DETAILS[type])) if type in DETAILS else None,
+        "detail": draw(st.sampled_from(DETAILS[kind])) if kind in DETAILS else None,
         "session": draw(st.sampled_from([None, "s1", "s2", "s3"])),
         "execution": draw(st.sampled_from([None, "x1", "x2"])),
         "step": draw(st.sampled_from([None, 0, 1, 2])),

@@ -32,7 +32,7 @@ ARROW = {
     "timestamp": pa.timestamp("us", "UTC"),
     "date": pa.date32(),
 }
-SCHEMA = pa.schema([(name, ARROW[type]) for name, type, _ in LAKE_COLUMNS if name != "day"])
+SCHEMA = pa.schema([(name, ARROW[kind]) for name, kind, _ in LAKE_COLUMNS if name != "day"])
 AT = pa.timestamp("us", "UTC")
 
 
