@@ -141,7 +141,8 @@ def _write_people(connection: duckdb.DuckDBPyConnection, made: Made) -> None:
                   f"(1 + key % {made.accounts})::INTEGER AS account_key, concat('{{\"email\":\"', text, "
                   "'\",\"firstName\":\"Ada\",\"score\":', key % 100, ',\"tier\":\"gold\"}') AS attributes FROM users",
         "firms": f"SELECT key AS account_key, text AS account_id, {created} AS created_at, "
-                 f"{created} AS modified_at, false AS deleted, concat('{{\"name\":\"Firm ', key, '\",\"plan\":\"pro\"}}') AS attributes FROM accounts",
+                 f"{created} AS modified_at, false AS deleted, "
+                 f"concat('{{\"name\":\"Firm ', key, '\",\"plan\":\"pro\"}}') AS attributes FROM accounts",
     }.items():  # fmt: skip
         connection.execute(f"CREATE TABLE {name} AS {sql}")
         connection.execute(f"COPY {name} TO '{made.folder / name}.table' (FORMAT parquet)")

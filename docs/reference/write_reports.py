@@ -11,19 +11,21 @@ HEAD = """# Reports
 
 <!-- written by docs/reference/write_reports.py from the catalogue; do not edit -->
 
-Every day gives one file per report. The name of a file begins with `GainsightPX_` and the name of the report. Columns, their
-order and their types are those of the PX bucket export; [report columns](../decisions/report-columns.md) says what was chosen
-where its documents contradict themselves or are silent. Rows are sorted by the columns marked *key*, as UTF-8 bytes, empty
-first; reports without keys by instant and user. *custom* stands for one column per custom attribute, sorted by name.
+Every day gives one file per report. The name of a file begins with `GainsightPX_` and the name of the report.
+Columns, their order and their types are those of the PX bucket export; [report
+columns](../decisions/report-columns.md) says what was chosen where its documents contradict themselves or are silent.
+Rows are sorted by the columns marked *key*, as UTF-8 bytes, empty first; reports without keys by instant and user.
+*custom* stands for one column per custom attribute, sorted by name.
 
 - `date` of a count is the local day, `2026-11-01`; of a single event its instant, `2026-11-01T12:34:56.789Z`.
-- Counts are of distinct events. Reports about users hold identified users; reports about accounts hold events that have both
-  an identified user and an account. What is left out is counted in the manifest.
-- An empty value is nothing between two commas in CSV, an absent key in JSON, an absent element in XML. An empty text is `""`
-  in CSV. Columns of type Object are not in CSV.
-- In XML, a text that XML cannot hold is base64 and marked `encoding="base64"`; a column whose name cannot be an element is
-  `<field name="…">`.
-- Lists (labels, environments, addresses) are joined by commas; an item with a comma, a quote or a line break is quoted.
+- Counts are of distinct events. Reports about users hold identified users; reports about accounts hold events that
+  have both an identified user and an account. What is left out is counted in the manifest.
+- An empty value is nothing between two commas in CSV, an absent key in JSON, an absent element in XML. An empty text
+  is `""` in CSV. Columns of type Object are not in CSV.
+- In XML, a text that XML cannot hold is base64 and marked `encoding="base64"`; a column whose name cannot be an
+  element is `<field name="…">`.
+- Lists (labels, environments, addresses) are joined by commas; an item with a comma, a quote or a line break is
+  quoted.
 
 """
 

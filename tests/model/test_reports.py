@@ -35,7 +35,8 @@ def test_there_are_22_reports_of_which_15_are_in_version_1() -> None:
     ("report", "expected"),
     [
         ("Account_Event_Rollups", "date accountId productKey environment type count"),
-        ("Account_Feature_Match_Rollups", "date accountId productKey environment featureId count featureName featurePath"),
+        ("Account_Feature_Match_Rollups",
+         "date accountId productKey environment featureId count featureName featurePath"),
         ("Account_Hourly_Concurrent_Sessions_Rollups", "date hour accountId productKey environment count"),
         ("User_Event_Rollups", "date identifyId accountId productKey environment type count"),
         ("User_Custom_Event_Rollups", "date identifyId productKey accountId environment eventName count"),
@@ -49,8 +50,8 @@ def test_there_are_22_reports_of_which_15_are_in_version_1() -> None:
         ("User_External_Article_View_Rollups",
          "date identifyId accountId productKey environment externalArticleId articleTitle articleUrl provider count"),
         ("Survey_Responses",
-         "date identifyId productKey accountId engagementId score comment type contactMeAllowed environment labels path "
-         "locale triggerType"),
+         "date identifyId productKey accountId engagementId score comment type contactMeAllowed environment labels "
+         "path locale triggerType"),
         ("Multi_Question_Survey_Responses",
          "date engagementId productKey environment identifyId accountId questionType question score answer "
          "contactMeAllowed path globalContext locale triggerType"),
