@@ -79,8 +79,7 @@ class RecentWindow:
         del self._starts[keep:]
         for name in self._sizes:
             self._connection.execute(f"DELETE FROM recent_{name} WHERE call >= {keep}")
-            rows = self._connection.execute(f"SELECT count(*) FROM recent_{name}").fetchone()
-            self._sizes[name] = int(rows[0]) if rows else 0
+            ((self._sizes[name],),) = self._connection.sql(f"SELECT count(*) FROM recent_{name}").fetchall()
 
     def _insert(self, select: str, rows: int) -> None:
         name = max(self._sizes)

@@ -4,7 +4,7 @@
 -- A field of a shape nobody promised becomes NULL; only a text that is no JSON at all raises.
 SELECT
     ord, position, index, received_us, source,
-    event_type(e.type) AS type,
+    type,
     e.type AS type_text,
     e.event_id,
     e.occurred_at AS occurred_text,
@@ -17,14 +17,14 @@ SELECT
     coalesce(nullif(e.environment, ''), environment) AS environment,
     coalesce(nullif(e.channel, ''), channel) AS channel,
     -- What the event is about, and how it went: model/event.py, NAME_FIELD and DETAIL_FIELD.
-    CASE name_field(event_type(e.type))
+    CASE about
         WHEN 'event_name' THEN e.event_name
         WHEN 'feature_id' THEN e.feature_id
         WHEN 'audience_id' THEN e.audience_id
         WHEN 'engagement_id' THEN e.engagement_id
         WHEN 'external_article_id' THEN e.external_article_id
     END AS name,
-    CASE detail_field(event_type(e.type))
+    CASE how
         WHEN 'view_state' THEN e.view_state
         WHEN 'survey_type' THEN e.survey_type
         WHEN 'question_type' THEN e.question_type
@@ -70,24 +70,29 @@ SELECT
     CASE WHEN a.id IS NULL THEN json_map(e.account) ELSE json_map(json_merge_patch(e.account, '{"id": null}')) END
         AS account_attributes
 FROM (
-    SELECT *, CASE WHEN e.account IS NOT NULL THEN from_json(e.account, '{"id": "VARCHAR"}') END AS a
+    -- Layer by layer, because a CASE writes its operand out once per arm and a macro its argument once per use.
+    SELECT *, name_field(type) AS about, detail_field(type) AS how
     FROM (
-        SELECT *, from_json(text, '{
-            "type": "VARCHAR", "event_id": "VARCHAR", "occurred_at": "VARCHAR", "sent_at": "VARCHAR",
-            "product_key": "VARCHAR", "channel": "VARCHAR", "environment": "VARCHAR",
-            "identify_id": "VARCHAR", "anonymous_id": "VARCHAR", "previous_id": "VARCHAR", "account_id": "VARCHAR",
-            "session_id": "VARCHAR", "user": "JSON", "account": "JSON",
-            "event_name": "VARCHAR", "feature_id": "VARCHAR", "source_event_id": "JSON", "audience_id": "VARCHAR",
-            "engagement_id": "VARCHAR", "execution_id": "VARCHAR", "step_number": "VARCHAR", "view_state": "VARCHAR",
-            "content_type": "JSON", "survey_type": "VARCHAR", "score": "JSON", "comment": "JSON",
-            "contact_me_allowed": "JSON", "labels": "JSON", "path": "JSON", "question_id": "JSON",
-            "question_type": "VARCHAR", "question_text": "JSON", "answers": "JSON", "subject": "JSON",
-            "category": "JSON", "description": "JSON", "email_type": "VARCHAR", "status": "JSON", "reason": "JSON",
-            "bounce_type": "JSON", "link_url": "JSON", "provider": "VARCHAR", "external_article_id": "VARCHAR",
-            "title": "JSON", "url": "JSON", "trigger_type": "VARCHAR", "locale": "VARCHAR", "global_context": "JSON",
-            "attributes": "JSON", "metrics": "JSON", "page": "JSON", "element": "JSON", "form": "JSON",
-            "user_agent": "JSON", "duration_s": "JSON", "event_count": "JSON"
-        }') AS e
-        FROM events
+        SELECT *, event_type(e.type) AS type,
+            CASE WHEN e.account IS NOT NULL THEN from_json(e.account, '{"id": "VARCHAR"}') END AS a
+        FROM (
+            SELECT *, from_json(text, '{
+                "type": "VARCHAR", "event_id": "VARCHAR", "occurred_at": "VARCHAR", "sent_at": "VARCHAR",
+                "product_key": "VARCHAR", "channel": "VARCHAR", "environment": "VARCHAR",
+                "identify_id": "VARCHAR", "anonymous_id": "VARCHAR", "previous_id": "VARCHAR", "account_id": "VARCHAR",
+                "session_id": "VARCHAR", "user": "JSON", "account": "JSON",
+                "event_name": "VARCHAR", "feature_id": "VARCHAR", "source_event_id": "JSON", "audience_id": "VARCHAR",
+                "engagement_id": "VARCHAR", "execution_id": "VARCHAR", "step_number": "VARCHAR", "view_state": "VARCHAR",
+                "content_type": "JSON", "survey_type": "VARCHAR", "score": "JSON", "comment": "JSON",
+                "contact_me_allowed": "JSON", "labels": "JSON", "path": "JSON", "question_id": "JSON",
+                "question_type": "VARCHAR", "question_text": "JSON", "answers": "JSON", "subject": "JSON",
+                "category": "JSON", "description": "JSON", "email_type": "VARCHAR", "status": "JSON", "reason": "JSON",
+                "bounce_type": "JSON", "link_url": "JSON", "provider": "VARCHAR", "external_article_id": "VARCHAR",
+                "title": "JSON", "url": "JSON", "trigger_type": "VARCHAR", "locale": "VARCHAR", "global_context": "JSON",
+                "attributes": "JSON", "metrics": "JSON", "page": "JSON", "element": "JSON", "form": "JSON",
+                "user_agent": "JSON", "duration_s": "JSON", "event_count": "JSON"
+            }') AS e
+            FROM events
+        )
     )
 )

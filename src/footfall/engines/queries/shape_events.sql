@@ -30,8 +30,13 @@ FROM (
             nullif(execution_id, '') AS execution_id, nullif(locale, '') AS locale,
             nullif(trigger_type, '') AS trigger_type,
             -- The client's clock is corrected by what it showed when it sent; without that it is believed as it is.
-            CASE WHEN coalesce(occurred_text, '') = '' THEN received_us
-                 ELSE instant_us(occurred_text) + coalesce(received_us - instant_us(sent_text), 0) END AS occurred_us
-        FROM dialect
+            CASE WHEN occurred_text IS NULL THEN received_us
+                 ELSE clamped(told_us) + coalesce(received_us - clamped(sent_us), 0) END AS occurred_us
+        FROM (
+            SELECT *, instant_us(occurred_text) AS told_us, instant_us(sent_text) AS sent_us
+            FROM (
+                SELECT * EXCLUDE (occurred_text), nullif(occurred_text, '') AS occurred_text FROM dialect
+            )
+        )
     )
 )

@@ -25,27 +25,28 @@ CREATE TEMP MACRO json_merged(first, second) AS CASE
     ELSE json_merge_patch(json_map(first), json_map(second))::VARCHAR
 END;
 
--- Within +-2e18, and NULL for NULL: greatest() and least() would give the bound instead.
-CREATE TEMP MACRO clamped(value) AS
-    CASE WHEN value > 2000000000000000000 THEN 2000000000000000000 WHEN value < -2000000000000000000 THEN -2000000000000000000
-    ELSE value END;
-
 -- Microseconds since 1970 of an ISO 8601 text or of a count of seconds, milliseconds or microseconds; NULL if neither.
 -- A cast to TIMESTAMP drops an offset and accepts zone names, so texts that do not end in Z or +00:00 are taken apart:
 -- local part, sign, hours, minutes. No zone is ever looked up. A text without offset is UTC.
--- Clamped to +-2e18, so that sums of three such values cannot overflow.
-CREATE TEMP MACRO instant_us(value) AS clamped(CASE
+CREATE TEMP MACRO instant_us(value) AS CASE
     WHEN value[11] IN ('T', ' ') AND length(value) <= 35 AND (value[-1:] = 'Z' OR value[-6:] = '+00:00')
         THEN epoch_us(TRY_CAST(value AS TIMESTAMP))
-    WHEN value[5] = '-' THEN epoch_us(TRY_CAST(replace(
-            nullif(regexp_extract(value, '^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?)', 1), ''), ',', '.') AS TIMESTAMP))
-        - CASE WHEN regexp_full_match(value, '.{10}([T ][\d:.,]+)?') THEN 0
-            ELSE CASE WHEN regexp_extract(value, '([+-])\d\d(:?\d\d)?$', 1) = '-' THEN -60000000 ELSE 60000000 END
-                * (60 * TRY_CAST(nullif(regexp_extract(value, '[\d.] ?[+-](\d\d)(:?\d\d)?$', 1), '') AS BIGINT)
-                   + coalesce(TRY_CAST(nullif(regexp_extract(value, '[+-]\d\d:?(\d\d)$', 1), '') AS BIGINT), 0))
-          END
+    WHEN value[5] = '-' THEN local_us(value) - offset_us(value)
     ELSE epoch_number_us(TRY_CAST(value AS DOUBLE))
-END);
+END;
+
+-- The date and time at the head of an ISO text, as if it were UTC.
+CREATE TEMP MACRO local_us(value) AS epoch_us(TRY_CAST(replace(nullif(regexp_extract(
+    value, '^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?)', 1), ''), ',', '.') AS TIMESTAMP));
+
+-- The offset at its tail: 0 when there is none, NULL when it is none that we know.
+CREATE TEMP MACRO offset_us(value) AS CASE
+    WHEN regexp_full_match(value, '.{10}([T ][\d:.,]+)?Z?') THEN 0
+    WHEN regexp_full_match(value, '.{10}[T ][\d:.,]+ ?[+-]\d\d(:?\d\d)?')
+        THEN CASE WHEN regexp_extract(value, '([+-])\d\d(:?\d\d)?$', 1) = '-' THEN -60000000 ELSE 60000000 END
+            * (60 * CAST(regexp_extract(value, '[+-](\d\d)(:?\d\d)?$', 1) AS BIGINT)
+               + coalesce(TRY_CAST(nullif(regexp_extract(value, '[+-]\d\d:?(\d\d)$', 1), '') AS BIGINT), 0))
+END;
 
 -- A number of seconds, milliseconds or microseconds since 1970: from 1990 to 5138 the three ranges do not overlap.
 CREATE TEMP MACRO epoch_number_us(value) AS CAST(round(CASE
@@ -54,3 +55,11 @@ CREATE TEMP MACRO epoch_number_us(value) AS CAST(round(CASE
     WHEN abs(value) < 1e14 THEN value * 1e3
     ELSE value
 END) AS BIGINT);
+
+-- Within +-2e18, so that sums of three such values cannot overflow. NULL for NULL: greatest() and least() would give the
+-- bound instead. For columns only: a macro writes its argument out once per use.
+CREATE TEMP MACRO clamped(value) AS CASE
+    WHEN value > 2000000000000000000 THEN 2000000000000000000
+    WHEN value < -2000000000000000000 THEN -2000000000000000000
+    ELSE value
+END;

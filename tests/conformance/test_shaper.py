@@ -1,0 +1,663 @@
+"""``ports.Shaper`` and ``ports.Shape``: every numbered promise and what each dialect's fields become."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from footfall.config import load_zone
+from footfall.engines.shaping import DuckShaper
+from footfall.model.event import LAKE_COLUMNS, WORDS, EventType
+from footfall.ports import Batch, Counts, Entry, Keys
+from footfall.wire import native, segment
+
+RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RECEIVED_US = int(RECEIVED.timestamp()) * 1_000_000
+CAPTURES = Path(__file__).parent.parent / "wire" / "captures"
+DEFAULTS = ("shop", "Production", "server")
+
+
+@contextmanager
+def duck(zone="Europe/Berlin", **settings):
+    with (
+        tempfile.TemporaryDirectory() as place,
+        closing(
+            DuckShaper(load_zone(zone), lambda source: DEFAULTS, temp_directory=Path(place), threads=2, **settings)
+        ) as shaper,
+    ):
+        yield shaper
+
+
+@pytest.fixture(scope="module", params=[pytest.param(duck, id="duckdb")])
+def implementation(request):
+    return request.param
+
+
+@pytest.fixture
+def opened(implementation):
+    """Opens shapers that are closed when the test ends."""
+    with ExitStack() as stack:
+        yield lambda *zone, **settings: stack.enter_context(implementation(*zone, **settings))
+
+
+@pytest.fixture(scope="module")
+def shaper(implementation):
+    """One for all tests: what begins at position 0 makes it forget what it saw before."""
+    with implementation() as shaper:
+        yield shaper
+
+
+def logged(*bodies, start=0, source="app", dialect="segment", call="batch", rejected=(), received=RECEIVED_US):
+    """Entries as the collector logs them, with no judgement of the door unless ``rejected`` is given."""
+    entries, position = [], start
+    for body in bodies:
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        count = _count(text, dialect, call)
+        entries.append(
+            Entry(
+                position, position + len(text),
+                Batch(received, source, dialect, call, count, tuple(rejected), "", "", text),
+            )
+        )  # fmt: skip
+        position += len(text)
+    return entries
+
+
+def _count(text, dialect, call):
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return 1
+    if isinstance(body, list):
+        return len(body)
+    events = body.get("batch" if dialect == "segment" else "events") if call == "batch" else None
+    return 1 if events is None else len(events)
+
+
+def track(event_id="m1", **fields):
+    return {"type": "track", "event": "Bought", "userId": "ada", "messageId": event_id, **fields}
+
+
+def batch(*events, **fields):
+    return {"batch": list(events), **fields}
+
+
+def keyed(shape) -> Keys:
+    def numbered(table: pa.Table, first: int) -> pa.Table:
+        texts = table.column(0).combine_chunks()
+        return pa.table({"text": texts, "key": pa.array(range(first, first + len(texts)), pa.int32())})
+
+    return Keys(
+        numbered(shape.users, 100),
+        numbered(shape.visitors, 200),
+        numbered(shape.accounts, 300),
+        numbered(shape.terms, 1),
+    )
+
+
+def read(shape) -> list[dict]:
+    """The rows of a shape with their texts in place of their keys."""
+    keys = keyed(shape)
+    rows = shape.rows(keys, 1).to_pylist()
+    texts = {
+        name: dict(zip(table["key"].to_pylist(), table["text"].to_pylist(), strict=True))
+        for name, table in (("u", keys.users), ("v", keys.visitors), ("a", keys.accounts), ("t", keys.terms))
+    }
+    of = {"user_key": "u", "anonymous_key": "v", "account_key": "a"} | dict.fromkeys(
+        ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type"), "t"
+    )
+    for row in rows:
+        for column, which in of.items():
+            row[column] = texts[which].get(row[column])
+        row["properties"] = None if row["properties"] is None else json.loads(row["properties"])
+    return rows
+
+
+def facts(shape) -> list[tuple]:
+    return [
+        (row["kind"], row["user"], row["other"], json.loads(row["attributes"]) if row["attributes"] else None)
+        for row in shape.facts.to_pylist()
+    ]
+
+
+def one(shaper, event, **how):
+    (row,) = read(shaper.shape(logged(event, **how)))
+    return row
+
+
+# --- 1: stored, duplicate or quarantined ---
+
+
+def test_every_event_ends_in_exactly_one_place(shaper):
+    body = batch(track("a"), track("b"), track("a"), {"type": "who"}, track("c", timestamp="yesterday"), track("d"))
+    shape = shaper.shape(logged(body, rejected=[(5, "missing_user", "no user")]))
+    assert shape.counts == {"app": Counts(received=6, stored=2, duplicate=1, quarantined=3)}
+    assert [row["event_id"] for row in read(shape)] == ["a", "b"]
+    assert [(row["index"], row["code"]) for row in shape.quarantined.to_pylist()] == [
+        (3, "unknown_type"),
+        (4, "bad_timestamp"),
+        (5, "missing_user"),
+    ]
+
+
+def test_a_quarantined_event_keeps_its_text_and_its_place(shaper):
+    (entry,) = logged(b'{"batch": [ {"type":"who", "n": 1.50} ]}', start=77)
+    (row,) = shaper.shape([entry]).quarantined.to_pylist()
+    assert (row["position"], row["index"], row["source"], row["body"]) == (77, 0, "app", '{"type":"who", "n": 1.50}')
+    assert row["received_at"] == RECEIVED
+    assert "'who'" in row["message"]
+
+
+def test_counts_are_per_source(shaper):
+    entries = logged(batch(track("a"))) + logged(batch(track("a"), track("a")), start=1000, source="web")
+    assert shaper.shape(entries).counts == {"app": Counts(1, 1, 0, 0), "web": Counts(2, 1, 1, 0)}
+
+
+def test_nothing_in_is_nothing_out(shaper):
+    shape = shaper.shape([])
+    assert (shape.counts, shape.days) == ({}, {})
+    tables = (shape.users, shape.visitors, shape.accounts, shape.terms, shape.facts, shape.quarantined)
+    assert [table.num_rows for table in tables] == [0] * 6
+    assert shape.rows(keyed(shape), 1).num_rows == 0
+
+
+def test_a_body_that_cannot_be_taken_apart_is_quarantined_event_by_event(shaper):
+    (entry,) = logged(b'{"batch": [')
+    broken = Entry(entry.position, entry.next, Batch(RECEIVED_US, "app", "segment", "batch", 3, (), "", "", b"{"))
+    shape = shaper.shape([broken, *logged(batch(track("a")), start=entry.next)])
+    assert shape.counts == {"app": Counts(received=4, stored=1, quarantined=3)}
+    assert {row["code"] for row in shape.quarantined.to_pylist()} == {"unreadable_body"}
+
+
+# --- 2: duplicates ---
+
+
+def test_a_retry_counts_once_within_a_range_and_across_ranges(shaper):
+    first, retry, later = logged(batch(track("a")), batch(track("a")), batch(track("a"), track("b")))
+    assert shaper.shape([first, retry]).counts["app"] == Counts(2, 1, 1, 0)
+    assert shaper.shape([later]).counts["app"] == Counts(2, 1, 1, 0)
+
+
+def test_the_first_received_of_two_is_kept(shaper):
+    (row,) = read(shaper.shape(logged(batch(track("a", event="First"), track("a", event="Second")))))
+    assert row["name"] == "First"
+
+
+def test_the_same_id_of_another_source_is_another_event(shaper):
+    shaper.shape(logged(batch(track("a"))))
+    assert shaper.shape(logged(batch(track("a")), start=500, source="web")).counts["web"].stored == 1
+
+
+def test_what_was_stored_before_a_restart_is_remembered(opened):
+    shaper = opened()
+    stored = pa.record_batch([["app", "app"], ["a", "b"]], names=["source", "event_id"])
+    shaper.remember([stored])
+    assert shaper.shape(logged(batch(track("a"), track("c")))).counts["app"] == Counts(2, 1, 1, 0)
+
+
+def test_a_range_whose_commit_failed_does_not_meet_itself_when_it_is_shaped_again(shaper):
+    shaper.shape(logged(batch(track("z"))))
+    entries = logged(batch(track("a"), track("b")), start=400)
+    assert shaper.shape(entries).counts["app"].stored == 2
+    shaper.shape(logged(batch(track("c")), start=900))
+    assert shaper.shape(entries).counts["app"].stored == 2
+    assert shaper.shape(logged(batch(track("z"), track("b"), track("c")), start=900)).counts["app"] == Counts(3, 1, 2)
+
+
+def test_the_window_holds_at_least_as_many_as_it_says_and_lets_the_oldest_go(opened):
+    shaper = opened(recent=100)
+    for step in range(30):
+        shaper.shape(logged(batch(*(track(f"{step}-{n}") for n in range(10))), start=10_000 * step))
+    late = batch(*(track(f"{step}-{n}") for step in range(20, 30) for n in range(10)))
+    assert shaper.shape(logged(late, start=10**7)).counts["app"].duplicate == 100
+    assert shaper.shape(logged(batch(track("0-0")), start=10**8)).counts["app"].stored == 1
+
+
+def test_events_without_an_id_are_all_kept_and_get_one_that_no_client_can_have(shaper):
+    entries = logged(batch(track(None), track(None), track("@log:0-0"), track("@@log:0-0")))
+    ids = [row["event_id"] for row in read(shaper.shape(entries))]
+    assert ids == ["@log:0-0", "@log:0-1", "@@log:0-0", "@@@log:0-0"]
+
+
+# --- 3: a hostile event keeps to itself ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(rb'{"type":"track","event":"\ud800","userId":"u","messageId":"h"}', id="a lone surrogate"),
+        pytest.param(b'{"type":"track","event":"\xff","userId":"u","messageId":"h"}', id="bytes that are no UTF-8"),
+        pytest.param(b'{"type":"track","event":', id="half an event"),
+        pytest.param(b"\x00\x01\x02", id="no JSON at all"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("copies", [1, 3])
+def test_one_unreadable_event_never_takes_its_neighbours_with_it(shaper, text, copies):
+    plain = logged(*(batch(*(track(f"m{10 * n + i}") for i in range(10))) for n in range(5)))
+    hostile = [
+        Entry(10**6 + n, 10**6 + n + 1, Batch(RECEIVED_US, "app", "segment", "track", 1, (), "", "", text))
+        for n in range(copies)
+    ]
+    shape = shaper.shape([*plain, *hostile, *logged(batch(track("last")), start=10**7)])
+    assert shape.counts["app"] == Counts(51 + copies, 51, 0, copies)
+    assert [row["event_id"] for row in read(shape)] == [*(f"m{n}" for n in range(50)), "last"]
+    assert [(row["position"], row["code"]) for row in shape.quarantined.to_pylist()] == [
+        (10**6 + n, "unreadable_event") for n in range(copies)
+    ]
+
+
+def test_an_invalid_byte_within_a_batch_takes_only_its_event(shaper):
+    text = json.dumps(batch(track("a"), track("b", properties="@"), track("c"))).encode().replace(b"@", b"\xc3\x28")
+    shape = shaper.shape(logged_raw(text, 3))
+    assert [row["event_id"] for row in read(shape)] == ["a", "c"]
+    assert [row["index"] for row in shape.quarantined.to_pylist()] == [1]
+
+
+def logged_raw(body, count):
+    return [Entry(0, len(body), Batch(RECEIVED_US, "app", "segment", "batch", count, (), "", "", body))]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({"context": "text"}, id="context is a text"),
+        pytest.param({"context": [1, 2]}, id="context is a list"),
+        pytest.param({"properties": "text"}, id="properties is a text"),
+        pytest.param({"properties": [1]}, id="properties is a list"),
+        pytest.param({"properties": {"a": None}}, id="properties are null"),
+        pytest.param({"event": {"a": 1}}, id="event is an object"),
+        pytest.param({"event": "x" * 100_000}, id="a long name"),
+        pytest.param({"event": "nul\x00 and \U0001f600"}, id="a nul"),
+        pytest.param({"properties": {"n": 10**400}}, id="a number beyond any type"),
+        pytest.param({"timestamp": 10**30}, id="an instant beyond any type"),
+        pytest.param({"timestamp": "infinity"}, id="infinity"),
+        pytest.param({"timestamp": "9999-99-99T99:99:99Z"}, id="no date"),
+        pytest.param({"sentAt": "9999999-01-01T00:00:00Z"}, id="sent in no year"),
+        pytest.param({"timestamp": "-290000-01-01T00:00:00Z", "sentAt": "290000-01-01T00:00:00Z"}, id="overflow"),
+        pytest.param({"messageId": {"a": 1}}, id="the id is an object"),
+        pytest.param({"type": 5}, id="the type is a number"),
+    ],
+)
+def test_odd_values_are_stored_or_quarantined_and_never_raise(shaper, event):
+    shape = shaper.shape(logged(batch(track("odd") | event, track("plain"))))
+    counts = shape.counts["app"]
+    assert counts.stored + counts.quarantined == counts.received == 2
+    assert "plain" in [row["event_id"] for row in read(shape)]
+
+
+def test_deep_nesting_is_no_matter(shaper):
+    body = json.dumps(batch(track("deep", properties="@"), track("plain"))).encode()
+    deep = body.replace(b'"@"', b'{"a":' * 400 + b"null" + b"}" * 400)
+    assert shaper.shape(logged_raw(deep, 2)).counts["app"].stored == 2
+
+
+# --- 4: the same again ---
+
+
+def test_the_same_entries_and_window_give_the_same_shape(opened):
+    events = [track(f"m{n}", userId=f"u{n % 7}", anonymousId=f"v{n % 5}", properties={"n": n}) for n in range(20_000)]
+    entries = logged(*(batch(*events[n : n + 100]) for n in range(0, len(events), 100)))
+    first, second = (opened(**settings).shape(entries) for settings in ({}, {}))
+    assert first.rows(keyed(first), 5) == second.rows(keyed(second), 5)
+    for name in ("users", "visitors", "accounts", "terms", "facts", "quarantined"):
+        assert getattr(first, name) == getattr(second, name)
+    assert [row["ingest_seq"] for row in read(first)] == list(range(1, 20_001))
+    assert [row["event_id"] for row in read(first)] == [f"m{n}" for n in range(20_000)]
+
+
+# --- the shape ---
+
+
+def test_rows_have_the_columns_and_types_of_the_lake(shaper):
+    shape = shaper.shape(logged(batch(track())))
+    kinds = {
+        "date": pa.date32(), "long": pa.int64(), "short": pa.int16(), "integer": pa.int32(),
+        "timestamp": pa.timestamp("us", "UTC"), "string": pa.string(),
+    }  # fmt: skip
+    schema = shape.rows(keyed(shape), 9).schema
+    assert [(field.name, field.type) for field in schema] == [(name, kinds[kind]) for name, kind, _ in LAKE_COLUMNS]
+
+
+def test_a_missing_key_is_an_error_and_not_a_null(shaper):
+    shape = shaper.shape(logged(batch(track())))
+    keys = keyed(shape)
+    with pytest.raises(KeyError, match="ada"):
+        shape.rows(Keys(keys.users.slice(0, 0), keys.visitors, keys.accounts, keys.terms), 1)
+
+
+def test_users_and_accounts_come_with_their_earliest_event(shaper):
+    shape = shaper.shape(
+        logged(
+            batch(
+                track("a", timestamp="2026-11-22T11:00:00Z", context={"groupId": "acme"}),
+                track("b", timestamp="2026-11-22T09:00:00Z", userId=7),
+                track("c", timestamp="2026-11-22T10:00:00Z", context={"groupId": "acme"}),
+            )
+        )
+    )
+    assert shape.users.to_pylist() == [
+        {"identify_id": "ada", "first_at": datetime(2026, 11, 22, 10, tzinfo=UTC)},
+        {"identify_id": "7", "first_at": datetime(2026, 11, 22, 9, tzinfo=UTC)},
+    ]
+    assert shape.accounts.to_pylist() == [{"account_id": "acme", "first_at": datetime(2026, 11, 22, 10, tzinfo=UTC)}]
+
+
+# --- time ---
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        pytest.param("2026-11-22T10:00:00Z", "2026-11-22T10:00:00+00:00", id="Z"),
+        pytest.param("2026-11-22T10:00:00.123456789Z", "2026-11-22T10:00:00.123456+00:00", id="nanoseconds"),
+        pytest.param("2026-11-22T10:00:00+00:00", "2026-11-22T10:00:00+00:00", id="zero offset"),
+        pytest.param("2026-11-22T10:00:00+02:00", "2026-11-22T08:00:00+00:00", id="east"),
+        pytest.param("2026-11-22T05:00:00-05:30", "2026-11-22T10:30:00+00:00", id="west with half an hour"),
+        pytest.param("2026-11-22T10:00:00.5+0200", "2026-11-22T08:00:00.500000+00:00", id="offset without colon"),
+        pytest.param("2026-11-22T10:00:00+02", "2026-11-22T08:00:00+00:00", id="offset of hours"),
+        pytest.param("2026-11-22T10:00-02:00", "2026-11-22T12:00:00+00:00", id="no seconds"),
+        pytest.param("2026-11-22 10:00:00", "2026-11-22T10:00:00+00:00", id="no offset is UTC"),
+        pytest.param("2026-11-22", "2026-11-22T00:00:00+00:00", id="a date"),
+        pytest.param(1795341600, "2026-11-22T10:00:00+00:00", id="seconds"),
+        pytest.param(1795341600.25, "2026-11-22T10:00:00.250000+00:00", id="seconds with a fraction"),
+        pytest.param(1795341600250, "2026-11-22T10:00:00.250000+00:00", id="milliseconds"),
+        pytest.param(1795341600250001, "2026-11-22T10:00:00.250001+00:00", id="microseconds"),
+        pytest.param("1795341600250", "2026-11-22T10:00:00.250000+00:00", id="milliseconds as text"),
+        pytest.param(None, "2026-11-22T12:00:00+00:00", id="none: when it was received"),
+    ],
+)
+def test_an_instant_is_read_as_it_was_meant(shaper, written, meant):
+    assert one(shaper, batch(track(timestamp=written)))["occurred_at"] == datetime.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-22T10:00:00 Europe/Berlin", "2026-13-01T00:00:00Z", "soon", "infinity", "epoch",
+        "2026-11-22T10:00:00+2", "2026-11-22T10:00:00+02:00:00", "2026-11-22Tten", True,
+    ],
+)  # fmt: skip
+def test_an_instant_that_cannot_be_read_is_quarantined(shaper, written):
+    shape = shaper.shape(logged(batch(track(timestamp=written))))
+    assert [row["code"] for row in shape.quarantined.to_pylist()] == ["bad_timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        pytest.param("1989-12-31T23:59:59.999999Z", "time_out_of_range", id="before 1990"),
+        pytest.param("1990-01-01T00:00:00Z", None, id="1990"),
+        pytest.param("2026-11-23T12:00:00Z", None, id="a day ahead"),
+        pytest.param("2026-11-23T12:00:00.000001Z", "time_out_of_range", id="more than a day ahead"),
+    ],
+)
+def test_times_nobody_can_believe_are_quarantined(shaper, written, code):
+    shape = shaper.shape(logged(batch(track(timestamp=written))))
+    assert [row["code"] for row in shape.quarantined.to_pylist()] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(({}, {"sentAt": "2026-11-22T11:00:00Z"}), id="said by the batch"),
+        pytest.param(({"sentAt": "2026-11-22T11:00:00Z"}, {}), id="said by the event"),
+        pytest.param(({}, {"sentAt": 1795345200000}), id="as a number"),
+    ],
+)
+def test_a_clock_that_is_an_hour_slow_is_corrected(shaper, sent):
+    of_event, of_batch = sent
+    row = one(shaper, batch(track(timestamp="2026-11-22T10:30:00Z", **of_event), **of_batch))
+    assert row["occurred_at"] == datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "day"),
+    [
+        pytest.param("Europe/Berlin", "2026-11-21T22:59:59.999999Z", date(2026, 11, 21), id="just before midnight"),
+        pytest.param("Europe/Berlin", "2026-11-21T23:00:00Z", date(2026, 11, 22), id="midnight"),
+        pytest.param("Pacific/Kiritimati", "2026-11-21T10:00:00Z", date(2026, 11, 22), id="14 hours ahead"),
+        pytest.param("Pacific/Pago_Pago", "2026-11-22T10:59:59Z", date(2026, 11, 21), id="11 hours behind"),
+        pytest.param("Pacific/Apia", "2011-12-30T10:00:00Z", date(2011, 12, 31), id="the date that never happened"),
+        pytest.param("America/Havana", "2026-11-01T04:30:00Z", date(2026, 11, 1), id="midnight occurs twice"),
+        pytest.param("Africa/Cairo", "2026-04-23T22:00:00Z", date(2026, 4, 24), id="midnight is skipped"),
+        pytest.param("Asia/Kathmandu", "1990-01-01T00:00:00Z", date(1990, 1, 1), id="long ago"),
+    ],
+)
+def test_the_day_is_the_local_one(opened, zone, written, day):
+    shape = opened(zone).shape(logged(batch(track(timestamp=written), track("now"))))
+    assert read(shape)[0]["day"] == day
+    assert shape.days[day] >= 1
+    assert sum(shape.days.values()) == 2
+
+
+# --- the Segment dialect ---
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ("track", EventType.CUSTOM), ("page", EventType.PAGE_VIEW), ("screen", EventType.SCREEN_VIEW),
+        ("identify", EventType.IDENTIFY), ("group", EventType.GROUP), ("alias", EventType.ALIAS),
+    ],
+)  # fmt: skip
+def test_a_single_call_and_a_batch_of_one_are_the_same_event(opened, call, kind):
+    event = {
+        "userId": "ada", "messageId": "m", "event": "Bought", "groupId": "acme", "previousId": "v0",
+        "timestamp": "2026-11-22T10:00:00Z", "traits": {"plan": "pro"}, "properties": {"n": 1},
+    }  # fmt: skip
+    alone = opened().shape(logged(event, call=call))
+    batched = opened().shape(logged(batch({**event, "type": call})))
+    assert read(alone) == read(batched)
+    assert facts(alone) == facts(batched)
+    assert read(alone)[0]["type"] == kind
+
+
+def test_a_single_call_with_a_field_named_batch_is_still_one_event(shaper):
+    assert one(shaper, track("m", batch=[track("n"), track("o")]), call="track")["event_id"] == "m"
+
+
+def test_a_track_call_becomes_a_custom_event(shaper):
+    row = one(
+        shaper,
+        batch(
+            track(
+                anonymousId=12,
+                properties={"price": 1.5, "gone": None, "tags": [None, "a"]},
+                context={"groupId": "acme", "sessionId": 99, "locale": "de-DE"},
+            )
+        ),
+    )
+    assert (row["type"], row["name"], row["user_key"], row["anonymous_key"]) == (11, "Bought", "ada", "12")
+    assert (row["account_key"], row["session_id"], row["locale"]) == ("acme", "99", "de-DE")
+    assert (row["source"], row["product"], row["environment"], row["channel"]) == ("app", *DEFAULTS)
+    assert row["properties"] == {"attributes": {"price": 1.5, "tags": [None, "a"]}}
+
+
+def test_product_environment_and_channel_of_the_context_win(shaper):
+    row = one(shaper, batch(track(context={"productKey": "crm", "environment": "Stage", "channel": "ios"})))
+    assert (row["product"], row["environment"], row["channel"]) == ("crm", "Stage", "ios")
+
+
+def test_the_context_of_a_batch_is_that_of_its_events_unless_they_have_their_own(shaper):
+    body = batch(
+        track("a"), track("b", context={"locale": "fr"}), context={"locale": "de", "groupId": "acme"}, integrations={}
+    )
+    assert [(row["locale"], row["account_key"]) for row in read(shaper.shape(logged(body)))] == [
+        ("de", "acme"),
+        ("fr", "acme"),
+    ]
+
+
+def test_a_page_is_told_by_its_properties_and_else_by_its_context(shaper):
+    page = {
+        "type": "page", "userId": "ada", "name": "Home", "category": None,
+        "properties": {"path": "/a", "x": 1},
+        "context": {"page": {"path": "/b", "url": "http://x/b", "title": None, "search": "?q"}},
+    }  # fmt: skip
+    row = one(shaper, batch(page))
+    assert row["type"] == EventType.PAGE_VIEW
+    assert row["properties"] == {
+        "attributes": {"path": "/a", "x": 1},
+        "page": {"url": "http://x/b", "path": "/a", "name": "Home"},
+    }
+
+
+def test_an_event_with_nothing_to_say_has_no_properties(shaper):
+    assert one(shaper, batch(track(properties={})))["properties"] is None
+
+
+def test_identify_tells_of_a_user_and_links_the_visitor(shaper):
+    event = {
+        "type": "identify", "userId": "ada", "anonymousId": "v1", "traits": {"mail": "a@x"},
+        "context": {"traits": {"mail": "b@x", "plan": "pro"}, "groupId": "acme"},
+    }  # fmt: skip
+    assert facts(shaper.shape(logged(batch(event)))) == [
+        ("identify", "ada", None, None),
+        ("user", "ada", None, {"mail": "a@x", "plan": "pro"}),
+        ("member", "ada", "acme", None),
+        ("link", "ada", "v1", None),
+    ]
+
+
+def test_group_tells_of_an_account_and_its_member(shaper):
+    event = {"type": "group", "userId": "ada", "groupId": "acme", "traits": {"name": "Acme"}}
+    shape = shaper.shape(logged(batch(event)))
+    assert facts(shape) == [("account", None, "acme", {"name": "Acme"}), ("member", "ada", "acme", None)]
+    assert read(shape)[0]["account_key"] == "acme"
+
+
+def test_alias_tells_that_one_was_the_other(shaper):
+    shape = shaper.shape(logged(batch({"type": "alias", "userId": "ada", "previousId": "v1"})))
+    assert facts(shape) == [("link", "ada", "v1", None), ("merge", "ada", "v1", None)]
+    assert shape.visitors.to_pylist() == [{"anonymous_id": "v1"}]
+    assert shape.users["identify_id"].to_pylist() == ["ada"]
+
+
+def test_a_plain_event_tells_nothing_of_people(shaper):
+    event = track(anonymousId="v1", context={"traits": {"plan": "pro"}, "groupId": "acme"}, traits={"a": 1})
+    assert facts(shaper.shape(logged(batch(event)))) == []
+
+
+def test_a_duplicate_tells_nothing(shaper):
+    event = {"type": "identify", "userId": "ada", "messageId": "m", "traits": {"n": 1}}
+    assert len(facts(shaper.shape(logged(batch(event, event))))) == 2
+
+
+# --- the native dialect ---
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
+def test_every_type_of_the_model_can_be_sent(shaper, word):
+    row = one(shaper, {"events": [{"type": word, "identify_id": "ada"}]}, dialect="native")
+    assert row["type"] == WORDS[word]
+
+
+@pytest.mark.parametrize(
+    "shape_of", [lambda e: {"events": [e]}, lambda e: [e], lambda e: e], ids=["events", "an array", "one object"]
+)
+def test_a_native_body_has_three_forms(shaper, shape_of):
+    event = {"type": "custom", "event_name": "Bought", "event_id": "m", "identify_id": "ada"}
+    row = one(shaper, shape_of(event), dialect="native")
+    assert (row["event_id"], row["name"], row["user_key"]) == ("m", "Bought", "ada")
+
+
+def test_native_names_and_details_go_where_the_model_says(shaper):
+    event = {
+        "type": "engagement_view", "event_id": "m", "identify_id": "ada", "anonymous_id": "v", "account_id": "acme",
+        "occurred_at": 1795341600000, "product_key": "crm", "environment": "QA", "channel": "ios", "session_id": "s",
+        "engagement_id": "e1", "execution_id": "x1", "step_number": 2, "view_state": "VIEWED", "locale": "en",
+        "content_type": "GUIDE", "trigger_type": "Auto", "global_context": {"plan": "pro", "gone": None},
+        "attributes": {"a": 1}, "page": {"path": "/p"},
+    }  # fmt: skip
+    row = one(shaper, [event], dialect="native")
+    expected = {
+        "type": 14, "name": "e1", "detail": "VIEWED", "execution_id": "x1", "step_number": 2, "session_id": "s",
+        "locale": "en", "trigger_type": "AUTOMATIC", "product": "crm", "environment": "QA", "channel": "ios",
+        "user_key": "ada", "anonymous_key": "v", "account_key": "acme", "global_context": '{"plan":"pro"}',
+        "properties": {"attributes": {"a": 1}, "page": {"path": "/p"}, "content_type": "GUIDE"},
+        "day": date(2026, 11, 22),
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_survey_answer_keeps_types_and_text(shaper):
+    event = {
+        "type": "survey_answer", "identify_id": "ada", "engagement_id": "e", "question_type": "SCORE", "score": 9,
+        "question_id": 5, "question_text": 'Why "so"?\n', "answers": ["a", "b"], "contact_me_allowed": False,
+        "path": "/p", "labels": ["x"],
+    }  # fmt: skip
+    row = one(shaper, event, dialect="native")
+    assert (row["name"], row["detail"]) == ("e", "SCORE")
+    assert row["properties"] == {
+        "score": 9, "question_id": 5, "question_text": 'Why "so"?\n', "answers": ["a", "b"],
+        "contact_me_allowed": False, "path": "/p", "labels": ["x"],
+    }  # fmt: skip
+
+
+def test_the_second_argument_of_identify_makes_an_account(shaper):
+    event = {
+        "type": "identify", "identify_id": "ada", "anonymous_id": "v", "user": {"email": "a@x"},
+        "account": {"id": "acme", "name": "Acme"},
+    }  # fmt: skip
+    assert facts(shaper.shape(logged(event, dialect="native"))) == [
+        ("identify", "ada", None, None),
+        ("user", "ada", None, {"email": "a@x"}),
+        ("account", None, "acme", {"name": "Acme"}),
+        ("member", "ada", "acme", None),
+        ("link", "ada", "v", None),
+    ]
+
+
+def test_two_dialects_in_one_range_keep_the_order_of_the_log(shaper):
+    entries: Sequence[Entry] = [
+        *logged(batch(track("a"), track("b"))),
+        *logged([{"type": "custom", "event_id": "c", "identify_id": "u"}], start=1000, dialect="native"),
+        *logged(batch(track("d")), start=2000),
+    ]
+    rows = read(shaper.shape(entries))
+    assert [(row["ingest_seq"], row["event_id"]) for row in rows] == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+
+
+# --- what real clients sent ---
+
+
+@pytest.mark.parametrize("capture", sorted(CAPTURES.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_what_real_clients_sent_is_stored_with_its_ids(shaper, capture):
+    entries, ids, position = [], [], 0
+    for line in capture.read_text().splitlines():
+        request = json.loads(line)
+        path, text = request["p"].split("?")[0], request["b"]
+        if request["m"] != "POST" or not path.startswith("/v1/"):
+            continue
+        body = json.loads(text)
+        call = "batch" if "batch" in body else body["type"]
+        reading = segment.read(text.encode(), call)
+        batch_ = Batch(RECEIVED_US, "app", "segment", call, reading.count, (), "", "", reading.body)
+        entries.append(Entry(position, position + 1, batch_))
+        position += 1
+        ids += [event["messageId"] for event in body.get("batch", [body])]
+    if not entries:
+        pytest.fail(f"{capture.name} holds no request of the dialect")
+    shape = shaper.shape(entries)
+    stored = [row["event_id"] for row in read(shape)]
+    assert stored == list(dict.fromkeys(ids))
+    assert shape.quarantined.num_rows == 0
+
+
+def test_the_door_and_the_columns_know_the_same_fields():
+    from msgspec import structs
+
+    from footfall.engines.shaping import _statement
+
+    for dialect, struct in (("native", native.NativeEvent), ("segment", segment.SegmentEvent)):
+        for field in structs.fields(struct):
+            if field.encode_name not in ("integrations", "writeKey"):
+                assert f'"{field.encode_name}"' in _statement(dialect), field.encode_name
