@@ -376,6 +376,14 @@ def test_links_and_members_leave_out_what_repeats_the_one_before(stores, facts, 
     assert stores.people.members().schema.names == ["user_key", "account_key", "at"]
 
 
+@pytest.mark.parametrize("first", ["x", "y"])
+def test_two_accounts_said_at_one_instant_both_stay_for_the_reader(stores, shape, facts, zone, first):
+    stores.people.keys(shape(accounts={first: NOON}))
+    said = [(MORNING, "y"), (NOON, "x"), (NOON, "y"), (EVENING, "y")]
+    stores.people.learn(facts(*((at, "member", "ada", account, None) for at, account in said)), zone)
+    assert stores.people.members().num_rows == 4
+
+
 # --- custom attributes ---
 
 
