@@ -11,6 +11,7 @@ import pytest
 from small_hub import SmallHub, day_of_events, small_hub
 
 from footfall.errors import Refused, Unavailable
+from footfall.flows.close_day import close_day
 
 DAY = date(2026, 11, 20)
 NEXT = DAY + timedelta(days=1)
@@ -70,6 +71,21 @@ def test_a_day_reopened_by_hand_gets_a_revision(hub: SmallHub) -> None:
     hub.close_day(DAY)
     hub.ledger.reopen(DAY)
     assert [hub.close_day(DAY).revision for _ in range(2)] == [2, 2]
+
+
+def test_a_range_that_another_process_is_just_settling_is_not_lost_to_the_day(hub: SmallHub) -> None:
+    hub.accept(day_of_events(DAY))
+    hub.settle()
+    before = hub.log.end()
+    hub.accept(day_of_events(DAY, users=1, mark="-late"))
+    shape = hub.shaper.shape(list(hub.log.read(before, 1 << 20)))
+    with hub.database.writing():  # the first step of settle; the commit to the lake comes after our close
+        keys = hub.people.keys(shape)
+        hub.ledger.settled(before, hub.log.end(), shape, hub.now)
+    assert close_day(hub.books, DAY, log_end=before, now=hub.now).revision == 1
+    hub.lake.append(shape.rows(keys, hub.lake.next_seq()), hub.log.end())
+    assert hub.close_day(DAY).revision == 2
+    assert hub.close_day(DAY).revision == 2
 
 
 def test_an_event_that_came_twice_beyond_the_recent_window_is_counted_once(hub: SmallHub) -> None:

@@ -101,12 +101,18 @@ class SqlLedger:
             return [_state(row) for row in connection.execute(select(table).order_by(table.c.day))]
 
     def seal(self, day: date, position: int, at: datetime) -> DayState:
-        """Give the day its next revision if it was touched or never sealed; else leave it as it is."""
+        """Give the day its next revision if it was touched or never sealed; else leave it as it is.
+
+        A settle in another process may have recorded a range that is not in the lake yet: beyond ``position``, so not
+        in this revision. Then the day stays touched, or what that range brings would never be delivered.
+        """
         with self._database.writing() as connection:
             state = _day(connection, day)
             if state.revision and not state.touched:
                 return state
-            sealed = DayState(day, state.revision + 1, at, position, touched=False)
+            recorded = connection.execute(select(func.max(schema.settled_range.c.end))).scalar_one()
+            under_way = recorded is not None and recorded > position
+            sealed = DayState(day, state.revision + 1, at, position, touched=under_way)
             _put_day(connection, sealed)
             return sealed
 
