@@ -23,7 +23,7 @@ from footfall.ports import Counts
 SUPPORT = Path(__file__).parents[1] / "support"
 CALLS = "pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat"
 POINTS = int(os.environ.get("FOOTFALL_KILL_POINTS", "6"))
-LIMIT_BYTES = 4000
+LIMIT_BYTES = 2000
 BATCHES = 12
 EXPECTED = Counts(received=BATCHES * 6, stored=BATCHES * 4, duplicate=BATCHES, quarantined=BATCHES)
 
