@@ -175,9 +175,6 @@ class S3Bucket:
                 return
             with translated("stat", self._place(sent.key)):
                 raise
-        except BotoCoreError:
-            with translated("stat", self._place(sent.key)):
-                raise
         if int(head["ContentLength"]) == sent.size_bytes and _same_digest(sent, composite, head) is not False:
             return
         with suppress(FootfallError):
@@ -264,8 +261,13 @@ class S3Bucket:
             self._client.delete_object(Bucket=self._name, Key=self._folder + key)
 
     def _head(self, key: str) -> dict[str, Any]:
+        """What the server says of the object. ``ClientError`` is left to the caller, who may know what it means."""
         more = {"ChecksumMode": "ENABLED"} if self._dialect.checksums else {}
-        head: dict[str, Any] = self._client.head_object(Bucket=self._name, Key=self._folder + key, **more)
+        try:
+            head: dict[str, Any] = self._client.head_object(Bucket=self._name, Key=self._folder + key, **more)
+        except BotoCoreError:
+            with translated("stat", self._place(key)):
+                raise
         return head
 
     def _digest(self, key: str) -> str:
