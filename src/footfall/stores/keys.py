@@ -118,14 +118,14 @@ def find(connection: Connection, dimension: Dimension, texts: pa.Array) -> tuple
     return pa.concat_arrays(keys), pa.concat_arrays(dates)
 
 
-def texts(connection: Connection, dimension: str, keys: pa.Array | None) -> pa.Table:
-    """(key, text) of a whole dimension by key, or of ``keys``."""
+def texts(connection: Connection, dimension: str, keys: pa.Array | None, *, beyond: int = 0) -> pa.Table:
+    """(key, text) of a dimension, by key: of ``keys``, or of all keys greater than ``beyond``."""
     table = schema.METADATA.tables[dimension]
     if keys is not None:
         asked = func.json_each(msgspec.json.encode(pc.unique(keys).to_pylist()).decode()).table_valued("value")
         query = select(table.c.key, table.c.text).select_from(asked.join(table, table.c.key == asked.c.value))
     else:
-        query = select(table.c.key, table.c.text)
+        query = select(table.c.key, table.c.text).where(table.c.key > beyond)
     found = columns(connection, query.order_by(literal_column("1")), [pa.int32(), pa.string()])
     return pa.table(found, names=["key", "text"])
 

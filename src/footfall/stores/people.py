@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from footfall.ports import Shape
 
 _INSTANT = pa.timestamp("us", "UTC")
+# Of each dimension, at about 30 bytes; a larger one is read anew each time.
+REMEMBERED_TEXTS = 2_000_000
 
 
 class SqlPeople:
@@ -44,6 +46,7 @@ class SqlPeople:
         self._database = database
         self._dimensions = dimension.Dimensions(namespace)
         self._zone = zone
+        self._texts: dict[str, pa.Table] = {}
         # Keys given in the current transaction, so that ``learn`` need not look up again what ``keys`` just found.
         self._recent: tuple[int | None, Keys | None] = (None, None)
 
@@ -137,7 +140,17 @@ class SqlPeople:
     def texts(self, dimension_name: str, keys: pa.Array | None = None) -> pa.Table:
         """(key, text) of a dimension, by key; all, or those of ``keys`` that exist."""
         with self._database.reading() as connection:
-            return dimension.texts(connection, dimension_name, keys)
+            if keys is not None:
+                return dimension.texts(connection, dimension_name, keys)
+            # A key is never given to another text, so only what came since the last time needs to be read.
+            known = self._texts.get(dimension_name)
+            beyond = known["key"][-1].as_py() if known is not None and known.num_rows else 0
+            found = dimension.texts(connection, dimension_name, None, beyond=beyond)
+        if known is not None:
+            found = pa.concat_tables([known, found]) if found.num_rows else known
+        if found.num_rows <= REMEMBERED_TEXTS:
+            self._texts[dimension_name] = found
+        return found
 
     def links(self) -> pa.Table:
         """(anonymous_key, user_key, at), by visitor and instant; one that only repeats the one before is left out."""
