@@ -403,9 +403,12 @@ class Format(Protocol):
     2. A null is: nothing between two commas (CSV), an absent key (JSON), an absent element (XML). An empty string is
        not.
     3. ``columns`` may drop what the format cannot carry (``globalContext`` in CSV).
+    4. A row put together from pieces has the same text as one from ``row``.
     """
 
     name: str
+    opening: str
+    closing: str
 
     def columns(self, columns: Sequence[Column]) -> Sequence[Column]: ...
 
@@ -418,6 +421,12 @@ class Format(Protocol):
 
     def row(self, fields: Sequence[str]) -> str:
         """SQL that joins the texts of one row's fields, line end included."""
+
+    def piece(self, field: str, first: bool) -> str:
+        """SQL for what a field adds to a row that is put together outside of SQL: ``opening``, pieces, ``closing``.
+
+        The first field of such a row is never null; a piece never is.
+        """
 
 
 class OpenDay(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ _TYPES: Final = {
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
 }
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _QUERIES: Final = Path(__file__).parent / "queries"
 
 
@@ -45,6 +47,12 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def microseconds(at: datetime) -> int:
+    """Since 1970, as the engine holds instants."""
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turn DuckDB's errors into ours. what: what was being done, for the message."""
@@ -58,6 +66,12 @@ def translated(what: str) -> Iterator[None]:
         raise Damaged(f"{what}: {error}", "Run `footfall doctor`") from error
     except duckdb.Error as error:
         raise Refused(f"{what}: {error}", "This is a fault of Footfall; please report it with this message") from error
+
+
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    # DuckDB draws a bar on the terminal for statements of more than two seconds; the setting is per connection.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 class Database:
@@ -80,6 +94,7 @@ class Database:
                     "preserve_insertion_order": False,
                 },
             )
+        _quiet(self.connection)
         self._arrow: dict[str, pa.Table] = {}
 
     def register(self, name: str, table: pa.Table) -> None:
@@ -121,7 +136,7 @@ class Database:
     def stream(self, sql: str, rows: int, what: str) -> Iterator[pa.RecordBatch]:
         """Batches of at most ``rows`` rows, on a connection of their own, so that others may run meanwhile."""
         with translated(what):
-            cursor = self.connection.cursor()
+            cursor = _quiet(self.connection.cursor())
             try:
                 for name, table in self._arrow.items():
                     cursor.register(name, table)

@@ -7,20 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
-from footfall.engines import cube, dimensions, rendering, snapshots
+from footfall.engines import counting, cube, dimensions, hours, rendering, snapshots
 from footfall.engines.attribution import attribute
-from footfall.engines.database import Database, Limits, literal, query
+from footfall.engines.database import Database, Limits, literal, microseconds, query
 from footfall.model.columns import Field
 from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OPEN: Final = "open the day"
 _TEXTS: Final = {"users": "user_texts", "accounts": "account_texts", "terms": "term_texts"}
 _WORDS: Final = {int(event): word for r in CATALOGUE for event, word in r.words.items()}
@@ -92,8 +90,11 @@ class OpenedDay:
         dimensions.build(database, day.metadata, _WORDS)
         snapshots.register_metadata(database, day.metadata)
         snapshots.build_totals(database, day)
-        _hours(database, day)
+        hours.build(database, day)
+        self._excluded = _excluded(database)
+        cube.rank(database)
         self._dimensions = dimensions.Dimensions(database)
+        self._fragments = counting.Fragments(database)
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
@@ -104,16 +105,14 @@ class OpenedDay:
         kept = {(c.name, c.type) for c in format.columns(self.columns(report, version))}
         fields = [f for f in self._fields(report, version) if (f.name, f.type) in kept]
         rows = rendering.Rows(report, version, fields)
-        return rendering.render(self._database, self._dimensions, rows, format, self._day.day.isoformat())
+        date = self._day.day.isoformat()
+        if counting.serves(rows):
+            return counting.render(self._database, self._fragments, rows, format, date)
+        return rendering.render(self._database, self._dimensions, rows, format, date)
 
     def excluded(self) -> Mapping[str, int]:
         """no_user: events of visitors nobody knows, in no report. no_account: events that only user reports count."""
-        no_user, no_account = self._database.one(
-            "SELECT coalesce(sum(n) FILTER (user_key IS NULL), 0)::BIGINT, "
-            "coalesce(sum(n) FILTER (user_key IS NOT NULL AND account_key IS NULL), 0)::BIGINT FROM cube",
-            "count what is excluded",
-        )
-        return {"no_user": int(str(no_user)), "no_account": int(str(no_account))}
+        return dict(self._excluded)
 
     def close(self) -> None:
         _discard(self._folder, self._database)
@@ -130,26 +129,19 @@ def _load(database: Database, day: DayInput) -> None:
         database.register(table, day.texts[name])
     for name in ("users", "accounts", "links", "merges", "members"):
         database.register(name, getattr(day, name))
-    attribution = attribute(database, _microseconds(day.start), _microseconds(day.end))
+    attribution = attribute(database, microseconds(day.start), microseconds(day.end))
     cube.build(database, attribution)
     database.run(f"CREATE TABLE details AS {query('details_keep')}", _OPEN)
 
 
-def _hours(database: Database, day: DayInput) -> None:
-    """Table ``hours`` (place, hour, since, until): the clock hours as instants. A repeated hour is there twice."""
-    database.run("CREATE TABLE hours (place TINYINT, hour VARCHAR, since BIGINT, until BIGINT)", _OPEN)
-    hours = day.zone.hours(day.day)
-    # How many hours have begun: 25 comparisons of a column cost a fifth of a join with ranges.
-    begun = " + ".join(f"(us >= {_microseconds(start)})::BIGINT" for _, start, _ in hours[1:]) or "0::BIGINT"
-    database.run(f"CREATE MACRO hour_at(us) AS {begun}", _OPEN)
-    for place, (hour, start, end) in enumerate(hours):
-        values = f"({place}, {literal(hour)}, {_microseconds(start)}, {_microseconds(end)})"
-        database.run(f"INSERT INTO hours VALUES {values}", _OPEN)
-
-
-def _microseconds(at: datetime) -> int:
-    since = at - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+def _excluded(database: Database) -> Mapping[str, int]:
+    return {
+        reason: database.number(f"SELECT sum(n)::BIGINT FROM cube WHERE {where}", _OPEN)
+        for reason, where in (
+            ("no_user", "user_key IS NULL"),
+            ("no_account", "user_key IS NOT NULL AND account_key IS NULL"),
+        )
+    }
 
 
 def _discard(folder: Path, database: Database) -> None:

@@ -33,6 +33,7 @@ DIMENSION_OF: Final = {
     "trigger_type": ("term_dimension", "trigger_type"),
     "source": ("term_dimension", "source"),
     "type": ("type_dimension", "type"),
+    "value.hour": ("hour_dimension", "hour"),
 }
 _LOOKUPS: Final = {"engagement": "engagement_dimension", "feature": "feature_dimension", "article": ARTICLES}
 
@@ -65,6 +66,14 @@ def place(f: Field) -> tuple[str, str, str]:
     if rest:
         return _LOOKUPS[word], "name", rest
     return (*DIMENSION_OF[word], "text")
+
+
+def lookup(kind: str, fact: str) -> str:
+    """SQL for (rank, text): a fact of the thing that each term names, with a row of null at rank 0."""
+    return (
+        f"SELECT 0 AS rank, NULL AS text UNION ALL SELECT t.rank, k.{fact} AS text "
+        f"FROM term_dimension t LEFT JOIN {_LOOKUPS[kind]} k ON k.key = t.key"
+    )
 
 
 def build(database: Database, metadata: Metadata, words: Mapping[int, str]) -> None:

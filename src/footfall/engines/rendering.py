@@ -99,7 +99,7 @@ def statement(database: Database, dimensions: Dimensions, rows: Rows, format: Fo
     for f in rows.fields:
         column = Column(f.name, f.type)
         if f.source == "day":
-            texts.append(_constant(database, format.field(column, literal(date))))
+            texts.append(literal(constant(database, format.field(column, literal(date)))))
         elif (sql := _value(f, rows.report, attributes)) is not None:
             texts.append("NULL" if sql == "NULL" else format.field(column, sql))
         else:
@@ -131,8 +131,8 @@ def _counts(report: Report, version: str) -> str:
     where = f"WHERE type IN ({types}) AND user_key IS NOT NULL{needed}"
     keys = ", ".join(place(f)[1] for f in report.keys(version) if f.source != "day")
     if cube.is_finest(report, version):
-        return f'SELECT {keys}, n AS "count" FROM cube {where}'
-    return f'SELECT {keys}, sum(n)::BIGINT AS "count" FROM cube {where} GROUP BY ALL'
+        return f'SELECT {keys}, n AS "count" FROM article_cube {where}'
+    return f'SELECT {keys}, sum(n)::BIGINT AS "count" FROM article_cube {where} GROUP BY ALL'
 
 
 def _value(f: Field, report: Report, attributes: dict[str, str]) -> str | None:
@@ -144,9 +144,9 @@ def _value(f: Field, report: Report, attributes: dict[str, str]) -> str | None:
     return _SNAPSHOT_TEXTS.get(report.relation, {}).get(f.source)
 
 
-def _constant(database: Database, sql: str) -> str:
-    """The value of a constant expression as a literal, so that it is not computed per row."""
-    return literal(str(database.one(f"SELECT {sql}", "render a constant")[0]))
+def constant(database: Database, sql: str) -> str:
+    """The value of a constant expression, so that it is not computed per row."""
+    return str(database.one(f"SELECT {sql}", "render a constant")[0])
 
 
 def _order(joins: Joins, rows: Rows) -> Iterator[str]:

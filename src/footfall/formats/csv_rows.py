@@ -40,6 +40,12 @@ class CsvRows:
         special = " OR ".join(f"contains({sql}, {_character(c)})" for c in _SPECIAL)
         return f"""CASE WHEN {sql} = '' OR {special} THEN concat('"', replace({sql}, '"', '""'), '"') ELSE {sql} END"""
 
+    opening = ""
+    closing = "\n"
+
+    def piece(self, field: str, first: bool) -> str:
+        return f"coalesce({field}, '')" if first else f"concat(',', {field})"
+
     def row(self, fields: Sequence[str]) -> str:
         pieces: list[str] = []
         for place, field in enumerate(fields):

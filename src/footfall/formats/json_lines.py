@@ -31,6 +31,12 @@ class JsonLines:
             return f"{name} || CAST({sql} AS VARCHAR)"
         return f"{name} || CAST(to_json({sql}) AS VARCHAR)"
 
+    opening = "{"
+    closing = "}\n"
+
+    def piece(self, field: str, first: bool) -> str:
+        return field if first else f"coalesce(',' || {field}, '')"
+
     def row(self, fields: Sequence[str]) -> str:
         present = [f for f in fields if f != "NULL"]
         inner = f"concat_ws(',', {', '.join(present)})" if present else "''"

@@ -48,6 +48,12 @@ class XmlRows:
             return f"{literal(start + '>')} || {_object(sql)} || {literal(end)}"
         return f"{literal(start)} || {_content(sql)} || {literal(end)}"
 
+    opening = "<row>"
+    closing = "</row>\n"
+
+    def piece(self, field: str, first: bool) -> str:
+        return f"coalesce({field}, '')"
+
     def row(self, fields: Sequence[str]) -> str:
         return chained([literal("<row>"), *fields, literal("</row>\n")])
 

@@ -1,43 +1,45 @@
--- The most sessions open at once per local hour, account, product and environment: (account_key, product, environment,
--- hour, count). Needs hours(place, hour, since, until) and hour_at(us). A session counts as open at its first and at
--- its last instant.
-WITH sessions AS MATERIALIZED (
+-- The most sessions open at once per local hour, account, product and environment, all four as ranks; n is the count.
+-- A session counts as open at its first and at its last instant. Needs hours(place, since, until, hour), hour_at(us),
+-- and cell_of(account, product, environment) with its inverses: one number per place, so that the window has one key.
+WITH sessions AS (
     SELECT
-        account_key, product, environment,
-        coalesce(min(CASE WHEN type = 1 THEN at_us END), min(at_us)) AS opened,
-        coalesce(max(CASE WHEN type = 2 THEN at_us END), max(at_us)) AS closed
+        cell_of(account_key, product, environment) AS cell,
+        -- The start, or if it has none the first event: others come after any start. The end likewise.
+        min(at_us + CASE WHEN type = 1 THEN 0 ELSE 1152921504606846976 END) % 1152921504606846976 AS opened,
+        max(at_us + CASE WHEN type = 2 THEN 1152921504606846976 ELSE 0 END) % 1152921504606846976 AS closed
     FROM events
     WHERE session_key IS NOT NULL AND user_key IS NOT NULL AND account_key IS NOT NULL
-    GROUP BY account_key, product, environment, session_key
-), corners AS MATERIALIZED (
-    SELECT account_key, product, environment, row_number() OVER () AS corner
-    FROM (SELECT DISTINCT account_key, product, environment FROM sessions)
+    GROUP BY cell, session_key
 ), spans AS (
-    SELECT c.corner, s.opened, greatest(s.opened, s.closed) AS closed,
-        unnest(range(hour_at(s.opened), hour_at(greatest(s.opened, s.closed)) + 1)) AS place
-    FROM sessions s
-    JOIN corners c
-        ON c.account_key = s.account_key
-        AND c.product IS NOT DISTINCT FROM s.product
-        AND c.environment IS NOT DISTINCT FROM s.environment
+    SELECT cell, opened, greatest(opened, closed) AS closed, hour_at(opened) AS first_hour,
+        hour_at(greatest(opened, closed)) AS last_hour
+    FROM sessions
+), hourly AS (
+    SELECT cell, opened, closed, first_hour AS place FROM spans
+    UNION ALL
+    SELECT cell, opened, closed, unnest(range(first_hour + 1, last_hour + 1)) FROM spans WHERE last_hour > first_hour
 ), pieces AS MATERIALIZED (
-    SELECT p.corner * 64 + p.place AS cell, greatest(p.opened, h.since) - h.since AS opened,
+    SELECT p.cell * 64 + p.place AS piece, greatest(p.opened, h.since) - h.since AS opened,
         least(p.closed, h.until) - h.since AS closed
-    FROM spans p
+    FROM hourly p
     JOIN hours h ON h.place = p.place
 ), changes AS (
     -- Of two changes at one instant the opening comes first: the odd number is the closing one.
-    SELECT cell, 2 * opened AS moment, 1 AS change FROM pieces
+    SELECT piece, 2 * opened AS moment, 1 AS change FROM pieces
     UNION ALL
-    SELECT cell, 2 * closed + 1, -1 FROM pieces
+    SELECT piece, 2 * closed + 1, -1 FROM pieces
 ), levels AS (
-    SELECT cell, sum(change) OVER (PARTITION BY cell ORDER BY moment ROWS UNBOUNDED PRECEDING) AS level
+    SELECT piece, sum(change) OVER (PARTITION BY piece ORDER BY moment ROWS UNBOUNDED PRECEDING) AS level
     FROM changes
 ), peaks AS (
-    SELECT cell, max(level) AS peak FROM levels GROUP BY cell
+    SELECT piece, max(level) AS peak FROM levels GROUP BY piece
 )
-SELECT c.account_key, c.product, c.environment, h.hour, max(p.peak)::BIGINT AS "count"
-FROM peaks p
-JOIN corners c ON c.corner = p.cell // 64
-JOIN hours h ON h.place = p.cell % 64
-GROUP BY c.account_key, c.product, c.environment, h.hour
+SELECT
+    h.hour, a.rank AS account_key, coalesce(p.rank, 0) AS product, coalesce(e.rank, 0) AS environment,
+    max(k.peak)::BIGINT AS n
+FROM peaks k
+JOIN hours h ON h.place = k.piece % 64
+JOIN account_dimension a ON a.key = account_of(k.piece // 64)
+LEFT JOIN term_dimension p ON p.key = product_of(k.piece // 64)
+LEFT JOIN term_dimension e ON e.key = environment_of(k.piece // 64)
+GROUP BY ALL

@@ -26,12 +26,16 @@ WITH views AS (
         CASE WHEN bool_or(completed) THEN 'COMPLETED' ELSE 'VIEWED' END AS state,
         max(step_number) AS farthest,
         max(at_us) AS at_us,
-        list(step_number ORDER BY at_us, step_number) FILTER (step_number IS NOT NULL) AS steps
+        -- Instant and step in one number: sorting a list of numbers costs half of an ordered aggregate.
+        list_sort(list(at_us::HUGEINT * 4294967296 + step_number) FILTER (step_number IS NOT NULL)) AS moments
     FROM views
     GROUP BY user_key, name, execution
+), walks AS (
+    SELECT * EXCLUDE (moments), list_transform(moments, lambda moment: moment % 4294967296) AS steps
+    FROM executions
 ), paths AS (
     SELECT *, array_to_string(list_filter(steps, lambda step, i: i = 1 OR step != steps[i - 1]), ',') AS path
-    FROM executions
+    FROM walks
 )
 SELECT
     user_key, name, place.account_key, place.product, place.environment, place.locale, place.trigger_type,
