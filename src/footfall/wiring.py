@@ -379,7 +379,7 @@ def serve(
     from footfall.flows.collect import Collect, Doorkeeper
     from footfall.flows.work import Closing, Duty, Worker
     from footfall.model.reading import Dialect
-    from footfall.web.app import create_admin, create_collector, listen
+    from footfall.web.app import Admission, create_admin, create_collector, listen
     from footfall.web.app import serve as serve_apps
     from footfall.wire import native, segment
 
@@ -422,7 +422,7 @@ def serve(
 
         try:
             serve_apps(
-                create_collector(collect), create_admin(token=token, define=define, ready=ready),
+                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies))), create_admin(token=token, define=define, ready=ready),
                 collector_socket=collector_socket, admin_socket=admin_socket, on_ready=on_ready, stop=stop,
             )  # fmt: skip
         finally:

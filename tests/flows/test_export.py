@@ -222,9 +222,25 @@ def test_a_crash_between_manifest_and_ledger_does_not_break_the_chain(
 
 
 def test_a_name_taken_by_other_bytes_is_a_conflict_that_says_what_to_do(hub: SmallHub, out: LocalBucket) -> None:
-    hub.export(DAY, out, ["User_Event_Rollups"])
-    with pytest.raises(Conflict, match=r"footfall days reopen 2026-11-20.*1\.0 and 2\.0"):
-        hub.export(DAY, out, ["User_Event_Rollups"], version="1.0")
+    out.put(f"{STEM}.csv.gz", [b"somebody else's"], content_type="application/gzip")
+    with pytest.raises(Conflict, match="footfall days reopen 2026-11-20"):
+        hub.export(DAY, out, ["User_Event_Rollups"])
+
+
+def test_both_versions_fit_into_one_folder_and_stay_where_they_were(hub: SmallHub, out: LocalBucket) -> None:
+    for version in ("2.0", "1.0", "2.0", "1.0"):
+        hub.export(DAY, out, ["User_Event_Rollups"], version=version)
+    assert manifest(out).version == "2.0"
+    assert manifest(out, f"v1.0/{STEM}").version == "1.0"
+
+    hub.accept(day_of_events(DAY, users=5, mark="-late"))
+    hub.settle()
+    for version in ("1.0", "2.0"):
+        hub.export(DAY, out, ["User_Event_Rollups"], version=version)
+    assert manifest(out, f"{STEM}_r2").version == "2.0"
+    assert manifest(out, f"v1.0/{STEM}_r2").version == "1.0"
+    assert len(contents(out)) == 8
+    assert findings(out) == []
 
 
 def test_a_manifest_by_an_older_writer_stays_when_the_delivery_is_the_same(

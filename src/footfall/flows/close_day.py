@@ -55,8 +55,9 @@ def close_day(books: Books, day: date, *, log_end: int, now: datetime, unfinishe
     if state.revision and not state.touched:
         return state
     with observe.span("day closed", day=day.isoformat()) as details:
-        details["duplicates"] = _tidy(books, day)
-        _remember_activity(books, day)
+        if books.lake.files(day):
+            details["duplicates"] = _tidy(books, day)
+            _remember_activity(books, day)
         state = books.ledger.seal(day, position, now)
         details["revision"] = state.revision
     return state

@@ -81,11 +81,30 @@ def export_day(
         for number, report in enumerate(wanted):
             if progress is not None:
                 progress(f"reports of {day}", number, len(wanted), "reports")
-            yield _deliver(_Order(report, state, to, opened, zone, progress), ledger)
+            folder = _folder(report, to, day, ledger)
+            yield _deliver(_Order(report, state, to, folder, opened, zone, progress), ledger)
     finally:
         opened.close()
     if progress is not None:
         progress(f"reports of {day}", len(wanted), len(wanted), "reports")
+
+
+def _folder(report: Report, to: Destination, day: date, ledger: Ledger) -> str:
+    """Where under the destination a report goes: nowhere special, or, empty or ending in "/", a folder of its version.
+
+    The documents give both versions the same file names. The version that a destination got first keeps the plain
+    names; the other one lies in ``v1.0/`` or ``v2.0/`` beside them, now and at every later revision.
+    """
+
+    def place(version: str) -> str | None:
+        last = ledger.delivered(to.bucket.url, report.name, version, to.format.name, day)
+        return None if last is None else last.manifest_key[: last.manifest_key.rfind("/") + 1]
+
+    ours = place(to.version)
+    if ours is not None:
+        return ours
+    taken = any(place(version) == "" for version in report.versions if version != to.version)
+    return f"v{to.version}/" if taken else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,7 @@ class _Order:
     report: Report
     state: DayState
     to: Destination
+    folder: str
     opened: OpenDay
     zone: Zone
     progress: Progress | None
@@ -155,10 +175,11 @@ class _Text:
 def _deliver(order: _Order, ledger: Ledger) -> Delivery:
     to, report = order.to, order.report
     text = _Text(order)
-    key = order.name.data(to.codec.extension)
+    name = order.name.data(to.codec.extension)
+    key = order.folder + name
     with _advice(order):
         stored = to.bucket.put(key, to.codec.encode(text), content_type=to.codec.content_type)
-    file = DataFile(key, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, text.sha256)
+    file = DataFile(name, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, text.sha256)
     manifest_key, manifest_sha256 = _put_manifest(order, _manifest(order, file, _superseded(order, ledger)))
     ledger.deliver(
         Delivered(
@@ -210,7 +231,7 @@ def _put_manifest(order: _Order, manifest: Manifest) -> tuple[str, str]:
 
     One that is there already and describes the same delivery stays, whoever wrote it.
     """
-    key, text, bucket = order.name.manifest, manifest.to_json(), order.to.bucket
+    key, text, bucket = order.folder + order.name.manifest, manifest.to_json(), order.to.bucket
     with _advice(order):
         try:
             stored = bucket.put(key, [text], content_type=MANIFEST_TYPE)
@@ -246,10 +267,10 @@ def _superseded(order: _Order, ledger: Ledger) -> Superseded | None:
     known = 0 if last is None else last.revision
     for between in range(revision - 1, known, -1):
         name = replace(order.name, revision=between).manifest
-        found = _manifest_at(to.bucket, name)
+        found = _manifest_at(to.bucket, order.folder + name)
         if found is not None and (found[0].report, found[0].version) == (order.report.name, to.version):
             return Superseded(name, found[1])
-    return None if last is None else Superseded(last.manifest_key, last.manifest_sha256)
+    return None if last is None else Superseded(last.manifest_key.rpartition("/")[2], last.manifest_sha256)
 
 
 @contextmanager
@@ -258,8 +279,5 @@ def _advice(order: _Order) -> Iterator[None]:
     try:
         yield
     except Conflict as conflict:
-        hint = (
-            f"Run `footfall days reopen {order.day}` to deliver a new revision, or deliver to another folder; "
-            f"versions 1.0 and 2.0 have the same file names"
-        )
+        hint = f"Run `footfall days reopen {order.day}` to deliver a new revision, or deliver to another folder"
         raise Conflict(conflict.what, f"{conflict.hint}. {hint}" if conflict.hint else hint) from conflict
