@@ -66,6 +66,7 @@ class DuckShaper:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
+        self._arrived = _Arrived(_blank_events(defaults))
         self._reader = self._open_reader()
         # A statement at fault must show here, not look like a range full of hostile events later.
         for dialect in DIALECTS:
@@ -122,12 +123,15 @@ class DuckShaper:
         texts = events.column("text").cast(pa.string())  # checks that it is UTF-8
         events = events.set_column(events.column_names.index("text"), "text", texts)
         # Threads share a relation by its record batches, so one large batch would be read by one thread.
-        self._reader.register("events", pa.Table.from_batches(events.to_batches(EVENTS_AT_ONCE), events.schema))
+        self._arrived.table = pa.Table.from_batches(events.to_batches(EVENTS_AT_ONCE), events.schema)
         try:
-            return self._reader.sql(_statement(dialect)).to_arrow_table()
+            return self._reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
         except (duckdb.InternalError, duckdb.FatalException):
+            self._reader.close()
             self._reader = self._open_reader()
             raise
+        finally:
+            self._arrived.table = self._arrived.table.schema.empty_table()
 
     def _readable(self, events: pa.Table, taken: Range) -> pa.Table:
         """Refuse the texts that are no UTF-8 or no JSON and return the other events. One pass, however many."""
@@ -179,7 +183,32 @@ class DuckShaper:
             ("detail_field(number)", DETAIL_FIELD),
         ):
             reader.execute(f"CREATE TEMP MACRO {name} AS {_case(name, words)}")
+        reader.register("events", self._arrived)
+        # Planning takes as long as reading 15,000 events, and a prepared plan is kept.
+        for dialect in DIALECTS:
+            reader.execute(f"PREPARE read_{dialect} AS {_statement(dialect)}")
         return reader
+
+
+class _Arrived:
+    """The relation ``events``: whatever ``table`` is when a prepared statement runs.
+
+    A registered Arrow table would be bound into the plan itself; this object is asked for a stream at each run.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __arrow_c_schema__(self) -> object:
+        return self.table.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def _blank_events(defaults: Defaults) -> pa.Table:
+    events = event_table(Split(DIALECTS[0]), Range(()), defaults)
+    return events.set_column(events.column_names.index("text"), "text", pa.array([], pa.string()))
 
 
 def _case(macro: str, words: object) -> str:
@@ -236,7 +265,6 @@ def _entry(taken: Range, position: int) -> Entry:
 @cache
 def _statement(dialect: str) -> str:
     wire = resources.files("footfall.wire").joinpath(f"{dialect}.sql").read_text(encoding="utf-8")
-    # Literals, since a prepared statement costs DuckDB one more copy of the result.
     common = _query("shape_events").replace("$oldest_us", str(OLDEST_US)).replace("$ahead_us", str(AHEAD_US))
     return f"WITH dialect AS (\n{wire})\n{common}"
 

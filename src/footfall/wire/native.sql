@@ -8,7 +8,7 @@ SELECT
     e.type AS type_text,
     e.event_id,
     e.occurred_at AS occurred_text,
-    coalesce(e.sent_at, sent) AS sent_text,
+    e.sent_at AS sent_text, sent,
     e.identify_id,
     e.anonymous_id,
     CASE WHEN e.type = 'alias' THEN e.previous_id END AS previous_id,

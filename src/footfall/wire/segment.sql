@@ -16,7 +16,7 @@ SELECT
     type_text,
     e.messageId AS event_id,
     coalesce(e.timestamp, e.originalTimestamp) AS occurred_text,
-    coalesce(e.sentAt, sent) AS sent_text,
+    e.sentAt AS sent_text, sent,
     e.userId AS identify_id,
     e.anonymousId AS anonymous_id,
     CASE WHEN type_text = 'alias' THEN e.previousId END AS previous_id,

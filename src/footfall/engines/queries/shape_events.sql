@@ -1,5 +1,5 @@
 -- The events of one dialect with their instant, their digest and, for those that cannot be stored, why (`problem`).
--- Input: dialect, the rows of the dialect's own statement. Parameters: first and last instant that is believed.
+-- Input: dialect, the rows of the dialect's own statement. $oldest_us, $ahead_us: bounds of what is believed.
 SELECT
     ord, position, index, received_us, source, type, occurred_us, event_id,
     -- Two halves of the MD5 of source and event id: what the recent window keeps of an event. (md5_number_upper and
@@ -33,9 +33,12 @@ FROM (
             CASE WHEN occurred_text IS NULL THEN received_us
                  ELSE clamped(told_us) + coalesce(received_us - clamped(sent_us), 0) END AS occurred_us
         FROM (
-            SELECT *, instant_us(occurred_text) AS told_us, instant_us(sent_text) AS sent_us
+            SELECT *, instant_us(occurred_text) AS told_us,
+                -- The event's own, else that of its batch, which is one text for all its events.
+                coalesce(instant_us(sent_text), instant_us(sent)) AS sent_us
             FROM (
-                SELECT * EXCLUDE (occurred_text), nullif(occurred_text, '') AS occurred_text FROM dialect
+                SELECT * EXCLUDE (occurred_text), nullif(occurred_text, '') AS occurred_text
+                FROM dialect
             )
         )
     )

@@ -29,7 +29,8 @@ END;
 -- A cast to TIMESTAMP drops an offset and accepts zone names, so texts that do not end in Z or +00:00 are taken apart:
 -- local part, sign, hours, minutes. No zone is ever looked up. A text without offset is UTC.
 CREATE TEMP MACRO instant_us(value) AS CASE
-    WHEN value[11] IN ('T', ' ') AND length(value) <= 35 AND (value[-1:] = 'Z' OR value[-6:] = '+00:00')
+    -- strlen counts bytes and ends_with compares them; slices and length would take every text apart into characters.
+    WHEN strlen(value) BETWEEN 16 AND 35 AND (ends_with(value, 'Z') OR ends_with(value, '+00:00'))
         THEN epoch_us(TRY_CAST(value AS TIMESTAMP))
     WHEN value[5] = '-' THEN local_us(value) - offset_us(value)
     ELSE epoch_number_us(TRY_CAST(value AS DOUBLE))
