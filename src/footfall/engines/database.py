@@ -30,10 +30,16 @@ _QUERIES: Final = Path(__file__).parent / "queries"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one opened day may use. memory_mb: of buffers; DuckDB takes up to 0.2 GB on top of it."""
+    """What one opened day may use.
+
+    memory_mb: of buffers; DuckDB takes up to 0.2 GB on top of it.
+
+    views_at_once: views of engagements whose paths are in memory together.
+    """
 
     memory_mb: int = 256
     threads: int = 2
+    views_at_once: int = 200_000
 
 
 @cache
@@ -81,6 +87,7 @@ class Database:
     """
 
     def __init__(self, limits: Limits, spill_dir: Path) -> None:
+        self.limits = limits
         spill_dir.mkdir(parents=True, exist_ok=True)
         with translated("open the engine"):
             self.connection = duckdb.connect(

@@ -67,9 +67,25 @@ def render(
 ) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a report's body, in its order. date: the day as printed."""
     sql = statement(database, dimensions, rows, format, date)
-    for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
-        if batch.num_rows:
-            yield batch.num_rows, text_of(batch.column(0))
+    for part in _slices(database, rows.report, sql):
+        for batch in database.stream(part, BATCH_ROWS, f"render {rows.report.name}"):
+            if batch.num_rows:
+                yield batch.num_rows, text_of(batch.column(0))
+
+
+def _slices(database: Database, report: Report, sql: str) -> Iterator[str]:
+    """The statement once, or once per range of users: DuckDB keeps lists in memory however small the limit is.
+
+    Users are the first key of the order, so what the ranges give can follow each other.
+    """
+    if report.relation != "view_states":
+        yield sql
+        return
+    views = database.number("SELECT count(*) FROM details WHERE type = 14", "measure the views")
+    users = database.number("SELECT max(rank) FROM user_dimension", "measure the views")
+    width = max(1, users * database.limits.views_at_once // max(1, views))
+    for first in range(1, users + 1, width):
+        yield sql.replace("$first", str(first)).replace("$last", str(first + width - 1))
 
 
 def text_of(column: pa.Array) -> memoryview:

@@ -1,5 +1,6 @@
 -- Showings (executions) of engagements, grouped by how far the user got. A showing belongs where its last event does;
--- it is judged by this day's events only. A view without an execution is a showing of its own.
+-- it is judged by this day's events only. A view without an execution is a showing of its own. Users $first to $last by
+-- rank: see `_slices`.
 WITH views AS (
     SELECT
         v.user_key, v.name, v.execution, v.step_number, v.at_us, t.text = 'COMPLETED' AS completed,
@@ -10,13 +11,14 @@ WITH views AS (
         -- Of two events at one instant the one with the larger texts is the last: keys depend on the order of arrival.
         row(v.at_us, v.step_number, a.rank, p.rank, e.rank, l.rank, g.rank) AS moment
     FROM details v
+    JOIN user_dimension u ON u.key = v.user_key AND u.rank BETWEEN $first AND $last
     LEFT JOIN term_dimension t ON t.key = v.detail
     LEFT JOIN account_dimension a ON a.key = v.account_key
     LEFT JOIN term_dimension p ON p.key = v.product
     LEFT JOIN term_dimension e ON e.key = v.environment
     LEFT JOIN term_dimension l ON l.key = v.locale
     LEFT JOIN term_dimension g ON g.key = v.trigger_type
-    WHERE v.type = 14 AND v.user_key IS NOT NULL
+    WHERE v.type = 14
 ), executions AS (
     SELECT
         user_key,
