@@ -455,7 +455,8 @@ class Engine(Protocol):
 
     def activity(self, day: DayInput, path: str) -> None:
         """Write one Parquet row per user active on the day: user_key, account_key, visits, web_visits, seen_at, events,
-        and the VIEWED executions per engagement. Replaces the file at once or not at all."""
+        and the VIEWED executions per engagement. Replaces the file at once or not at all. Of ``day`` it needs
+        neither snapshots nor metadata."""
 
     def open(self, day: DayInput) -> OpenDay: ...
 

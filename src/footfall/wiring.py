@@ -98,6 +98,9 @@ class Footfall:
         if self._log is not None:
             self._log.close()
             self._log = None
+        for part in ("shaper", "engine"):
+            if part in vars(self):
+                vars(self).pop(part).close()
         self.database.close()
 
     # --- parts -----------------------------------------------------------------------------------
@@ -422,9 +425,13 @@ def serve(
 
         try:
             serve_apps(
-                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies))), create_admin(token=token, define=define, ready=ready),
-                collector_socket=collector_socket, admin_socket=admin_socket, on_ready=on_ready, stop=stop,
-            )  # fmt: skip
+                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies))),
+                create_admin(token=token, define=define, ready=ready),
+                collector_socket=collector_socket,
+                admin_socket=admin_socket,
+                on_ready=on_ready,
+                stop=stop,
+            )
         finally:
             worker.stop()
             if thread.is_alive():

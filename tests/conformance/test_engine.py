@@ -312,10 +312,25 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         DuckDBEngine(tmp_path / "spill").open(day)
 
 
-def test_a_closed_day_leaves_nothing_on_disk(tmp_path: Path) -> None:
-    with opened(small_day(tmp_path), tmp_path):
-        assert list((tmp_path / "spill").iterdir())
+def test_a_closed_engine_leaves_nothing_on_disk(tmp_path: Path) -> None:
+    engine = DuckDBEngine(tmp_path / "spill")
+    engine.open(small_day(tmp_path)).close()
+    assert len(list((tmp_path / "spill").iterdir())) == 1
+    engine.close()
     assert list((tmp_path / "spill").iterdir()) == []
+
+
+def test_a_day_sees_nothing_of_the_day_opened_before_it(tmp_path: Path) -> None:
+    engine = DuckDBEngine(tmp_path / "spill")
+    report = by_name("User_Event_Rollups")
+    texts = []
+    for day in (small_day(tmp_path), day_input(World(), []), small_day(tmp_path)):
+        one = engine.open(day)
+        texts.append(b"".join(bytes(text) for _, text in one.render(report, "2.0", FORMATS["csv"])))
+        one.close()
+    engine.close()
+    assert texts[0] == texts[2] != b""
+    assert texts[1] == b""
 
 
 def test_two_reports_can_be_read_at_once(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class SmallHub:
 
     def close(self) -> None:
         self.log.close()
+        self.books.engine.close()
         self.shaper.close()
         self.database.close()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ import pyarrow as pa
 from footfall.engines import counting, cube, dimensions, hours, rendering, snapshots
 from footfall.engines.attribution import attribute
 from footfall.engines.database import Database, Limits, literal, microseconds, query
+from footfall.errors import FootfallError
 from footfall.model.columns import Field
 from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
@@ -27,13 +30,14 @@ _WORDS: Final = {int(event): word for r in CATALOGUE for event, word in r.words.
 class DuckDBEngine:
     """``ports.Engine`` in this process.
 
-    spill_dir: a folder for what does not fit into memory; every opened day has a folder of its own in it and removes
-    it at the end. limits: per opened day.
+    spill_dir: a folder for what does not fit into memory; every database has a folder of its own in it and removes
+    it at the end. limits: per opened day. One database is kept for the next use until ``close``.
     """
 
     def __init__(self, spill_dir: Path, limits: Limits | None = None) -> None:
         self._spill_dir = spill_dir
         self._limits = limits or Limits()
+        self._idle: list[_Place] = []
 
     def duplicates(self, files: Sequence[str]) -> pa.Array:
         """ingest_seq of every event whose (source, event_id) a lower ingest_seq of the same files has too; sorted."""
@@ -58,34 +62,67 @@ class DuckDBEngine:
         os.replace(part, path)
 
     def open(self, day: DayInput) -> OpenedDay:
-        folder, database = self._create()
+        place = self._take()
         try:
-            return OpenedDay(day, database, folder)
+            return OpenedDay(day, place.database, partial(self._give_back, place))
         except BaseException:
-            _discard(folder, database)
+            place.close()
             raise
 
-    def _create(self) -> tuple[Path, Database]:
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> _Place:
+        if self._idle:
+            return self._idle.pop()
         self._spill_dir.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="day-", dir=self._spill_dir))
-        return folder, Database(self._limits, folder)
+        return _Place(folder, Database(self._limits, folder))
+
+    def _give_back(self, place: _Place) -> None:
+        if self._idle or not place.folder.exists():
+            place.close()
+            return
+        try:
+            place.database.clear()
+        except FootfallError:  # a query is still open on it, or it ran out of memory: a new one is sound
+            place.close()
+        else:
+            self._idle.append(place)
 
     @contextmanager
     def _database(self) -> Iterator[Database]:
-        folder, database = self._create()
+        place = self._take()
         try:
-            yield database
-        finally:
-            _discard(folder, database)
+            yield place.database
+        except BaseException:
+            place.close()
+            raise
+        self._give_back(place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A database and the folder it spills into."""
+
+    folder: Path
+    database: Database
+
+    def close(self) -> None:
+        self.database.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class OpenedDay:
     """``ports.OpenDay``: the cube, the dimensions and the totals of one day, ready for every report."""
 
-    def __init__(self, day: DayInput, database: Database, folder: Path) -> None:
+    def __init__(self, day: DayInput, database: Database, give_back: Callable[[], None]) -> None:
         self._day = day
         self._database = database
-        self._folder = folder
+        self._give_back = give_back
+        for name in ("users", "accounts"):
+            database.register(name, getattr(day, name))
         _load(database, day)
         dimensions.build(database, day.metadata, _WORDS)
         snapshots.register_metadata(database, day.metadata)
@@ -115,7 +152,7 @@ class OpenedDay:
         return dict(self._excluded)
 
     def close(self) -> None:
-        _discard(self._folder, self._database)
+        self._give_back()
 
     def _fields(self, report: Report, version: str) -> tuple[Field, ...]:
         return report.columns(version, self._day.custom_attributes.get(report.custom, ()))
@@ -127,7 +164,7 @@ def _load(database: Database, day: DayInput) -> None:
     database.events(day.files)
     for name, table in _TEXTS.items():
         database.register(table, day.texts[name])
-    for name in ("users", "accounts", "links", "merges", "members"):
+    for name in ("links", "merges", "members"):
         database.register(name, getattr(day, name))
     attribution = attribute(database, microseconds(day.start), microseconds(day.end))
     cube.build(database, attribution)
@@ -142,8 +179,3 @@ def _excluded(database: Database) -> Mapping[str, int]:
             ("no_account", "user_key IS NOT NULL AND account_key IS NULL"),
         )
     }
-
-
-def _discard(folder: Path, database: Database) -> None:
-    database.close()
-    shutil.rmtree(folder, ignore_errors=True)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+import pyarrow as pa
+
 from footfall import observe
 from footfall.errors import Refused, Unavailable
 from footfall.model.days import Zone
+from footfall.model.metadata import Metadata
 from footfall.ports import Catalogue, DayInput, DayState, Engine, Lake, Ledger, OpenDay, People
 
 # A day settled every few seconds comes in thousands of small files; a handful costs a reader nothing.
 FILES_MAX: Final = 8
 DIMENSIONS: Final = ("users", "accounts", "terms")
 ENTITIES: Final = ("user", "account")
+NOBODY: Final = pa.table({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,19 @@ def _tidy(books: Books, day: date) -> int:
 
 
 def _input(books: Books, day: date, activity: Mapping[date, str]) -> DayInput:
+    people = books.people
+    return replace(
+        _counted(books, day),
+        activity=activity,
+        users=people.users(day),
+        accounts=people.accounts(day),
+        metadata=books.catalogue.read(),
+        custom_attributes={entity: people.custom_attributes(entity) for entity in ENTITIES},
+    )
+
+
+def _counted(books: Books, day: date) -> DayInput:
+    """Enough to count a day's events: no snapshots and no names."""
     bounds, people = books.zone.bounds(day), books.people
     return DayInput(
         day=day,
@@ -86,15 +103,15 @@ def _input(books: Books, day: date, activity: Mapping[date, str]) -> DayInput:
         end=bounds.end,
         zone=books.zone,
         files=books.lake.files(day),
-        activity=activity,
-        users=people.users(day),
-        accounts=people.accounts(day),
+        activity={},
+        users=NOBODY,
+        accounts=NOBODY,
         links=people.links(),
         merges=people.merges(),
         members=people.members(),
         texts={name: people.texts(name) for name in DIMENSIONS},
-        metadata=books.catalogue.read(),
-        custom_attributes={entity: people.custom_attributes(entity) for entity in ENTITIES},
+        metadata=Metadata(),
+        custom_attributes={},
     )
 
 
@@ -105,7 +122,7 @@ def _remember_activity(books: Books, day: date) -> str:
     """Write the activity file of a day, named after the files it was counted from, in place of any older one."""
     books.activity_dir.mkdir(parents=True, exist_ok=True)
     path = books.activity_dir / _activity_name(day, books.lake.files(day))
-    books.engine.activity(_input(books, day, {}), str(path))
+    books.engine.activity(_counted(books, day), str(path))
     for older in books.activity_dir.glob(f"{day.isoformat()}_*.parquet"):
         if older != path:
             older.unlink()
