@@ -192,6 +192,9 @@ class Lake(Protocol):
     def files(self, day: date) -> Sequence[str]:
         """The Parquet files of the day, readable by any engine, sorted."""
 
+    def crowded(self, files: int) -> Sequence[date]:
+        """Days that lie in more than ``files`` files, oldest first: worth a ``compact``."""
+
     def recent(self, rows: int) -> Iterator[pa.RecordBatch]:
         """``source`` (term key) and ``event_id`` of about the last ``rows`` stored events, oldest first."""
 

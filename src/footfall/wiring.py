@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 FORMATS: dict[str, Callable[[], Format]] = {"csv": CsvRows, "json": JsonLines, "xml": XmlRows}
 WAIT_FOR_SERVER_S = 60.0
+CROWDED_FILES = 64  # an open day gets a file every few seconds; beyond this, listing them costs more than rewriting
 
 
 def _silent(step: str, done: int, total: int | None, unit: str) -> None:
@@ -222,6 +223,14 @@ class Footfall:
             if time.monotonic() > deadline:
                 raise Unavailable(f"the server has not settled up to {goal} within {WAIT_FOR_SERVER_S:.0f} s")
             time.sleep(0.1)
+
+    def compact(self) -> bool:
+        """Rewrite the oldest day of too many small files as few; True when there may be another."""
+        for day in self.lake.crowded(CROWDED_FILES):
+            with self._working, observe.span("day compacted", day=day.isoformat()):
+                self.lake.compact(day)
+            return True
+        return False
 
     def close_day(self, day: date) -> DayState:
         """Seal a day that is settled. Raises as ``flows.close_day``."""
@@ -408,7 +417,12 @@ def serve(
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
                           addresses=settings.store_ip)  # fmt: skip
         closing = Closing(hub.lake, hub.ledger, hub.zone, clock, hub.close_day)
-        worker = Worker([Duty("settle", hub.settle, settings.settle_every_s), Duty("close days", closing, 30.0)], clock)
+        duties = (
+            Duty("settle", hub.settle, settings.settle_every_s),
+            Duty("close days", closing, 30.0),
+            Duty("compact", hub.compact, 60.0),
+        )
+        worker = Worker(duties, clock)
         thread = threading.Thread(target=worker.run, name="footfall-worker", daemon=True)
 
         def on_ready() -> None:

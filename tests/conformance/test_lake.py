@@ -277,3 +277,24 @@ def test_a_checkpoint_torn_by_a_power_cut_is_made_from_its_commits_again(opened,
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     again = opened()
     assert (again.position(), sum(again.days().values())) == (CHECKPOINT_EVERY + 1, CHECKPOINT_EVERY + 1)
+
+
+def test_a_day_in_many_files_is_named_until_it_is_compacted(lake):
+    for number in range(3):
+        lake.append(rows(lake.next_seq(), 2), lake.position() + 10)
+    assert list(lake.crowded(3)) == []
+    assert len(lake.crowded(2)) == 1
+
+    [day] = lake.crowded(2)
+    lake.compact(day)
+
+    assert list(lake.crowded(1)) == []
+
+
+def test_events_after_a_number_come_in_its_order_across_days_and_commits(lake):
+    lake.append(pa.concat_tables([rows(1, 3), rows(4, 2, NEXT)]), 10)
+    lake.append(pa.concat_tables([rows(8, 2), rows(6, 2, NEXT)]), 20)
+
+    assert lake.after(0, 100)["ingest_seq"].to_pylist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert lake.after(4, 3)["ingest_seq"].to_pylist() == [5, 6, 7]
+    assert lake.after(9, 10).num_rows == 0

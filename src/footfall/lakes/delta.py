@@ -7,6 +7,7 @@ and has data files, commit and folders synced before ``append`` returns. See doc
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,6 +113,10 @@ class DeltaLake:
 
     def files(self, day: date) -> Sequence[str]:
         return sorted(str(self._root / file.path) for file in self._files() if file.day == day)
+
+    def crowded(self, files: int) -> Sequence[date]:
+        counts = Counter(file.day for file in self._files())
+        return sorted(day for day, count in counts.items() if count > files)
 
     def recent(self, rows: int) -> Iterator[pa.RecordBatch]:
         since = self.next_seq() - rows
