@@ -99,7 +99,7 @@ class DuckShape:
         self._received = received
         self._at = events.column("occurred_us").combine_chunks()
         self._coded = {
-            name: events.column(name).combine_chunks().dictionary_encode()
+            name: _coded(events.column(name))
             for name in (*TERMS, "identify_id", "anonymous_id", "account_id")
         }
 
@@ -194,6 +194,11 @@ class DuckShape:
         texts = coded.dictionary.take(grouped.column("code").combine_chunks())
         first = grouped.column("at_min").cast(pa.timestamp("us")).cast(INSTANT)
         return pa.table({column: texts, "first_at": first})
+
+
+def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    whole = column.combine_chunks()
+    return whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
 
 
 def _values(coded: pa.DictionaryArray) -> pa.Array:

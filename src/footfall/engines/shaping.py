@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines.recent import RecentWindow
+from footfall.engines.recent import DIGESTS, RecentWindow
 from footfall.engines.shaped import DuckShape, join_bounds
-from footfall.engines.splitting import Defaults, Range, Refusal, Split, event_table, split
+from footfall.engines.splitting import Defaults, Range, Refusal, Split, event_table, split, with_defaults
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS
@@ -28,6 +28,7 @@ from footfall.ports import Entry
 EVENTS_AT_ONCE = 8192
 DIALECTS = ("segment", "native")
 RECENT_DEFAULT = 5_000_000
+_AROUND = ("ord", "position", "index", "received_us", "source")
 OLDEST_US = 631_152_000_000_000  # 1990-01-01
 AHEAD_US = 86_400_000_000  # a day after receipt
 
@@ -66,11 +67,11 @@ class DuckShaper:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        self._arrived = _Arrived(_blank_events(defaults))
+        self._arrived = _Arrived(_blank_events())
         self._reader = self._open_reader()
         # A statement at fault must show here, not look like a range full of hostile events later.
         for dialect in DIALECTS:
-            self._blank = self._run(dialect, event_table(Split(dialect), Range(()), defaults))
+            self._blank = self._run(dialect, _no_events(dialect))
         # The window has a database of its own: a fault while reading a hostile text must not take it along.
         self._memory = duckdb.connect(":memory:", config=self._settings)
         self._window = RecentWindow(self._memory, recent)
@@ -95,8 +96,9 @@ class DuckShaper:
 
     def _shape(self, entries: Sequence[Entry]) -> DuckShape:
         taken = split(entries)
-        tables = [table for one in taken.splits.values() for table in self._read(one, taken)]
-        read = pa.concat_tables(tables) if tables else self._blank
+        sent_us = self._instants(taken.sent)
+        tables = [table for one in taken.splits.values() for table in self._read(one, taken, sent_us)]
+        read = with_defaults(pa.concat_tables(tables) if tables else self._blank, self._defaults)
         if len(taken.splits) > 1:
             read = read.sort_by("ord")
         good, bad = _part(read)
@@ -111,9 +113,16 @@ class DuckShaper:
         facts = self._facts(good)
         return DuckShape(good, days, facts, duplicates.column("source"), taken.refusals, taken.received)
 
-    def _read(self, one: Split, taken: Range) -> list[pa.Table]:
+    def _instants(self, texts: Sequence[str | None]) -> pa.Array:
+        """Microseconds since 1970 of each text; there is one per entry."""
+        self._reader.register("sent", pa.table({"text": pa.array(texts, pa.string())}))
+        found = self._reader.sql("SELECT instant_us(text) AS us FROM sent").to_arrow_table()
+        self._reader.unregister("sent")
+        return found.column("us").combine_chunks()
+
+    def _read(self, one: Split, taken: Range, sent_us: pa.Array) -> list[pa.Table]:
         """Read the events of one dialect, at once if they let us, else without those that do not."""
-        events = event_table(one, taken, self._defaults)
+        events = event_table(one, taken, sent_us)
         try:
             return [self._run(one.dialect, events)]
         except _HOSTILE:
@@ -125,13 +134,17 @@ class DuckShaper:
         # Threads share a relation by its record batches, so one large batch would be read by one thread.
         self._arrived.table = pa.Table.from_batches(events.to_batches(EVENTS_AT_ONCE), events.schema)
         try:
-            return self._reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
+            read = self._reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
         except (duckdb.InternalError, duckdb.FatalException):
             self._reader.close()
             self._reader = self._open_reader()
             raise
         finally:
             self._arrived.table = self._arrived.table.schema.empty_table()
+        # The statement keeps the order and the number of the events, so what it need not change does not go through it.
+        for name in _AROUND:
+            read = read.append_column(name, events.column(name))
+        return read
 
     def _readable(self, events: pa.Table, taken: Range) -> pa.Table:
         """Refuse the texts that are no UTF-8 or no JSON and return the other events. One pass, however many."""
@@ -177,6 +190,7 @@ class DuckShaper:
     def _open_reader(self) -> duckdb.DuckDBPyConnection:
         reader = duckdb.connect(":memory:", config=self._settings)
         reader.execute(_query("shape_macros"))
+        reader.execute(DIGESTS)
         for name, words in (
             ("event_type(word)", WORDS),
             ("name_field(number)", NAME_FIELD),
@@ -206,8 +220,12 @@ class _Arrived:
         return self.table.__arrow_c_stream__(requested_schema)
 
 
-def _blank_events(defaults: Defaults) -> pa.Table:
-    events = event_table(Split(DIALECTS[0]), Range(()), defaults)
+def _no_events(dialect: str) -> pa.Table:
+    return event_table(Split(dialect), Range(()), pa.array([], pa.int64()))
+
+
+def _blank_events() -> pa.Table:
+    events = _no_events(DIALECTS[0])
     return events.set_column(events.column_names.index("text"), "text", pa.array([], pa.string()))
 
 
@@ -247,7 +265,7 @@ def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:
             row["index"],
             row["problem"],
             _MESSAGES[row["problem"]].format((row["suspect"] or "")[:100]),
-            texts[row["ord"]],
+            bytes(texts[row["ord"]]),
         )
         for row in rows
     ]

@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 
 from footfall.ports import Entry
 
+Text = bytes | msgspec.Raw
+"""An event as the client wrote it; a ``Raw`` is a slice of its body and copies nothing."""
 Defaults = Callable[[str], tuple[str, str, str]]
 """Source name -> (product key, environment, channel) of events that do not say."""
 
@@ -60,7 +62,7 @@ class Split:
     """
 
     dialect: str
-    texts: list[bytes] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     places: array[int] = field(default_factory=lambda: array("i"))
     indexes: array[int] = field(default_factory=lambda: array("i"))
 
@@ -115,34 +117,45 @@ def split(entries: Sequence[Entry]) -> Range:
     return taken
 
 
-def event_table(one: Split, taken: Range, defaults: Defaults) -> pa.Table:
-    """Build the relation ``events`` that the dialects' SQL reads; ``text`` is binary, still unchecked."""
+def event_table(one: Split, taken: Range, sent_us: pa.Array) -> pa.Table:
+    """Build the relation ``events`` that the dialects' SQL reads; ``text`` is binary, still unchecked.
+
+    sent_us: of each entry, when its client said to have sent it.
+    """
     batches = [entry.batch for entry in taken.entries]
-    known = {name: defaults(name) for name in {batch.source for batch in batches}}
     place, index = _integers(one.places), _integers(one.indexes)
-    words: dict[str, Sequence[str | None]] = {
-        "source": [batch.source for batch in batches],
-        "call": [batch.call for batch in batches],
-        "product": [known[batch.source][0] for batch in batches],
-        "environment": [known[batch.source][1] for batch in batches],
-        "channel": [known[batch.source][2] for batch in batches],
-        "sent": taken.sent,
-    }
     columns = {
         "ord": pc.add(pa.array(taken.first, pa.int32()).take(place), index),
         "position": pa.array([entry.position for entry in taken.entries], pa.int64()).take(place),
         "index": index,
         "received_us": pa.array([batch.received_at for batch in batches], pa.int64()).take(place),
+        "source": _repeated([batch.source for batch in batches], place),
+        "call": _repeated([batch.call for batch in batches], place),
+        "batch_sent_us": sent_us.take(place),
         "text": _binary(one.texts),
     }
-    return pa.table(columns | {name: _repeated(values, place) for name, values in words.items()})
+    return pa.table(columns)
+
+
+def with_defaults(read: pa.Table, defaults: Defaults) -> pa.Table:
+    """Fill in what an event does not say of its product, environment and channel from its ``source``."""
+    source = read.column("source").combine_chunks()
+    known = [defaults(name) for name in source.dictionary.to_pylist()]
+    for nth, name in enumerate(("product", "environment", "channel")):
+        column = read.schema.get_field_index(name)
+        filled = _coded([words[nth] for words in known]).take(source.indices)
+        own = read.column(column).combine_chunks()
+        if own.null_count < len(own):
+            filled = pc.coalesce(own, filled.cast(pa.string())).dictionary_encode()
+        read = read.set_column(column, name, filled)
+    return read
 
 
 def _integers(values: array[int]) -> pa.Array:
     return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
 
 
-def _binary(texts: Sequence[bytes]) -> pa.Array:
+def _binary(texts: Sequence[Text]) -> pa.Array:
     # Joined by Python: Arrow takes three times as long over a list of bytes.
     offsets = array("i", accumulate(map(len, texts), initial=0))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
@@ -151,14 +164,17 @@ def _binary(texts: Sequence[bytes]) -> pa.Array:
 
 def _repeated(values: Sequence[str | None], place: pa.Array) -> pa.Array:
     """One value per entry as one per event, without copying the texts."""
-    coded = pa.array(values, pa.string()).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(coded.indices.take(place), coded.dictionary)
+    return _coded(values).take(place)
 
 
-def _keep(entry: Entry, texts: list[bytes], refusals: list[Refusal]) -> list[int]:
+def _coded(values: Sequence[str | None]) -> pa.DictionaryArray:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def _keep(entry: Entry, texts: Sequence[Text], refusals: list[Refusal]) -> list[int]:
     """Refuse what the door rejected; return the indexes of the rest."""
     rejected = {index: (code, message) for index, code, message in entry.batch.rejected if 0 <= index < len(texts)}
-    refusals += [Refusal(entry, index, *why, texts[index]) for index, why in sorted(rejected.items())]
+    refusals += [Refusal(entry, index, *why, bytes(texts[index])) for index, why in sorted(rejected.items())]
     return [index for index in range(len(texts)) if index not in rejected]
 
 
@@ -170,18 +186,18 @@ def _refuse_body(entry: Entry, error: Exception) -> list[Refusal]:
     return [Refusal(entry, index, "unreadable_body", message, body) for index, body in enumerate(bodies)]
 
 
-def _segment(body: bytes, call: str) -> tuple[list[bytes], str | None]:
+def _segment(body: bytes, call: str) -> tuple[Sequence[Text], str | None]:
     if call != "batch":
         return [body], None
     read = _SEGMENT.decode(body)
-    texts = [bytes(raw) for raw in read.batch]
+    texts: Sequence[Text] = read.batch
     context = bytes(read.context)
     if context not in (b"", b"null", b"{}"):
         texts = [_with_context(text, context) for text in texts]
     return texts, _scalar(read.sent_at)
 
 
-def _with_context(event: bytes, shared: bytes) -> bytes:
+def _with_context(event: Text, shared: bytes) -> Text:
     """Lay the context of the batch under that of the event, name by name. Rare, so it may cost a decode."""
     try:
         whole = _OBJECT.decode(event)
@@ -192,13 +208,13 @@ def _with_context(event: bytes, shared: bytes) -> bytes:
         return event
 
 
-def _native(body: bytes, call: str) -> tuple[list[bytes], str | None]:
+def _native(body: bytes, call: str) -> tuple[Sequence[Text], str | None]:
     if body.lstrip()[:1] == b"[":
-        return [bytes(raw) for raw in _RAWS.decode(body)], None
+        return _RAWS.decode(body), None
     read = _NATIVE.decode(body)
     if read.events is None:
         return [body], None
-    return [bytes(raw) for raw in read.events], _scalar(read.sent_at)
+    return read.events, _scalar(read.sent_at)
 
 
 def _scalar(raw: msgspec.Raw) -> str | None:
@@ -209,7 +225,7 @@ def _scalar(raw: msgspec.Raw) -> str | None:
     return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else None
 
 
-_READERS: Mapping[str, Callable[[bytes, str], tuple[list[bytes], str | None]]] = {
+_READERS: Mapping[str, Callable[[bytes, str], tuple[Sequence[Text], str | None]]] = {
     "segment": _segment,
     "native": _native,
 }

@@ -1,21 +1,21 @@
 -- One row per event of the native dialect, in the columns that the shaper's second half expects.
--- Input: events(ord, position, index, received_us, source, call, product, environment, channel, sent, text), text being
--- one event as the client wrote it.
+-- Input: events(position, index, received_us, source, call, batch_sent_us, text), text being one event as the client
+-- wrote it. `product`, `environment` and `channel` are the event's own; the shaper knows those of the source.
 -- A field of a shape nobody promised becomes NULL; only a text that is no JSON at all raises.
 SELECT
-    ord, position, index, received_us, source,
+    position, index, received_us, source,
     type,
     e.type AS type_text,
     e.event_id,
     e.occurred_at AS occurred_text,
-    e.sent_at AS sent_text, sent,
+    e.sent_at AS sent_text, batch_sent_us,
     e.identify_id,
     e.anonymous_id,
     CASE WHEN e.type = 'alias' THEN e.previous_id END AS previous_id,
     coalesce(nullif(e.account_id, ''), a.id) AS account_id,
-    coalesce(nullif(e.product_key, ''), product) AS product,
-    coalesce(nullif(e.environment, ''), environment) AS environment,
-    coalesce(nullif(e.channel, ''), channel) AS channel,
+    nullif(e.product_key, '') AS product,
+    nullif(e.environment, '') AS environment,
+    nullif(e.channel, '') AS channel,
     -- What the event is about, and how it went: model/event.py, NAME_FIELD and DETAIL_FIELD.
     CASE about
         WHEN 'event_name' THEN e.event_name

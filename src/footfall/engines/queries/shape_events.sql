@@ -1,18 +1,17 @@
 -- The events of one dialect with their instant, their digest and, for those that cannot be stored, why (`problem`).
 -- Input: dialect, the rows of the dialect's own statement. $oldest_us, $ahead_us: bounds of what is believed.
 SELECT
-    ord, position, index, received_us, source, type, occurred_us, event_id,
-    -- Two halves of the MD5 of source and event id: what the recent window keeps of an event. (md5_number_upper and
-    -- md5_number_lower would do the same by way of a text of 128 zeros and ones, ten times slower.)
-    (digest >> 64)::UBIGINT AS digest_high, (digest & 18446744073709551615)::UBIGINT AS digest_low,
+    type, occurred_us, event_id,
+    digest_high(source, event_id) AS digest_high, digest_low(source, event_id) AS digest_low,
     identify_id, anonymous_id, previous_id, account_id,
     product, environment, channel, name, detail,
+    -- (md5_number_upper would do the same by way of a text of 128 zeros and ones, ten times slower.)
     (md5_number(session_id) >> 64)::UBIGINT AS session_key, session_id, execution_id, step_number, locale, trigger_type,
     properties, global_context, user_attributes, account_attributes,
     problem,
     CASE WHEN problem = 'unknown_type' THEN type_text WHEN problem IS NOT NULL THEN occurred_text END AS suspect
 FROM (
-    SELECT *, md5_number(concat(source, chr(0), event_id)) AS digest, CASE
+    SELECT *, CASE
         WHEN type IS NULL THEN 'unknown_type'
         WHEN occurred_us IS NULL THEN 'bad_timestamp'
         WHEN occurred_us < $oldest_us OR occurred_us > received_us + $ahead_us THEN 'time_out_of_range'
@@ -22,7 +21,7 @@ FROM (
                           execution_id, locale, trigger_type),
             -- A client's id that looks like one of ours gets a sign more, so that the two can never be equal.
             CASE WHEN coalesce(event_id, '') = '' THEN concat('@log:', position, '-', index)
-                 WHEN event_id[1] = '@' AND regexp_matches(event_id, '^@+log:') THEN concat('@', event_id)
+                 WHEN starts_with(event_id, '@') AND regexp_matches(event_id, '^@+log:') THEN concat('@', event_id)
                  ELSE event_id END AS event_id,
             nullif(identify_id, '') AS identify_id, nullif(anonymous_id, '') AS anonymous_id,
             nullif(previous_id, '') AS previous_id, nullif(account_id, '') AS account_id,
@@ -34,8 +33,8 @@ FROM (
                  ELSE clamped(told_us) + coalesce(received_us - clamped(sent_us), 0) END AS occurred_us
         FROM (
             SELECT *, instant_us(occurred_text) AS told_us,
-                -- The event's own, else that of its batch, which is one text for all its events.
-                coalesce(instant_us(sent_text), instant_us(sent)) AS sent_us
+                -- The event's own, else that of its batch.
+                coalesce(instant_us(sent_text), batch_sent_us) AS sent_us
             FROM (
                 SELECT * EXCLUDE (occurred_text), nullif(occurred_text, '') AS occurred_text
                 FROM dialect
