@@ -52,10 +52,10 @@ class Install:
             "FOOTFALL_ADMIN_TOKEN": "admin-token-for-scenarios",
         } | self.env  # fmt: skip
 
-    def run(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, ok: bool = True, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "footfall", *arguments],
-            env=self.environment(), capture_output=True, text=True, timeout=280,
+            env=self.environment(), capture_output=True, text=True, timeout=timeout_s,
         )  # fmt: skip
         if ok:
             assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"

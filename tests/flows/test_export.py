@@ -228,18 +228,20 @@ def test_a_name_taken_by_other_bytes_is_a_conflict_that_says_what_to_do(hub: Sma
 
 
 def test_both_versions_fit_into_one_folder_and_stay_where_they_were(hub: SmallHub, out: LocalBucket) -> None:
-    for version in ("2.0", "1.0", "2.0", "1.0"):
-        hub.export(DAY, out, ["User_Event_Rollups"], version=version)
-    assert manifest(out).version == "2.0"
-    assert manifest(out, f"v1.0/{STEM}").version == "1.0"
+    for version in ("1.0", "2.0", "1.0", "2.0"):
+        hub.export(DAY, out, ["User_Event_Rollups", "User_Engagement_Clicks"], version=version)
+    clicks = STEM.replace("User_Event_Rollups", "User_Engagement_Clicks")
+    assert manifest(out).version == "1.0"
+    assert manifest(out, f"v2.0/{STEM}").version == "2.0"
+    assert manifest(out, f"v2.0/{clicks}").version == "2.0", "a report that only 2.0 has lies with the others"
 
     hub.accept(day_of_events(DAY, users=5, mark="-late"))
     hub.settle()
-    for version in ("1.0", "2.0"):
+    for version in ("2.0", "1.0"):
         hub.export(DAY, out, ["User_Event_Rollups"], version=version)
-    assert manifest(out, f"{STEM}_r2").version == "2.0"
-    assert manifest(out, f"v1.0/{STEM}_r2").version == "1.0"
-    assert len(contents(out)) == 8
+    assert manifest(out, f"{STEM}_r2").version == "1.0"
+    assert manifest(out, f"v2.0/{STEM}_r2").version == "2.0"
+    assert len(contents(out)) == 10
     assert findings(out) == []
 
 

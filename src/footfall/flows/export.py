@@ -17,7 +17,7 @@ from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.days import Zone
 from footfall.model.files import PREFIX, FileName
 from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded
-from footfall.model.reports import Report
+from footfall.model.reports import VERSIONS, Report, catalogue
 from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress
 
 MANIFEST_TYPE: Final = "application/json"
@@ -76,12 +76,12 @@ def export_day(
     """
     state = close(day)
     wanted = [report for report in reports if to.version in report.versions]
+    folder = _folder(to, day, ledger)
     opened = open_day(day)
     try:
         for number, report in enumerate(wanted):
             if progress is not None:
                 progress(f"reports of {day}", number, len(wanted), "reports")
-            folder = _folder(report, to, day, ledger)
             yield _deliver(_Order(report, state, to, folder, opened, zone, progress), ledger)
     finally:
         opened.close()
@@ -89,21 +89,23 @@ def export_day(
         progress(f"reports of {day}", len(wanted), len(wanted), "reports")
 
 
-def _folder(report: Report, to: Destination, day: date, ledger: Ledger) -> str:
-    """Where under the destination a report goes: nowhere special, or, empty or ending in "/", a folder of its version.
+def _folder(to: Destination, day: date, ledger: Ledger) -> str:
+    """Where under the destination a day goes: nowhere special, or, empty or ending in "/", a folder of its version.
 
     The documents give both versions the same file names. The version that a destination got first keeps the plain
     names; the other one lies in ``v1.0/`` or ``v2.0/`` beside them, now and at every later revision.
     """
 
-    def place(version: str) -> str | None:
-        last = ledger.delivered(to.bucket.url, report.name, version, to.format.name, day)
-        return None if last is None else last.manifest_key[: last.manifest_key.rfind("/") + 1]
+    def places(version: str) -> Iterator[str]:
+        for report in catalogue(version):
+            last = ledger.delivered(to.bucket.url, report.name, version, to.format.name, day)
+            if last is not None:
+                yield last.manifest_key[: last.manifest_key.rfind("/") + 1]
 
-    ours = place(to.version)
+    ours = next(places(to.version), None)
     if ours is not None:
         return ours
-    taken = any(place(version) == "" for version in report.versions if version != to.version)
+    taken = any("" in places(version) for version in VERSIONS if version != to.version)
     return f"v{to.version}/" if taken else ""
 
 

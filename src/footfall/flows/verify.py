@@ -49,7 +49,11 @@ class Outcome:
         warnings = len(self.findings) - faults
         if faults == 0 and warnings == 0:
             return "everything is as delivered"
-        return f"{faults} faults, {warnings} warnings"
+        return f"{_counted(faults, 'fault')}, {_counted(warnings, 'warning')}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 @dataclass(frozen=True, slots=True)
