@@ -42,6 +42,9 @@ Data = Annotated[Path | None, typer.Option("--data", help="Data directory (defau
 Config = Annotated[Path | None, typer.Option("--config", help="Server settings, a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON value.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
+Unfinished = Annotated[
+    bool, typer.Option("--unfinished", help="Take a day that is not over; what still comes makes its next revision.")
+]
 
 DEMO_DATA = Path("footfall-demo") / "data"
 
@@ -54,7 +57,7 @@ def _settings(screen: Screen, data: Path | None, config: Path | None, **flags: A
     from footfall.config import load_settings
 
     settings = load_settings(config=config, data=data, **flags)
-    if data is None and not settings.data.exists() and DEMO_DATA.exists():
+    if not settings.given("data") and not settings.data.exists() and DEMO_DATA.exists():
         screen.warn(f"No data in {settings.data}; using the demo's in {DEMO_DATA} (say --data to choose).")
         settings = load_settings(config=config, data=DEMO_DATA, **flags)
     return settings
@@ -173,6 +176,7 @@ def export_rollups(
     version: Annotated[str, typer.Option(help="1.0 or 2.0.")] = "2.0",
     reports: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
+    unfinished: Unfinished = False,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -187,7 +191,7 @@ def export_rollups(
     with _opened(screen, data, config) as hub, screen.progress() as progress:
         delivered = hub.export_rollups(
             day.date(), last, to=to, reports=names, version=version, format=format,
-            endpoint_url=endpoint_url, progress=progress,
+            endpoint_url=endpoint_url, unfinished=unfinished, progress=progress,
         )  # fmt: skip
     _show_delivered(screen, delivered)
 
@@ -214,6 +218,7 @@ def days_ls(data: Data = None, config: Config = None, as_json: AsJson = False) -
 @days.command("close")
 def days_close(
     day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"])],
+    unfinished: Unfinished = False,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -224,7 +229,7 @@ def days_close(
     with _opened(screen, data, config) as hub, screen.progress() as progress:
         before = hub.ledger.day(day.date()).revision
         hub.settle(progress)
-        state = hub.close_day(day.date())
+        state = hub.close_day(day.date(), unfinished=unfinished)
     text = f"{state.day} is sealed as revision {state.revision}"
     screen.result({"day": str(state.day), "revision": state.revision, "changed": state.revision != before}, text)
     if state.revision == before:

@@ -232,11 +232,11 @@ class Footfall:
             return True
         return False
 
-    def close_day(self, day: date) -> DayState:
+    def close_day(self, day: date, *, unfinished: bool = False) -> DayState:
         """Seal a day that is settled. Raises as ``flows.close_day``."""
         log_end = self._log.end() if self._log is not None else self.lake.position()
         with self._working:
-            return close_day(self.books, day, log_end=log_end, now=self.clock())
+            return close_day(self.books, day, log_end=log_end, now=self.clock(), unfinished=unfinished)
 
     def export_rollups(
         self,
@@ -248,11 +248,12 @@ class Footfall:
         version: str,
         format: str,
         endpoint_url: str | None = None,
+        unfinished: bool = False,
         progress: Progress = _silent,
     ) -> list[Delivery]:
         """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names."""
         return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
-                                    endpoint_url=endpoint_url, progress=progress))  # fmt: skip
+                                    endpoint_url=endpoint_url, unfinished=unfinished, progress=progress))  # fmt: skip
 
     def deliveries(
         self,
@@ -264,6 +265,7 @@ class Footfall:
         version: str,
         format: str,
         endpoint_url: str | None,
+        unfinished: bool,
         progress: Progress,
     ) -> Iterator[Delivery]:
         """Like ``export_rollups``, one delivery at a time, each when its manifest is written."""
@@ -287,7 +289,7 @@ class Footfall:
                 first + timedelta(days=number),
                 chosen,
                 destination,
-                close=self.close_day,
+                close=lambda day: self.close_day(day, unfinished=unfinished),
                 open_day=lambda day: open_day(self.books, day),
                 ledger=self.ledger,
                 zone=self.zone,

@@ -101,8 +101,27 @@ def test_what_was_delivered_verifies_and_one_flipped_bit_is_found_by_name(out):
     assert len([line for line in done.stderr.splitlines() if line.startswith("FAULT")]) == 1
 
 
-def test_files_of_somebody_else_are_left_alone(tmp_path):
+def test_a_second_demo_writes_the_same_bytes_and_leaves_other_files_alone(rows, tmp_path):
+    day = [r for r in rows if r.timestamp.startswith("2024-06-2")]
     (tmp_path / "precious").write_text("mine")
-    with pytest.raises(Refused, match="not an empty folder"):
-        run_demo(Screen(quiet=True), tmp_path, format="csv", keep_serving=False, folder=tmp_path / "demo", rows=[])
-    assert (tmp_path / "precious").read_text() == "mine"
+    texts = []
+    for folder in ("one", "two"):
+        run_demo(
+            Screen(quiet=True), tmp_path, format="csv", keep_serving=False, folder=tmp_path / folder, rows=day[:200]
+        )
+        texts.append({p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()})
+    assert texts[0] == texts[1]
+    assert texts[0]["precious"] == b"mine"
+
+
+def test_a_file_is_no_place_for_the_demo(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    with pytest.raises(Refused, match="not a folder"):
+        run_demo(
+            Screen(quiet=True),
+            tmp_path / "precious",
+            format="csv",
+            keep_serving=False,
+            folder=tmp_path / "demo",
+            rows=[],
+        )

@@ -49,7 +49,8 @@ def run_demo(
 
     rows: of the shop, all by default.
     keep_serving: at the end, run the server on the demo's data until it is told to stop.
-    Raises ``Refused`` when ``out`` holds something already, ``Damaged`` when what was delivered does not verify.
+    A second run gives the same files, byte for byte. Raises ``Conflict`` when ``out`` holds others of their names,
+    ``Damaged`` when what was delivered does not verify.
     """
     began = time.monotonic()
     data, place = folder / "data", _place(out, folder)
@@ -58,7 +59,7 @@ def run_demo(
     with as_file(files("footfall.demo").joinpath("metadata.yaml")) as definitions:
         settings = load_settings(
             data=data, environment={}, time_zone=shop.TIME_ZONE, definitions=definitions,
-            port=0, admin_port=0, write_key=f"demo_{secrets.token_urlsafe(18)}",
+            subscription_id=str(shop.SPACE), port=0, admin_port=0, write_key=f"demo_{secrets.token_urlsafe(18)}",
         )  # fmt: skip
         with screen.progress() as progress:
             sent = _send(settings, list(shop.rows()) if rows is None else rows, progress)
@@ -77,18 +78,19 @@ def run_demo(
             raise Damaged("the demo did not come out as it went in", "Please report what is printed above")
         if keep_serving:
             # With the key of the demo and the ports everyone expects.
+            screen.say(f"Write key  {settings.write_key}")
             serve(replace(settings, port=Settings.port, admin_port=Settings.admin_port), _now, screen.say)
 
 
 def _place(out: Path | None, folder: Path) -> Path:
-    """Where the files go. Our own folder is made empty; anybody else's must be."""
+    """Where the files go. Our own folder is made empty; in anybody else's nothing is replaced."""
     if out is None:
         place = folder / "out"
         if place.exists():
             shutil.rmtree(place)
         return place
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Refused(f"{out} is not an empty folder", "Choose another with --out")
+    if out.exists() and not out.is_dir():
+        raise Refused(f"{out} is not a folder", "Choose another with --out")
     return out
 
 
