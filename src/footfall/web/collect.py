@@ -93,7 +93,8 @@ class Collector:
             self._admit(headers, held)
             reading = await self._accept(way, headers, scope, receive, held)
         except _Gone:
-            return
+            # Nobody reads this, but a server that gets no answer from its app calls that a fault.
+            await send_refusal(send, 400, "incomplete", "The body ended too early", origin)
         except _Refused as refused:
             status, code, message, retry_after_s = refused.reply
             await send_refusal(send, status, code, message, origin, retry_after_s=retry_after_s)
