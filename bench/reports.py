@@ -25,8 +25,9 @@ def run(scale: float) -> list[tuple[str, float, str, str]]:
     events = max(2000, int(EVENTS * scale))
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as folder:
         made = report_day.make(Path(folder) / "day", events)
-        ours, naive, cube = (_measured(name, made) for name in ("ours", "naive", "cube"))
+        ours, shared, naive, cube = (_measured(name, made) for name in ("ours", "shared", "naive", "cube"))
     note = f"{events:,} events, {ours['rows']:,} rows in 22 files"
+    same = f"the {len(_NAIVE)} reports it can say, with all that ours prepares for the others"
     return [
         ("one day to all reports, csv.gz", ours["wall_s"], "s", note),
         ("CPU of it", ours["cpu_s"], "s", ""),
@@ -34,8 +35,10 @@ def run(scale: float) -> list[tuple[str, float, str, str]]:
         ("events per second", events / ours["wall_s"], "events/s", ""),
         ("files", ours["bytes"] / 1e6, "MB", "compressed"),
         ("straightforward DuckDB script", naive["wall_s"], "s", f"{naive['rows']:,} rows, {naive['rss_mb']:.0f} MB"),
-        ("ratio to it", naive["wall_s"] / ours["wall_s"], "x", "target: at least 7"),
-        ("ratio to it in CPU", naive["cpu_s"] / ours["cpu_s"], "x", ""),
+        ("ratio to it, same reports", naive["wall_s"] / shared["wall_s"], "x", f"target: at least 7; {same}"),
+        ("ratio to it in CPU, same reports", naive["cpu_s"] / shared["cpu_s"], "x", ""),
+        ("ratio to it, ours with all 22", naive["wall_s"] / ours["wall_s"], "x", "the script makes 16"),
+        ("ratio to it in CPU, ours with all 22", naive["cpu_s"] / ours["cpu_s"], "x", ""),
         ("one DuckDB scan into the finest cube of strings", cube["wall_s"], "s", f"{cube['rss_mb']:.0f} MB"),
         ("all reports per such scan", ours["wall_s"] / cube["wall_s"], "x", "target: at most 1.6"),
     ]
@@ -54,6 +57,16 @@ def _measured(contestant: str, made: report_day.Made) -> dict[str, Any]:
 
 def ours(made: report_day.Made, out: Path) -> int:
     """Every report of version 2.0 as csv.gz, rows sorted, the same bytes on every run."""
+    return _rendered(made, out, lambda report: True)
+
+
+def shared(made: report_day.Made, out: Path) -> int:
+    """Of ours only the reports that the straightforward script makes too, its nearest ones included."""
+    names = {_OURS.get(name, name) for name in _NAIVE}
+    return _rendered(made, out, lambda report: report in names)
+
+
+def _rendered(made: report_day.Made, out: Path, wanted: Callable[[str], bool]) -> int:
     from footfall.codecs.gzip_member import GzipMember
     from footfall.engines.day import DuckDBEngine
     from footfall.formats.csv_rows import CsvRows
@@ -72,7 +85,7 @@ def ours(made: report_day.Made, out: Path) -> int:
             rows += count
             yield text
 
-    for report in catalogue(VERSION):
+    for report in (r for r in catalogue(VERSION) if wanted(r.name)):
         began = time.perf_counter()
         with (out / f"{report.name}.csv.gz").open("wb") as file:
             for chunk in codec.encode(body(report)):
@@ -100,6 +113,14 @@ def naive(made: report_day.Made, out: Path) -> int:
         sql = f"SELECT count(*) FROM read_csv('{out / name}.csv.gz', all_varchar = true)"
         rows += 0 if os.environ.get("BENCH_UNCOUNTED") else connection.execute(sql).fetchall()[0][0]
     return rows
+
+
+# Where the catalogue has another name for it.
+_OURS: Final = {
+    "Account_Engagement_Rollups": "Account_InApp_Event_Rollups",
+    "Account_Feature_Rollups": "Account_Feature_Match_Rollups",
+    "Account_Hourly_Sessions": "Account_Hourly_Concurrent_Sessions_Rollups",
+}
 
 
 def _counted(who: str, types: str, more: str) -> str:
@@ -150,7 +171,12 @@ def _told(step: str, began: float) -> None:
 
 
 def _main() -> None:
-    contestants: dict[str, Callable[[report_day.Made, Path], int]] = {"ours": ours, "naive": naive, "cube": cube}
+    contestants: dict[str, Callable[[report_day.Made, Path], int]] = {
+        "ours": ours,
+        "shared": shared,
+        "naive": naive,
+        "cube": cube,
+    }
     name, folder, events = sys.argv[1:]
     made = report_day.make(Path(folder), int(events))
     with tempfile.TemporaryDirectory(prefix="footfall-bench-out-") as out:
