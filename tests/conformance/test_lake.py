@@ -280,7 +280,7 @@ def test_a_checkpoint_torn_by_a_power_cut_is_made_from_its_commits_again(opened,
 
 
 def test_a_day_in_many_files_is_named_until_it_is_compacted(lake):
-    for number in range(3):
+    for _ in range(3):
         lake.append(rows(lake.next_seq(), 2), lake.position() + 10)
     assert list(lake.crowded(3)) == []
     assert len(lake.crowded(2)) == 1
