@@ -89,6 +89,21 @@ def test_a_key_is_never_given_to_another_string(fresh, shape, batches):
     assert len(seen) == len({text for batch in batches for text in batch})
 
 
+def test_a_key_of_a_transaction_that_failed_is_not_remembered(stores, shape):
+    stores.people.keys(shape(users={"zoe": NOON}))
+    with pytest.raises(ZeroDivisionError), stores.store.transaction():
+        for _ in range(3):
+            stores.people.keys(shape(users={"ada": NOON, "zoe": MORNING}))
+        raise ZeroDivisionError
+    other = stores.people.keys(shape(users={"bob": NOON})).users["key"].to_pylist()
+    again = stores.people.keys(shape(users={"ada": NOON, "bob": NOON, "zoe": MORNING})).users["key"].to_pylist()
+    assert again[1:2] == other
+    assert len(set(again)) == 3
+    assert {name: row["created_at"] for name, row in users(stores).items()}["zoe"] == datetime(
+        2026, 5, 1, 6, tzinfo=UTC
+    )
+
+
 def test_texts_of_some_keys_are_only_those(stores, shape):
     keys = stores.people.keys(shape(terms=["a", "b", "c"])).terms["key"]
     asked = pa.array([keys[2].as_py(), keys[0].as_py(), keys[2].as_py(), 9999], pa.int32())

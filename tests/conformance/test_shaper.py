@@ -616,6 +616,26 @@ def test_the_second_argument_of_identify_makes_an_account(shaper):
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"email_type": "EMAIL_TRACK_UNSUBSCRIBE", "identify_id": "ada"}, True),
+        ({"email_type": "EMAIL_TRACK_OPEN", "identify_id": "ada"}, False),
+        ({"email_type": "EMAIL_TRACK_UNSUBSCRIBE", "anonymous_id": "v"}, False),
+    ],
+)
+def test_a_user_who_unsubscribes_from_mail_is_unsubscribed(shaper, fields, told):
+    shape = shaper.shape(logged([{"type": "email_event", "engagement_id": "e", **fields}], dialect="native"))
+    assert facts(shape) == ([("user", "ada", None, {"globalUnsubscribe": True})] if told else [])
+
+
+def test_a_user_agent_is_kept_in_both_dialects(shaper):
+    agent = "Mozilla/5.0"
+    assert one(shaper, batch(track(context={"userAgent": agent})))["properties"] == {"user_agent": agent}
+    event = {"type": "custom", "event_name": "E", "identify_id": "ada", "user_agent": agent}
+    assert one(shaper, [event], dialect="native")["properties"] == {"user_agent": agent}
+
+
 def test_two_dialects_in_one_range_keep_the_order_of_the_log(shaper):
     entries: Sequence[Entry] = [
         *logged(batch(track("a"), track("b"))),

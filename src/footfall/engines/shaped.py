@@ -99,8 +99,7 @@ class DuckShape:
         self._received = received
         self._at = events.column("occurred_us").combine_chunks()
         self._coded = {
-            name: _coded(events.column(name))
-            for name in (*TERMS, "identify_id", "anonymous_id", "account_id")
+            name: _coded(events.column(name)) for name in (*TERMS, "identify_id", "anonymous_id", "account_id")
         }
 
     @cached_property
@@ -158,7 +157,7 @@ class DuckShape:
         events, count = self._events, self._events.num_rows
         made = {
             "day": self._days,
-            "ingest_seq": pa.array(range(first_seq, first_seq + count), pa.int64()),
+            "ingest_seq": pa.arange(first_seq, first_seq + count),
             "occurred_at": self._at.cast(pa.timestamp("us")).cast(INSTANT),
             "received_at": events.column("received_us").cast(pa.timestamp("us")).cast(INSTANT),
             "user_key": self._keyed("identify_id", keys.users),

@@ -22,12 +22,13 @@ from footfall.engines.shaped import DuckShape, join_bounds
 from footfall.engines.splitting import Defaults, Range, Refusal, Split, event_table, split, with_defaults
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
-from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS
+from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
 from footfall.ports import Entry
 
 EVENTS_AT_ONCE = 8192
 DIALECTS = ("segment", "native")
 RECENT_DEFAULT = 5_000_000
+_TELLING = pa.array([EventType.IDENTIFY, EventType.EMAIL_EVENT, EventType.GROUP, EventType.ALIAS], pa.int16())
 _AROUND = ("ord", "position", "index", "received_us", "source")
 OLDEST_US = 631_152_000_000_000  # 1990-01-01
 AHEAD_US = 86_400_000_000  # a day after receipt
@@ -179,7 +180,7 @@ class DuckShaper:
 
     def _facts(self, good: pa.Table) -> pa.Table:
         telling = pc.or_(
-            pc.is_in(good.column("type"), value_set=pa.array([8, 23, 24], pa.int16())),
+            pc.is_in(good.column("type"), value_set=_TELLING),
             pc.or_(pc.is_valid(good.column("user_attributes")), pc.is_valid(good.column("account_attributes"))),
         )
         self._reader.register("told", good.filter(telling))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from footfall.model.days import Zone
     from footfall.ports import Clock, Lake, Ledger, Log, People, Progress, Shape, Shaper, Store
 
-RANGE_BYTES = 32 * 1024 * 1024
+# About 170,000 events. Every range is planned, probes the recent window and is committed once; two are in memory.
+RANGE_BYTES = 64 * 1024 * 1024
 RECENT_ROWS = 5_000_000
 
 

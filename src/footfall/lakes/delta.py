@@ -25,7 +25,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from footfall.errors import Conflict, Damaged, Unavailable
-from footfall.lakes.durable import make_folder, repair, sync, sync_commits
+from footfall.lakes.durable import make_folder, make_folders, repair, sync, sync_commits
 from footfall.lakes.parts import STATISTICS, TABLE_SCHEMA, Part, rewrite_day, write_days
 from footfall.model.event import LAKE_COLUMNS
 from footfall.ports import Clock
@@ -224,9 +224,7 @@ class DeltaLake:
         return self._root / f"day={day}"
 
     def _make_days(self, days: Sequence[date]) -> None:
-        for day in days:
-            if not self._folder(day).exists():
-                make_folder(self._folder(day))
+        make_folders(folder for folder in map(self._folder, days) if not folder.exists())
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

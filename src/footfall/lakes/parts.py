@@ -7,7 +7,6 @@ statistics: what the client wrote is in no file's footer. Files do not hold ``da
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from footfall.lakes.durable import sync
 from footfall.model.event import LAKE_COLUMNS
 
 ROW_GROUP_ROWS = 122_880  # what DuckDB gives one thread at a time
@@ -51,7 +51,7 @@ class Part:
 
 
 class PartWriter:
-    """Writes one file row group by row group; ``finish`` syncs it and tells what was written."""
+    """Writes one file row group by row group; ``finish`` tells what was written, which is not synced yet."""
 
     def __init__(self, root: Path, day: date, name: str) -> None:
         self._root, self._day = root, day
@@ -74,17 +74,8 @@ class PartWriter:
 
     def finish(self) -> Part:
         self._writer.close()
-        whole = self._root / self._path
-        handle = os.open(whole, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        return Part(self._path, self._day, whole.stat().st_size, self.rows, self._statistics())
-
-    def abandon(self) -> None:
-        self._writer.close()
-        (self._root / self._path).unlink(missing_ok=True)
+        size = (self._root / self._path).stat().st_size
+        return Part(self._path, self._day, size, self.rows, self._statistics())
 
     def _statistics(self) -> str:
         low = {name: _json(min(bounds[name][0] for bounds in self._bounds)) for name in STATISTICS}  # type: ignore[type-var]
@@ -94,8 +85,8 @@ class PartWriter:
 
 
 def write_days(root: Path, rows: pa.Table, name: str) -> list[Part]:
-    """Write the rows of one commit, one file per day, sorted by type. The folders must be there."""
-    ordered = rows.sort_by([("day", "ascending"), ("type", "ascending"), ("ingest_seq", "ascending")])
+    """Write and sync the rows of one commit, one file per day, sorted by type. The folders must be there."""
+    ordered = _ordered(rows)
     parts, start = [], 0
     for run in pc.run_end_encode(ordered.column("day").combine_chunks()).run_ends.to_pylist() if len(rows) else ():
         piece = ordered.slice(start, run - start)
@@ -103,7 +94,20 @@ def write_days(root: Path, rows: pa.Table, name: str) -> list[Part]:
         writer.write(piece.drop_columns(["day"]).cast(FILE_SCHEMA))
         parts.append(writer.finish())
         start = run
+    sync(root / part.path for part in parts)
     return parts
+
+
+def _ordered(rows: pa.Table) -> pa.Table:
+    """By day and type, and within these as they came, which is by ``ingest_seq``: the sort is stable."""
+    if all(_is_one(rows.column(name)) for name in ("day", "type")):
+        return rows
+    return rows.sort_by([("day", "ascending"), ("type", "ascending")])
+
+
+def _is_one(column: pa.ChunkedArray) -> bool:
+    bounds = pc.min_max(column)
+    return bool(bounds["min"] == bounds["max"])
 
 
 def rewrite_day(root: Path, day: date, files: Sequence[str], name: str, without: pa.Array | None) -> list[Part]:
@@ -119,7 +123,10 @@ def rewrite_day(root: Path, day: date, files: Sequence[str], name: str, without:
         if writer.rows >= FILE_ROWS:
             parts.append(writer.finish())
             writer = None
-    return parts if writer is None else [*parts, writer.finish()]
+    if writer is not None:
+        parts.append(writer.finish())
+    sync(root / part.path for part in parts)
+    return parts
 
 
 def _by_type(files: Sequence[str], without: pa.Array | None) -> Iterator[pa.Table]:

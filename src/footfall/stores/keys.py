@@ -1,7 +1,7 @@
 """Integer keys for strings: find what is known, give new keys to the rest.
 
-The known ones are found with one statement that walks an array of texts, ordered so that neighbours share pages of the
-index; both ends are columns, so nothing here runs once per string but two C loops.
+The known ones that are not remembered are found with one statement that walks an array of texts, ordered so that
+neighbours share pages of the index; both ends are columns, so nothing here runs once per string but two C loops.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from footfall.stores import schema
 from footfall.stores.database import raw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Select
 
 DIMENSIONS: Final = ("users", "visitors", "accounts", "terms")
 KEYS: Final = pa.schema([("text", pa.string()), ("key", pa.int32())])
+FOUND: Final = KEYS.append(pa.field("first_at", pa.int64()))
+REMEMBERED: Final = 500_000
 _CHUNK: Final = 100_000
 
 
@@ -44,10 +48,19 @@ TERMS: Final = Dimension("terms")
 
 
 class Dimensions:
-    """Find-or-create over the four dimensions, within the transaction of the connection it is given."""
+    """Find-or-create over the four dimensions, within the transaction of the connection it is given.
 
-    def __init__(self, namespace: UUID) -> None:
+    What was found is remembered, because a key is never given to another text: the latest ``REMEMBERED`` or so of
+    each dimension. Nothing is, once the running transaction has changed the dimension, for that may still be undone.
+
+    transaction: tells the number of the running transaction.
+    """
+
+    def __init__(self, namespace: UUID, transaction: Callable[[], int | None]) -> None:
         self._namespace = namespace.bytes
+        self._transaction = transaction
+        self._changed_in: dict[str, int | None] = {}
+        self._remembered: dict[str, pa.Table] = {}
 
     def keys(
         self, connection: Connection, dimension: Dimension, texts: pa.Array, first_at: pa.Array | None
@@ -55,27 +68,45 @@ class Dimensions:
         """(text, key) of distinct ``texts``, in their order. first_at: int64 µs, for dated dimensions."""
         if len(texts) == 0:
             return KEYS.empty_table()
-        order = pc.sort_indices(texts)
-        sorted_texts = texts.take(order)
-        sorted_at = first_at.take(order) if first_at is not None else None
-        keys, known_at = find(connection, dimension, sorted_texts)
+        keys, known_at = self._known(connection, dimension, texts)
         new = pc.is_null(keys)
         if pc.any(new).as_py():
             made = self._create(
-                connection,
-                dimension,
-                sorted_texts.filter(new),
-                sorted_at.filter(new) if sorted_at is not None else None,
+                connection, dimension, texts.filter(new), first_at.filter(new) if first_at is not None else None
             )
             keys = pc.replace_with_mask(keys, new, made)
-        if sorted_at is not None:
-            earlier = pc.fill_null(pc.less(sorted_at, known_at), False)
-            _set_earlier(connection, dimension, keys.filter(earlier), sorted_at.filter(earlier))
-        return pa.table([sorted_texts, keys], schema=KEYS).take(pc.sort_indices(order))
+        if first_at is not None:
+            earlier = pc.fill_null(pc.less(first_at, known_at), False)
+            if pc.any(earlier).as_py():
+                self._changed_in[dimension.name] = self._transaction()
+                _set_earlier(connection, dimension, keys.filter(earlier), first_at.filter(earlier))
+        return pa.table([texts, keys], schema=KEYS)
+
+    def _known(self, connection: Connection, dimension: Dimension, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """(key, first_at) of each text, null where it is unknown; from memory what is there, else from the table."""
+        remembered = self._remembered.get(dimension.name, FOUND.empty_table())
+        places = pc.index_in(texts, value_set=remembered["text"])
+        keys, dates = (remembered[name].combine_chunks().take(places) for name in ("key", "first_at"))
+        unknown = pc.is_null(places)
+        asked = texts.filter(unknown)
+        if not len(asked):
+            return keys, dates
+        # Ordered, so that neighbours share pages of the index.
+        asked = asked.take(order := pc.sort_indices(asked))
+        found_keys, found_dates = find(connection, dimension, asked)
+        changed_in = self._changed_in.get(dimension.name)
+        if changed_in is None or changed_in != self._transaction():
+            found = pa.table([asked, found_keys, found_dates], schema=FOUND).filter(pc.is_valid(found_keys))
+            kept = remembered if remembered.num_rows + found.num_rows <= REMEMBERED else remembered.slice(0, 0)
+            self._remembered[dimension.name] = pa.concat_tables([kept, found]).combine_chunks()
+        back = pc.sort_indices(order)
+        keys = pc.replace_with_mask(keys, unknown, found_keys.take(back))
+        return keys, pc.replace_with_mask(dates, unknown, found_dates.take(back))
 
     def _create(
         self, connection: Connection, dimension: Dimension, texts: pa.Array, first_at: pa.Array | None
     ) -> pa.Array:
+        self._changed_in[dimension.name] = self._transaction()
         start = _reserve(connection, dimension.name, len(texts))
         values = texts.to_pylist()
         columns: list[object] = [range(start, start + len(values)), values]
@@ -158,6 +189,7 @@ def _reserve(connection: Connection, dimension: str, wanted: int) -> int:
 
 def _set_earlier(connection: Connection, dimension: Dimension, keys: pa.Array, first_at: pa.Array) -> None:
     raw(connection).executemany(
-        f"UPDATE {dimension.name} SET first_at = ? WHERE key = ?",
+        # What is remembered may be later than what another process has set.
+        f"UPDATE {dimension.name} SET first_at = min(first_at, ?) WHERE key = ?",
         zip(first_at.to_pylist(), keys.to_pylist(), strict=True),
     )

@@ -44,7 +44,7 @@ class SqlPeople:
 
     def __init__(self, database: Database, namespace: UUID, zone: Zone) -> None:
         self._database = database
-        self._dimensions = dimension.Dimensions(namespace)
+        self._dimensions = dimension.Dimensions(namespace, lambda: database.transaction_number)
         self._zone = zone
         self._texts: dict[str, pa.Table] = {}
         # Keys given in the current transaction, so that ``learn`` need not look up again what ``keys`` just found.

@@ -1,5 +1,6 @@
 -- What the stored events say about people, in the order of the log: see ports.People.learn.
--- Input: told, the events that can say something. 8 identify, 23 group, 24 alias (model/event.py, EventType).
+-- Input: told, the events that can say something. 8 identify, 19 email_event, 23 group, 24 alias (model/event.py,
+-- EventType).
 SELECT make_timestamp(occurred_us) AS at, kind, "user", other, attributes
 FROM (
     SELECT ord, 1 AS nth, occurred_us, 'identify' AS kind, identify_id AS "user", NULL AS other, NULL AS attributes
@@ -7,6 +8,9 @@ FROM (
     UNION ALL
     SELECT ord, 2, occurred_us, 'user', identify_id, NULL, user_attributes
     FROM told WHERE identify_id IS NOT NULL AND user_attributes IS NOT NULL
+    UNION ALL
+    SELECT ord, 2, occurred_us, 'user', identify_id, NULL, '{"globalUnsubscribe":true}'
+    FROM told WHERE type = 19 AND detail = 'EMAIL_TRACK_UNSUBSCRIBE' AND identify_id IS NOT NULL
     UNION ALL
     SELECT ord, 3, occurred_us, 'account', NULL, account_id, account_attributes
     FROM told WHERE account_id IS NOT NULL AND account_attributes IS NOT NULL
