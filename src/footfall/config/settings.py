@@ -131,7 +131,6 @@ class Settings:
     reserve_bytes: int = 256 << 20
     definitions: Path | None = None
     file_prefix: str = "GainsightPX"
-    path_separator: str = " -> "
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from: ``default``, ``FILE:LINE``, a variable's name, or ``flag``."""
@@ -165,7 +164,6 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "reserve_bytes": _between(0, 1 << 50),
     "definitions": _path,
     "file_prefix": _file_prefix,
-    "path_separator": _text,
 }
 
 
