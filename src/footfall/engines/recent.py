@@ -53,11 +53,15 @@ class RecentWindow:
         self._connection.register("digests", digests)
         seen = " UNION ALL ".join(f"SELECT digest_high, digest_low FROM recent_{name}" for name in self._sizes)
         found = self._connection.sql(
+            # One half is enough to join by; comparing the other as a key too would double the time.
             f"""SELECT DISTINCT ord FROM (
-                SELECT d.ord FROM ({seen}) AS r JOIN digests AS d USING (digest_high, digest_low)
+                SELECT d.ord FROM ({seen}) AS r JOIN digests AS d
+                ON r.digest_high = d.digest_high AND xor(r.digest_low, d.digest_low) = 0
                 UNION ALL
-                SELECT unnest(list_sort(list(ord))[2:]) FROM digests
-                GROUP BY digest_high, digest_low HAVING count(*) > 1
+                SELECT d.ord FROM digests AS d JOIN (
+                    SELECT digest_high, digest_low, min(ord) AS first FROM digests
+                    GROUP BY digest_high, digest_low HAVING count(*) > 1
+                ) AS r ON r.digest_high = d.digest_high AND xor(r.digest_low, d.digest_low) = 0 AND d.ord > first
             ) ORDER BY ord"""
         ).to_arrow_table()
         ords = found.column("ord").combine_chunks().cast(pa.int32())

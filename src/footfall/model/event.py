@@ -126,6 +126,6 @@ LAKE_COLUMNS: Final[tuple[tuple[str, str, str], ...]] = (
     ("step_number", "integer", "0-based step of an engagement"),
     ("locale", "integer", "term"),
     ("trigger_type", "integer", "term"),
-    ("properties", "string", "JSON object: PAYLOAD_FIELDS of the type, attributes, page"),
+    ("properties", "string", "JSON object: PAYLOAD_FIELDS of the type, attributes, page, user_agent"),
     ("global_context", "string", "JSON object"),
 )
