@@ -91,10 +91,15 @@ def test_a_key_is_never_given_to_another_string(fresh, shape, batches):
 
 def test_a_key_of_a_transaction_that_failed_is_not_remembered(stores, shape):
     stores.people.keys(shape(users={"zoe": NOON}))
-    with pytest.raises(ZeroDivisionError), stores.store.transaction():
-        for _ in range(3):
-            stores.people.keys(shape(users={"ada": NOON, "zoe": MORNING}))
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with stores.store.transaction():
+            for _ in range(3):
+                stores.people.keys(shape(users={"ada": NOON, "zoe": MORNING}))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     other = stores.people.keys(shape(users={"bob": NOON})).users["key"].to_pylist()
     again = stores.people.keys(shape(users={"ada": NOON, "bob": NOON, "zoe": MORNING})).users["key"].to_pylist()
     assert again[1:2] == other
