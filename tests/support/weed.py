@@ -44,9 +44,12 @@ class SeaweedFS:
             str(Path(sysconfig.get_path("scripts")) / "weed"), "-logdir", str(self._folder), "mini",
             f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false",
             "-s3.autoCreateBucket=false", "-s3.port.lance=0", f"-s3.config={identities}",
-            f"-s3.iam.config={identities}", *(f"-{name}={port}" for name, port in ports.items()),
+            f"-s3.iam.config={identities}", "-volume.max=4000", *(f"-{name}={port}" for name, port in ports.items()),
         ]  # fmt: skip
         (self._folder / "data").mkdir()
+        # A bucket takes seven volumes unless told otherwise, and there are only as many as fit on the disk:
+        # some hundred tests with a bucket each would end in 500 InternalError.
+        (self._folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         with (self._folder / "out.txt").open("wb") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=self._folder, preexec_fn=_die_along)
         atexit.register(self.stop)
