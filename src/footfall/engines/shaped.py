@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -42,37 +41,22 @@ _DAY_US = 86_400_000_000
 _EPOCH = date(1970, 1, 1)
 
 
-def join_bounds(connection: duckdb.DuckDBPyConnection, zone: Zone, events: pa.Table) -> pa.ChunkedArray:
-    """The local day of each event, in the order given, from bounds computed by ``zone``: no zone inside the engine.
+def local_days(zone: Zone, occurred_us: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The local day of each instant, from bounds computed by ``zone``: one search among few bounds.
 
     An instant of the UTC date d lies in one of the local days d-1, d, d+1, so few bounds are looked at however many
     years a range spans.
     """
-    connection.register("instants", events.select(["ord", "occurred_us"]))
-    dates = connection.sql(
-        f"SELECT DISTINCT (occurred_us // {_DAY_US})::INTEGER AS utc FROM instants ORDER BY utc"
-    ).to_arrow_table()
-    rows = [row for utc in dates.column("utc").to_pylist() for row in _bounds(zone, utc)]
-    schema = pa.schema([("utc", pa.int32()), ("day", pa.date32()), ("since", pa.int64()), ("until", pa.int64())])
-    connection.register("bounds", pa.Table.from_pylist(rows, schema=schema))
-    found = connection.sql(
-        f"""SELECT day FROM instants JOIN bounds
-            ON utc = (occurred_us // {_DAY_US})::INTEGER AND occurred_us >= since AND occurred_us < until
-            ORDER BY ord"""
-    ).to_arrow_table()
-    connection.unregister("instants")
-    connection.unregister("bounds")
-    return found.column("day").cast(pa.date32())
+    dates = pc.unique(pc.divide(occurred_us, _DAY_US)).to_pylist()
+    starts = dict(sorted(start for utc in dates for start in _starts(zone, utc)))
+    after = pc.search_sorted(pa.array(list(starts), pa.int64()), occurred_us, side="right")
+    return pa.chunked_array([pa.array(list(starts.values()), pa.date32())]).take(pc.subtract(after, 1))
 
 
-def _bounds(zone: Zone, utc: int) -> list[dict[str, object]]:
+def _starts(zone: Zone, utc: int) -> list[tuple[int, date]]:
     middle = _EPOCH + timedelta(days=utc)
     starts = zone.day_starts(middle - timedelta(days=1), middle + timedelta(days=2))
-    instants = [_microseconds(start) for _, start in starts]
-    return [
-        {"utc": utc, "day": day, "since": since, "until": until}
-        for (day, _), since, until in zip(starts, instants, instants[1:], strict=False)
-    ]
+    return [(_microseconds(start), day) for day, start in starts]
 
 
 def _microseconds(instant: datetime) -> int:

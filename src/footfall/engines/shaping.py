@@ -18,8 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.engines.recent import DIGESTS, RecentWindow
-from footfall.engines.shaped import DuckShape, join_bounds
-from footfall.engines.splitting import Defaults, Range, Refusal, Split, event_table, split, with_defaults
+from footfall.engines.shaped import DuckShape, local_days
+from footfall.engines.splitting import (
+    Defaults,
+    Range,
+    Refusal,
+    Split,
+    Text,
+    event_table,
+    joined,
+    split,
+    with_defaults,
+)
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
@@ -68,11 +78,11 @@ class DuckShaper:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        self._arrived = _Arrived(_blank_events())
+        self._events, self._sent, self._told = _Relation(_EVENTS), _Relation(_SENT), _Relation(_TOLD)
         self._reader = self._open_reader()
         # A statement at fault must show here, not look like a range full of hostile events later.
         for dialect in DIALECTS:
-            self._blank = self._run(dialect, _no_events(dialect))
+            self._blank = self._run(dialect, _no_events(dialect), ())
         # The window has a database of its own: a fault while reading a hostile text must not take it along.
         self._memory = duckdb.connect(":memory:", config=self._settings)
         self._window = RecentWindow(self._memory, recent)
@@ -110,30 +120,25 @@ class DuckShaper:
         if len(repeated):
             known = pc.is_in(good.column("ord"), value_set=repeated)
             good, duplicates = good.filter(pc.invert(known)), good.filter(known)
-        days = join_bounds(self._reader, self._zone, good)
+        days = local_days(self._zone, good.column("occurred_us"))
         facts = self._facts(good)
         return DuckShape(good, days, facts, duplicates.column("source"), taken.refusals, taken.received)
 
     def _instants(self, texts: Sequence[str | None]) -> pa.Array:
         """Microseconds since 1970 of each text; there is one per entry."""
-        self._reader.register("sent", pa.table({"text": pa.array(texts, pa.string())}))
-        found = self._reader.sql("SELECT instant_us(text) AS us FROM sent").to_arrow_table()
-        self._reader.unregister("sent")
-        return found.column("us").combine_chunks()
+        self._sent.batches = [pa.record_batch([pa.array(texts, pa.string())], self._sent.schema)]
+        return self._reader.sql("EXECUTE read_sent").to_arrow_table().column("us").combine_chunks()
 
     def _read(self, one: Split, taken: Range, sent_us: pa.Array) -> list[pa.Table]:
         """Read the events of one dialect, at once if they let us, else without those that do not."""
         events = event_table(one, taken, sent_us)
         try:
-            return [self._run(one.dialect, events)]
+            return [self._run(one.dialect, events, one.texts)]
         except _HOSTILE:
-            return list(self._bisect(one.dialect, self._readable(events, taken), taken))
+            return list(self._bisect(one.dialect, *self._readable(events, one.texts, taken), taken))
 
-    def _run(self, dialect: str, events: pa.Table) -> pa.Table:
-        texts = events.column("text").cast(pa.string())  # checks that it is UTF-8
-        events = events.set_column(events.column_names.index("text"), "text", texts)
-        # Threads share a relation by its record batches, so one large batch would be read by one thread.
-        self._arrived.table = pa.Table.from_batches(events.to_batches(EVENTS_AT_ONCE), events.schema)
+    def _run(self, dialect: str, events: pa.Table, texts: Sequence[Text]) -> pa.Table:
+        self._events.batches = _Texts(events, texts)
         try:
             read = self._reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
         except (duckdb.InternalError, duckdb.FatalException):
@@ -141,51 +146,51 @@ class DuckShaper:
             self._reader = self._open_reader()
             raise
         finally:
-            self._arrived.table = self._arrived.table.schema.empty_table()
+            self._events.batches = ()
         # The statement keeps the order and the number of the events, so what it need not change does not go through it.
         for name in _AROUND:
             read = read.append_column(name, events.column(name))
         return read
 
-    def _readable(self, events: pa.Table, taken: Range) -> pa.Table:
+    def _readable(self, events: pa.Table, texts: Sequence[Text], taken: Range) -> tuple[pa.Table, list[Text]]:
         """Refuse the texts that are no UTF-8 or no JSON and return the other events. One pass, however many."""
-        texts = events.column("text").to_pylist()
         faults: dict[int, str] = {}
         for row, text in enumerate(texts):
             try:
-                text.decode()
+                bytes(text).decode()
             except UnicodeDecodeError as error:
                 faults[row] = str(error)
         rows = [row for row in range(len(texts)) if row not in faults]
-        relation = pa.table({"nth": pa.array(rows, pa.int32()), "text": [texts[row].decode() for row in rows]})
+        relation = pa.table({"nth": pa.array(rows, pa.int32()), "text": [bytes(texts[row]).decode() for row in rows]})
         self._reader.register("texts", relation)
         broken = self._reader.sql("SELECT nth FROM texts WHERE NOT json_valid(text) ORDER BY nth").to_arrow_table()
         self._reader.unregister("texts")
         faults |= dict.fromkeys(broken.column("nth").to_pylist(), "not JSON as RFC 8259 has it")
-        taken.refusals += [_unreadable(events, row, taken, why) for row, why in faults.items()]
-        return events.take([row for row in rows if row not in faults])
+        taken.refusals += [_unreadable(events, texts, row, taken, why) for row, why in faults.items()]
+        rows = [row for row in rows if row not in faults]
+        return events.take(rows), [texts[row] for row in rows]
 
-    def _bisect(self, dialect: str, events: pa.Table, taken: Range) -> Iterator[pa.Table]:
-        if not events.num_rows:
+    def _bisect(self, dialect: str, events: pa.Table, texts: Sequence[Text], taken: Range) -> Iterator[pa.Table]:
+        if not texts:
             return
         try:
-            yield self._run(dialect, events)
+            yield self._run(dialect, events, texts)
         except _HOSTILE as error:
-            if events.num_rows == 1:
-                taken.refusals.append(_unreadable(events, 0, taken, str(error)))
+            if len(texts) == 1:
+                taken.refusals.append(_unreadable(events, texts, 0, taken, str(error)))
                 return
-            middle = events.num_rows // 2
-            yield from self._bisect(dialect, events.slice(0, middle), taken)
-            yield from self._bisect(dialect, events.slice(middle), taken)
+            middle = len(texts) // 2
+            yield from self._bisect(dialect, events.slice(0, middle), texts[:middle], taken)
+            yield from self._bisect(dialect, events.slice(middle), texts[middle:], taken)
 
     def _facts(self, good: pa.Table) -> pa.Table:
         telling = pc.or_(
             pc.is_in(good.column("type"), value_set=_TELLING),
             pc.or_(pc.is_valid(good.column("user_attributes")), pc.is_valid(good.column("account_attributes"))),
         )
-        self._reader.register("told", good.filter(telling))
-        facts = self._reader.sql(_query("shape_facts")).to_arrow_table()
-        self._reader.unregister("told")
+        self._told.batches = good.select(_TOLD.names).filter(telling).to_batches()
+        facts = self._reader.sql("EXECUTE read_facts").to_arrow_table()
+        self._told.batches = ()
         return facts.set_column(0, "at", facts.column("at").cast(pa.timestamp("us", "UTC")))
 
     def _open_reader(self) -> duckdb.DuckDBPyConnection:
@@ -198,36 +203,67 @@ class DuckShaper:
             ("detail_field(number)", DETAIL_FIELD),
         ):
             reader.execute(f"CREATE TEMP MACRO {name} AS {_case(name, words)}")
-        reader.register("events", self._arrived)
         # Planning takes as long as reading 15,000 events, and a prepared plan is kept.
+        reader.register("sent", self._sent)
+        reader.execute("PREPARE read_sent AS SELECT instant_us(text) AS us FROM sent")
+        reader.register("events", self._events)
         for dialect in DIALECTS:
             reader.execute(f"PREPARE read_{dialect} AS {_statement(dialect)}")
+        reader.register("told", self._told)
+        reader.execute(f"PREPARE read_facts AS {_query('shape_facts')}")
         return reader
 
 
-class _Arrived:
-    """The relation ``events``: whatever ``table`` is when a prepared statement runs.
+class _Relation:
+    """A relation of prepared statements: whatever ``batches`` are when one runs.
 
     A registered Arrow table would be bound into the plan itself; this object is asked for a stream at each run.
     """
 
-    def __init__(self, table: pa.Table) -> None:
-        self.table = table
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.batches: Iterable[pa.RecordBatch] = ()
 
     def __arrow_c_schema__(self) -> object:
-        return self.table.schema.__arrow_c_schema__()
+        return self.schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
+        return pa.RecordBatchReader.from_batches(self.schema, iter(self.batches)).__arrow_c_stream__(requested_schema)
+
+
+class _Texts:
+    """Events with their texts, a few thousand at a time.
+
+    Threads share a relation by its batches, so one large batch would be read by one thread; and the memory in which
+    the texts of a batch are joined is used again for the next one, which saves 0.25 of 5 us CPU per event.
+    """
+
+    def __init__(self, events: pa.Table, texts: Sequence[Text]) -> None:
+        self._events, self._texts = events, texts
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for start in range(0, len(self._texts), EVENTS_AT_ONCE):
+            (events,) = self._events.slice(start, EVENTS_AT_ONCE).to_batches()
+            yield events.append_column("text", joined(self._texts[start : start + EVENTS_AT_ONCE]))
 
 
 def _no_events(dialect: str) -> pa.Table:
     return event_table(Split(dialect), Range(()), pa.array([], pa.int64()))
 
 
-def _blank_events() -> pa.Table:
-    events = _no_events(DIALECTS[0])
-    return events.set_column(events.column_names.index("text"), "text", pa.array([], pa.string()))
+_EVENTS = _no_events(DIALECTS[0]).schema.append(pa.field("text", pa.string()))
+_SENT = pa.schema([("text", pa.string())])
+# Of the events, what queries/shape_facts.sql reads.
+_TOLD = pa.schema(
+    [
+        ("ord", pa.int32()),
+        ("type", pa.int16()),
+        ("occurred_us", pa.int64()),
+        ("detail", pa.string()),
+        *((name, pa.string()) for name in ("identify_id", "anonymous_id", "previous_id", "account_id")),
+        *((name, pa.string()) for name in ("user_attributes", "account_attributes")),
+    ]
+)
 
 
 def _case(macro: str, words: object) -> str:
@@ -272,9 +308,9 @@ def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:
     ]
 
 
-def _unreadable(events: pa.Table, row: int, taken: Range, why: str) -> Refusal:
-    values = {name: events.column(name)[row].as_py() for name in ("position", "index", "text")}
-    return Refusal(_entry(taken, values["position"]), values["index"], "unreadable_event", why[:200], values["text"])
+def _unreadable(events: pa.Table, texts: Sequence[Text], row: int, taken: Range, why: str) -> Refusal:
+    position, index = (events.column(name)[row].as_py() for name in ("position", "index"))
+    return Refusal(_entry(taken, position), index, "unreadable_event", why[:200], bytes(texts[row]))
 
 
 def _entry(taken: Range, position: int) -> Entry:
