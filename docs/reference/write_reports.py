@@ -14,7 +14,8 @@ HEAD = """# Reports
 Every day gives one file per report. The name of a file begins with `GainsightPX_` and the name of the report.
 Columns, their order and their types are those of the PX bucket export; [report
 columns](../decisions/report-columns.md) says what was chosen where its documents contradict themselves or are silent.
-Rows are sorted by the columns marked *key*, as UTF-8 bytes, empty first; reports without keys by instant and user.
+Rows are sorted by user and account and then by the other columns marked *key*, as UTF-8 bytes, empty first; reports
+without keys by instant and user.
 *custom* stands for one column per custom attribute, sorted by name.
 
 - `date` of a count is the local day, `2026-11-01`; of a single event its instant, `2026-11-01T12:34:56.789Z`.

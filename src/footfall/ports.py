@@ -438,7 +438,7 @@ class OpenDay(Protocol):
     def columns(self, report: Report, version: str) -> Sequence[Column]: ...
 
     def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text) in the report's order, sorted by its keys as UTF-8 bytes; same input, same text."""
+        """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text."""
 
     def excluded(self) -> Mapping[str, int]:
         """Events that no report counts, by reason (``no_user``, ``no_account``)."""

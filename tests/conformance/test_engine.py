@@ -217,7 +217,7 @@ def test_rows_are_sorted_by_their_keys_as_bytes(made: Facts, tmp_path_factory: p
     with reports_of(made, tmp_path_factory) as day:
         for report in CATALOGUE:
             if report.relation in ("counts", "hours", "view_states"):
-                by = [f.name for f in report.keys("2.0")]
+                by = [f.name for f in report.order("2.0")]
                 rows = read(day, report)
                 keys = [tuple(b"" if r.get(n) is None else b"x" + str(r[n]).encode() for n in by) for r in rows]
                 assert keys == sorted(keys)

@@ -1,119 +1,126 @@
 """Counted reports as text, without a join and without sorting text.
 
-The cube in ranks is grouped and sorted as small integers. A row's text is then gathered: a fragment for each integer,
-made once per dimension and format, taken by rank and laid side by side by Arrow. Measured against joining fragments and
-sorting rows of text in SQL: a third of the time.
+Rows are sorted as two small integers: the place of *who* (user and account) and of *what* (all other keys) among those
+of the report. A row's text is then gathered: a fragment for each place, made once, taken by number and laid side by
+side by Arrow. Measured against joining fragments and sorting rows of text in SQL: a third of the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines import cube
 from footfall.engines.database import Database, literal, query
-from footfall.engines.dimensions import DIMENSION_OF, lookup
 from footfall.engines.rendering import Rows, constant, text_of
-from footfall.model.columns import Field
+from footfall.model.report import WHO
 from footfall.ports import Column, Format
 
 # Small batches stay in the processor's cache while their rows are put together.
 BATCH_ROWS: Final = 16_384
 _COUNT: Final = "value.count"
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of the row's text: SQL over ``column`` of the sorted rows. dimension: where the column's ranks lead."""
-
-    column: str
-    dimension: str
-    sql: str
+_USERS: Final = (
+    'SELECT w.rank AS place, u.text AS "user", a.text AS account '
+    'FROM who w JOIN user_dimension u ON u.rank = w."user" LEFT JOIN account_dimension a ON a.rank = w.account'
+)
+_ACCOUNTS: Final = "SELECT rank - 1 AS place, text AS account FROM account_dimension"
 
 
 @dataclass(slots=True)
 class Fragments:
-    """The texts of dimensions by rank, made so far; place 0 is the text of null."""
+    """Texts by place that the last report used, for the next one: of a million users they are 100 MB."""
 
     database: Database
-    _made: dict[tuple[str, str], pa.Array] = field(default_factory=dict)
+    _made: dict[str, pa.Array] = field(default_factory=dict)
 
-    def of(self, dimension: str, sql: str) -> pa.Array:
-        wanted = (dimension, sql)
-        if wanted not in self._made:
-            rows = f"SELECT {sql} AS fragment FROM ({dimension}) ORDER BY rank"
-            batches = list(self.database.stream(rows, 1_000_000, "make fragments"))
-            self._made[wanted] = pa.concat_arrays([b.column(0) for b in batches])
-        return self._made[wanted]
+    def of(self, wanted: Sequence[str]) -> list[pa.Array]:
+        """wanted: SQL for (fragment) in the order of places."""
+        self._made = {sql: texts for sql, texts in self._made.items() if sql in wanted}
+        for sql in wanted:
+            if sql not in self._made:
+                batches = list(self.database.stream(sql, 1_000_000, "make fragments"))
+                self._made[sql] = pa.concat_arrays([b.column(0) for b in batches] or [pa.array([], pa.string())])
+        return [self._made[sql] for sql in wanted]
 
 
 def serves(rows: Rows) -> bool:
     """Whether every column of the report is a count, the day, or a text of one key."""
-    return rows.report.relation in ("counts", "hours") and not any(f.source.startswith("article.") for f in rows.fields)
+    return rows.report.relation in ("counts", "hours")
 
 
 def render(
     database: Database, fragments: Fragments, rows: Rows, format: Format, date: str
 ) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a counted report's body, in its order."""
-    pieces = list(_pieces(database, rows, format, date))
-    arrays = [None if p.column == _COUNT else fragments.of(p.dimension, p.sql) for p in pieces]
-    columns = list(dict.fromkeys(p.column for p in pieces if p.column != _COUNT))
-    count = next(p.sql for p in pieces if p.column == _COUNT)
-    order = ", ".join(DIMENSION_OF[f.source][1] for f in rows.report.keys(rows.version) if f.source != "day")
-    sql = f"SELECT {', '.join(columns)}, {count} AS counted FROM ({_grouped(rows)}) ORDER BY {order}"
+    places = _places(rows)
+    found, different = database.one(f"SELECT count(*), count(DISTINCT place) FROM ({places})", "look for rows")
+    if not found:
+        return
+    pieces = _pieces(database, rows, format, date)
+    relations = {"who": _ACCOUNTS if rows.report.about == "account" else _USERS, "what": _first_of(places)}
+    texts = fragments.of(
+        [f"SELECT {sql} FROM ({relations[lane]}) ORDER BY place" for lane, sql in pieces if lane != "n"]
+    )
+    grouped = _grouped(rows, places, finest=found == different)
+    count = next(sql for lane, sql in pieces if lane == "n")
+    sql = f"SELECT who, what, {count} AS n FROM ({grouped}) ORDER BY who, what"
     for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
         if batch.num_rows:
-            texts = [
-                batch.column("counted") if array is None else array.take(batch.column(p.column))
-                for p, array in zip(pieces, arrays, strict=True)
-            ]
-            yield batch.num_rows, text_of(pc.binary_join_element_wise(*texts, ""))
+            made = iter(texts)
+            columns = [batch.column("n") if lane == "n" else next(made).take(batch.column(lane)) for lane, _ in pieces]
+            yield batch.num_rows, text_of(pc.binary_join_element_wise(*columns, ""))
 
 
-def _grouped(rows: Rows) -> str:
-    report = rows.report
-    if report.relation == "hours":
-        return query("rows_hours")
-    needed = " AND account_key > 0" if report.about == "account" else ""
-    where = f"WHERE event IN ({', '.join(str(int(t)) for t in report.words)}) AND user_key > 0{needed}"
-    keys = ", ".join(DIMENSION_OF[f.source][1] for f in report.keys(rows.version) if f.source != "day")
-    if cube.is_finest(report, rows.version):
-        return f"SELECT {keys}, n FROM ranked {where}"
-    return f"SELECT {keys}, sum(n)::BIGINT AS n FROM ranked {where} GROUP BY ALL"
+def _places(rows: Rows) -> str:
+    """SQL for the kinds of *what* in the report: (id, place), and a text per source of a column.
+
+    Those that differ only in what the report does not ask for share a place.
+    """
+    keys = [f'"{f.source}" NULLS FIRST' for f in rows.report.order(rows.version) if f.source not in ("day", *WHO)]
+    place = f"dense_rank() OVER (ORDER BY {', '.join(keys)}) - 1"
+    if rows.report.relation == "hours":
+        return f"SELECT {place} AS place, * FROM ({query('hours_what')})"
+    return f"SELECT {place} AS place, * FROM what WHERE {_types(rows)}"
 
 
-def _pieces(database: Database, rows: Rows, format: Format, date: str) -> Iterator[_Piece]:
-    """The parts of the row. What is the same in every row is joined to the part that follows, or to the last."""
-    constant_text = format.opening
-    parts: list[tuple[Field, str]] = []
-    before: list[str] = []
+def _first_of(places: str) -> str:
+    return f"SELECT DISTINCT ON (place) * FROM ({places})"
+
+
+def _grouped(rows: Rows, places: str, *, finest: bool) -> str:
+    """SQL for (who, what, n) in places. finest: no two kinds of *what* share a place."""
+    if rows.report.relation == "hours":
+        return f"SELECT h.who, p.place AS what, h.n FROM ({query('rows_hours')}) h JOIN ({places}) p ON p.id = h.what"
+    joined = f"(SELECT who, what, n FROM ranked WHERE {_types(rows)}) r JOIN ({places}) p ON p.id = r.what"
+    if rows.report.about == "account":
+        who = "JOIN who w ON w.rank = r.who AND w.account IS NOT NULL"
+        return f"SELECT w.account - 1 AS who, p.place AS what, sum(r.n)::BIGINT AS n FROM {joined} {who} GROUP BY ALL"
+    if finest:
+        return f"SELECT r.who, p.place AS what, r.n FROM {joined}"
+    return f"SELECT r.who, p.place AS what, sum(r.n)::BIGINT AS n FROM {joined} GROUP BY ALL"
+
+
+def _types(rows: Rows) -> str:
+    return f"event IN ({', '.join(str(int(t)) for t in rows.report.words)})"
+
+
+def _pieces(database: Database, rows: Rows, format: Format, date: str) -> list[tuple[str, str]]:
+    """The parts of the row: (``who``, ``what`` or ``n``, SQL). Neighbours of one lane are one part, and what is the
+    same in every row belongs to the part that follows it, or to the last."""
+    parts: list[tuple[str, list[str]]] = []
+    ahead = format.opening
     for place, f in enumerate(rows.fields):
         column = Column(f.name, f.type)
         if f.source == "day":
-            constant_text += constant(database, format.piece(format.field(column, literal(date)), place == 0))
+            ahead += constant(database, format.piece(format.field(column, literal(date)), place == 0))
             continue
-        value = "n" if f.source == _COUNT else "text"
-        parts.append((f, format.piece(format.field(column, value), place == 0)))
-        before.append(constant_text)
-        constant_text = ""
-    for number, ((f, sql), lead) in enumerate(zip(parts, before, strict=True)):
-        tail = constant_text + format.closing if number == len(parts) - 1 else ""
-        around = f"concat({literal(lead)}, {sql}, {literal(tail)})" if lead or tail else sql
-        if f.source == _COUNT:
-            yield _Piece(_COUNT, "", around)
-        else:
-            yield _Piece(*_texts(f), around)
-
-
-def _texts(f: Field) -> tuple[str, str]:
-    """(column of the ranked cube, SQL for its (rank, text) with the row of null)."""
-    if f.source not in DIMENSION_OF:
-        kind, _, fact = f.source.partition(".")
-        return "name", lookup(kind, fact)
-    dimension, column = DIMENSION_OF[f.source]
-    return column, f"SELECT 0 AS rank, NULL AS text UNION ALL SELECT rank, text FROM {dimension}"
+        lane = "n" if f.source == _COUNT else "who" if f.source in WHO else "what"
+        if ahead or not parts or parts[-1][0] != lane:
+            parts.append((lane, [literal(ahead)] if ahead else []))
+            ahead = ""
+        parts[-1][1].append(format.piece(format.field(column, "n" if lane == "n" else f'"{f.source}"'), place == 0))
+    parts[-1][1].append(literal(ahead + format.closing))
+    return [(lane, f"concat({', '.join(sql)})") for lane, sql in parts]

@@ -1,7 +1,8 @@
-"""The day's events, scanned once: distinct (user, account, product, environment, type, name, detail) with a count.
+"""The day's events, scanned once: who did what, how often.
 
-Ten reports are sums of it. Columns of the finest grain that no report of a type asks for are left null, so that the
-user rollups of version 2.0 are groups of the cube itself.
+*who* is a pair of user and account, *what* is (type, product, environment, name, detail), each packed into one number,
+so that grouping compares two numbers and not seven columns. Ten reports are sums of it. What no report of a type asks
+for is left out of *what*, so that the user rollups of version 2.0 are groups of the cube itself.
 """
 
 from __future__ import annotations
@@ -9,20 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from footfall.engines.attribution import AccountFill, Attribution
-from footfall.engines.database import Database
-from footfall.model.event import EventType
+from footfall.engines.database import Database, query
 from footfall.model.reports import CATALOGUE, Report
 
 _COUNT: Final = "count the day's events"
-_RANKED: Final = {
-    "user_key": "user_dimension",
-    "account_key": "account_dimension",
-    "product": "term_dimension",
-    "environment": "term_dimension",
-    "name": "term_dimension",
-    "detail": "term_dimension",
-    "type": "type_dimension",
-}
+_PARTS: Final = ("product", "environment", "name", "detail")
+# Event types are below it.
+_TYPES: Final = 32
+_BIGINT_MAX: Final = 2**63
 
 
 def counted() -> tuple[Report, ...]:
@@ -36,65 +31,66 @@ def types_with(source: str) -> frozenset[int]:
 
 
 def build(database: Database, attribution: Attribution) -> None:
-    """Make the table ``cube``: user_key, account_key, product, environment, type, name, detail, n.
+    """Make the tables ``cube`` (who, what, n) and ``pairs`` (key, user_key, account_key, n: events of each *who* that
+    is somebody), and the macros that take such numbers apart.
 
-    Events of types that no report counts are there under type 0: they make a user active.
+    who: 0 for the events of nobody. Events of types that no report counts have type 0: they make a user active.
     """
+    _macros(database)
     counted_types = frozenset(int(t) for r in counted() for t in r.words)
+    what = (
+        f"what_of({_only('e.type', counted_types)}, e.product, e.environment, "
+        f"{_only('e.name', types_with('name'))}, {_only('e.detail', types_with('detail'))})"
+    )
     sql = (
-        f"SELECT {attribution.user} AS user_key, {attribution.account} AS account_key, e.product, e.environment, "
-        f"{_only('e.type', counted_types, '0::SMALLINT')} AS type, "
-        f"{_only('e.name', types_with('name'))} AS name, "
-        f"{_only('e.detail', types_with('detail'))} AS detail, "
-        f"count(*) AS n FROM lake e {attribution.joins} GROUP BY ALL"
+        f"SELECT who_of({attribution.user}, {attribution.account}) AS who, {what} AS what, count(*) AS n "
+        f"FROM lake e {attribution.joins} GROUP BY ALL"
     )
     if attribution.fill is AccountFill.AFTER:
         sql = (
-            "SELECT c.* REPLACE (coalesce(c.account_key, sa.target) AS account_key) "
-            f"FROM ({sql}) c LEFT JOIN settled_accounts sa ON sa.owner = c.user_key"
+            "SELECT c.* REPLACE (who_of(user_of(c.who), sa.target) AS who) "
+            f"FROM ({sql}) c LEFT JOIN settled_accounts sa ON sa.owner = user_of(c.who)"
         )
     database.run(f"CREATE TABLE cube AS {sql}", _COUNT)
+    database.run(
+        "CREATE TABLE pairs AS SELECT who AS key, user_of(who)::INTEGER AS user_key, "
+        "account_of(who)::INTEGER AS account_key, sum(n)::BIGINT AS n FROM cube WHERE who != 0 GROUP BY who",
+        _COUNT,
+    )
+
+
+def _macros(database: Database) -> None:
+    """``who_of`` and ``what_of`` with their inverses. 128 bits hold *what* should there be too many terms for 64."""
+    terms = database.number("SELECT max(key) FROM term_texts", _COUNT) + 1
+    width = "BIGINT" if terms ** len(_PARTS) * _TYPES < _BIGINT_MAX else "HUGEINT"
+    packed = "type::" + width
+    for part in _PARTS:
+        packed = f"({packed}) * {terms} + coalesce({part}, 0)"
+    database.run(f"CREATE MACRO what_of(type, {', '.join(_PARTS)}) AS {packed}", _COUNT)
+    for place, part in enumerate(reversed(_PARTS)):
+        database.run(f"CREATE MACRO {part}_of(what) AS nullif(what // {terms**place} % {terms}, 0)", _COUNT)
+    database.run(f"CREATE MACRO type_of(what) AS what // {terms ** len(_PARTS)}", _COUNT)
+    database.script(query("macros_who"))
+
+
+def excluded(database: Database) -> dict[str, int]:
+    """Events in no report (``no_user``), and in user reports only (``no_account``)."""
+    return {
+        "no_user": database.number("SELECT sum(n)::BIGINT FROM cube WHERE who = 0", _COUNT),
+        "no_account": database.number("SELECT sum(n)::BIGINT FROM pairs WHERE account_key IS NULL", _COUNT),
+    }
 
 
 def rank(database: Database) -> None:
-    """Make the table ``ranked``: the cube with each key replaced by its rank, 0 for null, in as few bytes as hold it.
-
-    ``event`` is the type itself, ``type`` the rank of its printed word. Needs the dimensions.
-    """
-    parts = [_ranked(database, f"c.{c}", d, c) for c, d in _RANKED.items()]
-    columns = ", ".join(sql for sql, _ in parts)
-    joins = " ".join(join for _, join in parts)
+    """Make ``ranked`` (who, what, event, n): the cube by places in the tables ``who`` and ``what``, and drop the cube."""
+    narrow = "USMALLINT" if database.number("SELECT max(id) FROM what", _COUNT) < 2**16 else "UINTEGER"
     database.run(
-        f"CREATE TABLE ranked AS SELECT {columns}, c.type::UTINYINT AS event, c.n::UINTEGER AS n "
-        f"FROM cube c {joins} WHERE c.type != 0",
+        f"CREATE TABLE ranked AS SELECT who.rank AS who, what.id::{narrow} AS what, what.event, c.n::UINTEGER AS n "
+        "FROM cube c JOIN who ON who.key = c.who JOIN what ON what.key = c.what",
         _COUNT,
     )
-    # What is still asked for by key: the title of an article depends on two of them.
-    articles = f"SELECT * FROM cube WHERE type = {int(EventType.ARTICLE_VIEW)}"
-    database.run(f"CREATE TABLE article_cube AS {articles}", _COUNT)
     database.run("DROP TABLE cube", _COUNT)
 
 
-def _ranked(database: Database, key: str, dimension: str, column: str) -> tuple[str, str]:
-    most = database.number(f"SELECT max(rank) FROM {dimension}", _COUNT)
-    width = "UTINYINT" if most < 2**8 else "USMALLINT" if most < 2**16 else "UINTEGER"
-    # An inner join for users leaves out the events of nobody, and costs half of a left one.
-    kind = "JOIN" if column == "user_key" else "LEFT JOIN"
-    join = f"{kind} {dimension} d_{column} ON d_{column}.key = {key}"
-    return f"coalesce(d_{column}.rank, 0)::{width} AS {column}", join
-
-
-def is_finest(report: Report, version: str) -> bool:
-    """Whether the report's groups are rows of the cube, so that nothing is left to add up."""
-    sources = {f.source for f in report.keys(version)}
-    types = frozenset(int(t) for t in report.words)
-    return (
-        {"user", "account", "product", "environment"} <= sources
-        and ("type" in sources or len(types) == 1)
-        and ("name" in sources or not types & types_with("name"))
-        and ("detail" in sources or not types & types_with("detail"))
-    )
-
-
-def _only(column: str, types: frozenset[int], otherwise: str = "NULL") -> str:
-    return f"CASE WHEN e.type IN ({', '.join(map(str, sorted(types)))}) THEN {column} ELSE {otherwise} END"
+def _only(column: str, types: frozenset[int]) -> str:
+    return f"CASE WHEN e.type IN ({', '.join(map(str, sorted(types)))}) THEN {column} ELSE 0 END"

@@ -128,7 +128,7 @@ class OpenedDay:
         snapshots.register_metadata(database, day.metadata)
         snapshots.build_totals(database, day)
         hours.build(database, day)
-        self._excluded = _excluded(database)
+        self._excluded = cube.excluded(database)
         cube.rank(database)
         self._dimensions = dimensions.Dimensions(database)
         self._fragments = counting.Fragments(database)
@@ -169,13 +169,3 @@ def _load(database: Database, day: DayInput) -> None:
     attribution = attribute(database, microseconds(day.start), microseconds(day.end))
     cube.build(database, attribution)
     database.run(f"CREATE TABLE details AS {query('details_keep')}", _OPEN)
-
-
-def _excluded(database: Database) -> Mapping[str, int]:
-    return {
-        reason: database.number(f"SELECT sum(n)::BIGINT FROM cube WHERE {where}", _OPEN)
-        for reason, where in (
-            ("no_user", "user_key IS NULL"),
-            ("no_account", "user_key IS NOT NULL AND account_key IS NULL"),
-        )
-    }

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from footfall.model.metadata import Metadata
 
 _NAME: Final = "name the day's keys"
-ARTICLES: Final = "article_dimension"
 # Source of a column -> its dimension and the column of the relation that holds its key.
 DIMENSION_OF: Final = {
     "user": ("user_dimension", "user_key"),
@@ -33,11 +32,10 @@ DIMENSION_OF: Final = {
     "trigger_type": ("term_dimension", "trigger_type"),
     "source": ("term_dimension", "source"),
     "type": ("type_dimension", "type"),
-    "value.hour": ("hour_dimension", "hour"),
 }
 # Half the bytes of the number as DuckDB gives it, in every table that ranks are joined from.
 _RANK: Final = "CAST(row_number() OVER (ORDER BY text) AS UINTEGER) AS rank"
-_LOOKUPS: Final = {"engagement": "engagement_dimension", "feature": "feature_dimension", "article": ARTICLES}
+_LOOKUPS: Final = {"engagement": "engagement_dimension", "feature": "feature_dimension"}
 
 
 @dataclass(slots=True)
@@ -55,9 +53,8 @@ class Dimensions:
         wanted = (dimension, tuple(texts))
         if wanted not in self._made:
             name = f"fragments_{len(self._made)}"
-            kept = "name, detail" if dimension == ARTICLES else "key, rank"
             columns = "".join(f", {sql} AS f{i}" for i, sql in enumerate(texts))
-            self.database.run(f"CREATE TABLE {name} AS SELECT {kept}{columns} FROM {dimension}", _NAME)
+            self.database.run(f"CREATE TABLE {name} AS SELECT key, rank{columns} FROM {dimension}", _NAME)
             self._made[wanted] = name
         return self._made[wanted]
 
@@ -70,41 +67,38 @@ def place(f: Field) -> tuple[str, str, str]:
     return (*DIMENSION_OF[word], "text")
 
 
-def lookup(kind: str, fact: str) -> str:
-    """SQL for (rank, text): a fact of the thing that each term names, with a row of null at rank 0."""
-    return (
-        f"SELECT 0 AS rank, NULL AS text UNION ALL SELECT t.rank, k.{fact} AS text "
-        f"FROM term_dimension t LEFT JOIN {_LOOKUPS[kind]} k ON k.key = t.key"
-    )
-
-
 def build(database: Database, metadata: Metadata, words: Mapping[int, str]) -> None:
-    """Make the dimension tables: of the keys that occur, each (key, rank, text).
+    """Make the dimension tables: of the keys that occur, each (key, rank, text); and ``who`` and ``what`` of the cube.
 
-    Needs ``cube`` and the text tables. words: printed word of every event type.
-    Raises ``Damaged`` when the events hold a key nobody knows.
+    who: (key, rank, "user", account): places of pairs in the order of their texts, from 0 on, and their parts' ranks.
+    what: (key, id, event, and a text per source of a column). words: printed word of every event type.
+    Needs ``cube``, ``pairs`` and the text tables. Raises ``Damaged`` when the events hold a key nobody knows.
     """
-    for dimension, key in (("user", "user_key"), ("account", "account_key")):
-        keys = f"{dimension}_keys"
-        database.run(f"CREATE TABLE {keys} AS SELECT DISTINCT {key} AS key FROM cube WHERE {key} IS NOT NULL", _NAME)
-        database.run(
-            f"CREATE TABLE {dimension}_dimension AS SELECT key, {_RANK}, text "
-            f"FROM {dimension}_texts WHERE key IN (SELECT key FROM {keys})",
-            _NAME,
-        )
-        counts = f"(SELECT count(*) FROM {keys}) - (SELECT count(*) FROM {dimension}_dimension)"
-        lost = database.number(f"SELECT {counts}", _NAME)
-        database.run(f"DROP TABLE {keys}", _NAME)
-        if lost:
-            raise Damaged(f"{lost} {dimension} keys of the lake are not in the store", "Restore both from one backup")
-    database.run(
-        f"CREATE TABLE term_dimension AS SELECT key, {_RANK}, text FROM term_texts",
-        _NAME,
-    )
+    database.run("CREATE TABLE what_keys AS SELECT DISTINCT what AS key FROM cube", _NAME)
+    for dimension in ("user", "account"):
+        _texts(database, dimension)
+    database.run(f"CREATE TABLE term_dimension AS SELECT key, {_RANK}, text FROM term_texts", _NAME)
     types = sorted(words.items(), key=lambda item: item[1].encode())
     rows = ", ".join(f"({event}::SMALLINT, {rank}, '{word}')" for rank, (event, word) in enumerate(types, 1))
     database.run(f"CREATE TABLE type_dimension AS SELECT * FROM (VALUES {rows}) t(key, rank, text)", _NAME)
     _lookups(database, metadata)
+    database.run(f"CREATE TABLE who AS {query('who_rank')}", _NAME)
+    database.run(f"CREATE TABLE what AS {query('what_name')}", _NAME)
+
+
+def _texts(database: Database, dimension: str) -> None:
+    keys = f"SELECT DISTINCT {dimension}_key AS key FROM pairs WHERE {dimension}_key IS NOT NULL"
+    database.run(
+        f"CREATE TABLE {dimension}_dimension AS SELECT t.key, {_RANK}, t.text "
+        f"FROM {dimension}_texts t WHERE t.key IN ({keys})",
+        _NAME,
+    )
+    lost = database.number(
+        f"SELECT (SELECT count(DISTINCT {dimension}_key) FROM pairs) - (SELECT count(*) FROM {dimension}_dimension)",
+        _NAME,
+    )
+    if lost:
+        raise Damaged(f"{lost} {dimension} keys of the lake are not in the store", "Restore both from one backup")
 
 
 def _lookups(database: Database, metadata: Metadata) -> None:

@@ -8,9 +8,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from footfall.engines import cube, snapshots
+from footfall.engines import snapshots
 from footfall.engines.database import Database, literal, query
-from footfall.engines.dimensions import ARTICLES, DIMENSION_OF, Dimensions, place
+from footfall.engines.dimensions import DIMENSION_OF, Dimensions, place
 from footfall.model.columns import Field
 from footfall.model.reports import Report
 from footfall.ports import Column, Format
@@ -48,18 +48,12 @@ class Joins:
 
     def sql(self, dimensions: Dimensions) -> str:
         return " ".join(
-            f"LEFT JOIN {dimensions.fragments(dimension, texts)} d{number} ON {_on(dimension, key, number)}"
+            f"LEFT JOIN {dimensions.fragments(dimension, texts)} d{number} ON d{number}.key = r.{key}"
             for number, ((dimension, key), texts) in enumerate(self.texts.items())
         )
 
     def _alias(self, dimension: str, key: str) -> str:
         return f"d{list(self.texts).index((dimension, key))}"
-
-
-def _on(dimension: str, key: str, number: int) -> str:
-    if dimension == ARTICLES:
-        return f"d{number}.name = r.name AND d{number}.detail IS NOT DISTINCT FROM r.detail"
-    return f"d{number}.key = r.{key}"
 
 
 def render(
@@ -129,8 +123,6 @@ def statement(database: Database, dimensions: Dimensions, rows: Rows, format: Fo
 def _relation(database: Database, rows: Rows) -> tuple[str, dict[str, str]]:
     """The rows of a report in keys and values, unordered; and for a snapshot, the column of each attribute."""
     report = rows.report
-    if report.relation == "counts":
-        return _counts(report, rows.version), {}
     sql = query(f"rows_{report.relation}")
     if report.relation not in _SNAPSHOT_TEXTS:
         return sql, {}
@@ -139,16 +131,6 @@ def _relation(database: Database, rows: Rows) -> tuple[str, dict[str, str]]:
     columns = {source: "NULL" if value == "NULL" else f"r.a{i}" for i, (source, value) in enumerate(found.items())}
     picked = "".join(f", {value} AS a{i}" for i, value in enumerate(found.values()) if value != "NULL")
     return f"SELECT * EXCLUDE (attributes){picked} FROM ({sql})", columns
-
-
-def _counts(report: Report, version: str) -> str:
-    types = ", ".join(str(int(t)) for t in report.words)
-    needed = " AND account_key IS NOT NULL" if report.about == "account" else ""
-    where = f"WHERE type IN ({types}) AND user_key IS NOT NULL{needed}"
-    keys = ", ".join(place(f)[1] for f in report.keys(version) if f.source != "day")
-    if cube.is_finest(report, version):
-        return f'SELECT {keys}, n AS "count" FROM article_cube {where}'
-    return f'SELECT {keys}, sum(n)::BIGINT AS "count" FROM article_cube {where} GROUP BY ALL'
 
 
 def _value(f: Field, report: Report, attributes: dict[str, str]) -> str | None:
@@ -175,6 +157,6 @@ def _order(joins: Joins, rows: Rows) -> Iterator[str]:
         latest = report.columns(report.versions[-1])
         yield from (_value(f, report, {}) or joins.rank(f.source) for f in latest if f.key or "value." in f.source)
         return
-    for f in report.keys(rows.version):
+    for f in report.order(rows.version):
         if f.source != "day":
             yield _value(f, report, {}) or joins.rank(f.source)

@@ -22,6 +22,8 @@ from footfall.model.columns import (
 from footfall.model.event import EventType
 
 VERSIONS: Final = ("1.0", "2.0")
+# Sources of the columns that say who did it.
+WHO: Final = ("user", "account")
 BOTH: Final = VERSIONS
 LATEST: Final = ("2.0",)
 
@@ -72,8 +74,12 @@ class Report:
         return tuple(out)
 
     def keys(self, version: str) -> tuple[Field, ...]:
-        """The columns that group the rows, in the order of the file, which is also the order of the rows."""
+        """The columns that group the rows, in the order of the file."""
         return tuple(f for f in self.columns(version) if f.key)
+
+    def order(self, version: str) -> tuple[Field, ...]:
+        """The columns that the rows are sorted by: user and account, then the other keys in the order of the file."""
+        return tuple(sorted(self.keys(version), key=lambda f: WHO.index(f.source) if f.source in WHO else len(WHO)))
 
 
 def _custom_field(name: str, type: str) -> Field:

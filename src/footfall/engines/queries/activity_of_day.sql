@@ -9,20 +9,15 @@ WITH seen AS (
     FROM events
     WHERE type IN (1, 8) AND user_key IS NOT NULL
     GROUP BY user_key, account_key
-), active AS (
-    SELECT user_key, account_key, sum(n)::BIGINT AS events
-    FROM cube
-    WHERE user_key IS NOT NULL
-    GROUP BY user_key, account_key
 )
 SELECT
     a.user_key, a.account_key, NULL::INTEGER AS engagement,
     coalesce(s.visits, 0) AS visits,
     coalesce(s.web_visits, 0) AS web_visits,
     s.seen_at,
-    a.events,
+    a.n AS events,
     0::BIGINT AS views
-FROM active a
+FROM pairs a
 LEFT JOIN seen s ON s.user_key = a.user_key AND s.account_key IS NOT DISTINCT FROM a.account_key
 UNION ALL
 SELECT

@@ -1,6 +1,7 @@
--- The most sessions open at once per local hour, account, product and environment, all four as ranks; n is the count.
--- A session counts as open at its first and at its last instant. Needs hours(place, since, until, hour), hour_at(us),
--- and cell_of(account, product, environment) with its inverses: one number per place, so that the window has one key.
+-- The most sessions open at once, n, per account (who, its rank from 0 on) and local hour, product and environment (what,
+-- see `hours_what`). A session counts as open at its first and at its last instant. Needs hours(place, since, until,
+-- hour), hour_at(us), grounds, and cell_of(account, product, environment) with its inverses: one number instead of
+-- three, so that grouping and the window have one key.
 WITH sessions AS (
     SELECT
         cell_of(account_key, product, environment) AS cell,
@@ -34,12 +35,9 @@ WITH sessions AS (
 ), peaks AS (
     SELECT piece, max(level) AS peak FROM levels GROUP BY piece
 )
-SELECT
-    h.hour, a.rank AS account_key, coalesce(p.rank, 0) AS product, coalesce(e.rank, 0) AS environment,
-    max(k.peak)::BIGINT AS n
+SELECT a.rank - 1 AS who, g.id * 64 + h.hour AS what, max(k.peak)::BIGINT AS n
 FROM peaks k
 JOIN hours h ON h.place = k.piece % 64
-JOIN account_dimension a ON a.key = account_of(k.piece // 64)
-LEFT JOIN term_dimension p ON p.key = product_of(k.piece // 64)
-LEFT JOIN term_dimension e ON e.key = environment_of(k.piece // 64)
+JOIN account_dimension a ON a.key = account_of_cell(k.piece // 64)
+JOIN grounds g ON g.key = ground_of_cell(k.piece // 64)
 GROUP BY ALL
