@@ -350,6 +350,60 @@ def test_requests_sent_in_one_go_are_answered_in_order(standing_door: Any) -> No
     assert [part[1:4] for part in seen.split(b"HTTP/1.1")[1:]] == [b"200", b"400", b"200"]
 
 
+def test_a_thousand_requests_sent_in_one_go_are_all_answered_in_order(standing_door: Any) -> None:
+    bodies = [json.dumps(GOOD).encode(), *[b"{"] * 1_500, json.dumps(GOOD).encode()]
+    head = "POST /v1/track?writeKey=WKEY HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", standing_door.port), timeout=10) as line:
+        line.sendall(b"".join(head.format(len(body)).encode() + body for body in bodies))
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        seen = b"".join(iter(lambda: line.recv(1 << 16), b""))
+    statuses = [part[1:4] for part in seen.split(b"HTTP/1.1")[1:]]
+    assert statuses == [b"200", *[b"400"] * 1_500, b"200", b"200"]
+    assert seen.endswith(b'{"status":"ok"}')
+
+
+def test_a_client_that_reads_no_answers_is_not_read_from_either(standing_door: Any) -> None:
+    head = b"POST /v1/track HTTP/1.1\r\nHost: x\r\nOrigin: http://" + b"x" * 1_000 + b"\r\nContent-Length: 2\r\n\r\n"
+    many = (head + b"{}") * 1_000  # each is refused with an answer as long as itself
+
+    def send_for_ever(line: socket.socket) -> None:
+        for _ in range(40):
+            line.sendall(many)
+
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(3)
+        line.connect(("127.0.0.1", standing_door.port))
+        with pytest.raises(TimeoutError):
+            send_for_ever(line)
+    assert standing_door.post("/v1/track", GOOD)[0] == 200
+
+
+def test_a_client_that_asks_first_is_told_to_go_on_or_why_not(standing_door: Any) -> None:
+    body = json.dumps(GOOD).encode()
+    for key, told in (("WKEY", b"HTTP/1.1 100 "), ("WRONG", b"HTTP/1.1 401 ")):
+        head = f"POST /v1/track?writeKey={key} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        with socket.create_connection(("127.0.0.1", standing_door.port), timeout=10) as line:
+            line.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+            assert line.recv(4096).startswith(told)
+            line.sendall(body)
+            if key == "WKEY":
+                assert line.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("version", "asked"), [("1.0", ""), ("1.1", "Connection: close\r\n")])
+def test_a_connection_that_is_not_to_be_kept_ends_after_the_answer(
+    standing_door: Any, version: str, asked: str
+) -> None:
+    body = json.dumps(GOOD).encode()
+    head = f"POST /v1/track?writeKey=WKEY HTTP/{version}\r\nHost: x\r\n{asked}Content-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", standing_door.port), timeout=10) as line:
+        line.sendall(head.encode() + body)
+        answer = b"".join(iter(lambda: line.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer
+
+
 # --- ending ----------------------------------------------------------------------------------------
 
 

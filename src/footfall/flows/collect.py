@@ -105,18 +105,9 @@ class Collect:
         """Judge a body. Raises ``BadRecord`` when it cannot be used as a whole."""
         return self._dialects[dialect](text, call)
 
-    def accept(
-        self,
-        source: Source,
-        dialect: str,
-        call: str,
-        reading: Reading,
-        address: str,
-        user_agent: str,
-        done: Callable[[int | Exception], None],
-    ) -> None:
-        """Give the reading to the log. ``done`` is called once, from the log's thread, when it is safe or refused."""
-        batch = Batch(
+    def batch(self, source: Source, dialect: str, call: str, reading: Reading, address: str, user_agent: str) -> Batch:
+        """A reading as it goes to the log, with what is kept of the client."""
+        return Batch(
             received_at=(self._clock() - _EPOCH) // _MICROSECOND,
             source=source.name,
             dialect=dialect,
@@ -127,4 +118,7 @@ class Collect:
             user_agent=user_agent[:_USER_AGENT_CHARS_MAX] if self._user_agents else "",
             body=reading.body,
         )
+
+    def submit(self, batch: Batch, done: Callable[[int | Exception], None]) -> None:
+        """Give a batch to the log. ``done`` is called once, from the log's thread, when it is safe or refused."""
         self._log.submit(batch, done)

@@ -80,7 +80,6 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=65,  # longer than the minute after which most load balancers let go
                 timeout_graceful_shutdown=_DRAIN_S,
             )
         )

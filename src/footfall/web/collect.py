@@ -1,4 +1,7 @@
-"""The hot path of the collector: a bare ASGI callable, since a request object costs more than reading the events.
+"""The hot path of the collector: one POST of events from its headers to its answer.
+
+There is no task, no future and no ASGI message on it. A connection tells a ``Post`` what arrives, the log's word comes
+as a call, and the answer goes out in one write.
 
 Admission is decided before a body is read: what is in flight is bounded in requests and in bytes, and beyond that the
 answer is 429 at once, so that memory does not grow with the crowd.
@@ -8,35 +11,36 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, Protocol
 
 from footfall import observe
 from footfall.errors import BadRecord, FootfallError, Unavailable
 from footfall.flows.collect import Collect
-from footfall.model.reading import BODY_BYTES_MAX, Reading
+from footfall.model.reading import BODY_BYTES_MAX, Rejected
 from footfall.ports import Source
-from footfall.web.answers import Answers
-from footfall.web.replies import Message, Receive, Send, send_done, send_preflight, send_refusal
+from footfall.web.handover import Handover
+from footfall.web.replies import Message, Receive, Reply, Send, done, refusal, send_preflight
 from footfall.web.write_keys import key_of
 from footfall.wire.body import text_of
 
 ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
+Way = tuple[str, str]
 
 _SINGLE: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 
-def _ways() -> dict[str, tuple[str, str]]:
+def _ways() -> dict[bytes, Way]:
     """Path -> (dialect, call)."""
     ways = {"/v1/batch": "batch", "/v1/b": "batch", "/v1/import": "batch", "/beacon/v1/batch": "batch"}
     for call in _SINGLE:
         ways |= {f"/v1/{call}": call, f"/v1/{call[0]}": call, f"/api/s/{call}": call}
-    segment = {path: ("segment", call) for path, call in ways.items()}
-    with_slash = {f"{path}/": way for path, way in segment.items()}
-    return {**segment, **with_slash, "/events": ("native", "batch"), "/events/": ("native", "batch")}
+    known = {path: ("segment", call) for path, call in ways.items()} | {"/events": ("native", "batch")}
+    return {(path + slash).encode(): way for path, way in known.items() for slash in ("", "/")}
 
 
 WAYS: Final = _ways()
-assert WAYS["/v1/a"] == ("segment", "alias")  # the six calls have six first letters
+assert WAYS[b"/v1/a"] == ("segment", "alias")  # the six calls have six first letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,173 +53,223 @@ class Admission:
     trusted_proxies: frozenset[str] = frozenset()
 
 
-class _Refused(Exception):
+class Line(Protocol):
+    """What a post asks of its connection."""
+
+    def go_on(self) -> None:
+        """Tell a client that asked first (``Expect: 100-continue``) to send its body."""
+
+    def answer(self, post: Post, reply: Reply) -> None:
+        """Answer, unless the client is gone, and turn to the next request."""
+
+
+class Refusal(Exception):
     """The answer is already known. Ends the handling of one request, never leaves this module."""
 
     def __init__(self, status: int, code: str, message: str, retry_after_s: int | None = None) -> None:
         self.reply = (status, code, message, retry_after_s)
 
 
-class _Gone(Exception):
-    """The client went away before its body was whole."""
-
-
 class Collector:
-    """ASGI: POSTs of events are handled here, CORS preflights too, all else by ``rest``."""
+    """Makes posts, bounds them together, and is the ASGI app of all other requests: CORS preflights and ``rest``."""
 
     def __init__(self, collect: Collect, admission: Admission, rest: ASGIApp) -> None:
-        self._collect = collect
-        self._admission = admission
+        self.collect = collect
+        self.admission = admission
+        self.requests = 0  # in flight, as are the bytes
+        self.bytes = 0
         self._rest = rest
-        self._requests = 0
-        self._bytes = 0
-        self._answers: Answers | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            method = scope["method"]
-            if method == "POST":
-                way = WAYS.get(scope["path"])
-                if way is not None:
-                    await self._post(way, scope, receive, send)
-                    return
-            elif method == "OPTIONS":
-                asked = dict(scope["headers"])
-                await send_preflight(send, asked.get(b"origin"), asked.get(b"access-control-request-method", b""))
-                return
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            asked = dict(scope["headers"])
+            await send_preflight(send, asked.get(b"origin"), asked.get(b"access-control-request-method", b""))
+            return
         await self._rest(scope, receive, send)
 
-    async def _post(self, way: tuple[str, str], scope: Message, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        origin = headers.get(b"origin")
-        held = _Held()
-        try:
-            self._admit(headers, held)
-            reading = await self._accept(way, headers, scope, receive, held)
-        except _Gone:
-            # Nobody reads this, but a server that gets no answer from its app calls that a fault.
-            await send_refusal(send, 400, "incomplete", "The body ended too early", origin)
-        except _Refused as refused:
-            status, code, message, retry_after_s = refused.reply
-            await send_refusal(send, status, code, message, origin, retry_after_s=retry_after_s)
-        else:
-            strict = headers.get(b"x-strict-mode") == b"1"
-            await send_done(scope, send, reading.rejected, origin, strict=strict)
-        finally:
-            self._requests -= held.requests
-            self._bytes -= held.bytes
+    @cached_property
+    def handover(self) -> Handover:
+        """To the log. Asked for in the loop that serves."""
+        return Handover(self.collect.submit)
 
-    async def _accept(
-        self, way: tuple[str, str], headers: dict[bytes, bytes], scope: Message, receive: Receive, held: _Held
-    ) -> Reading:
-        dialect, call = way
-        key = key_of(headers, scope["query_string"])
-        source = self._source(key) if key else None  # before the body is read: strangers cost little
-        body = await self._body(receive, held)
-        if dialect == "native" and b"ndjson" in headers.get(b"content-type", b""):
-            call = "ndjson"
+    def source(self, key: str) -> Source:
         try:
-            text = text_of(body, self._admission.body_bytes_max)
-            self._hold(held, len(text) - len(body))
-            reading = self._collect.read(dialect, call, text)
-        except BadRecord as bad:
-            raise _Refused(413 if bad.code == "too_large" else 400, bad.code, bad.what) from bad
-        if source is None:
-            source = self._source(reading.write_key)
-        if reading.count:
-            await self._log(source, dialect, call, reading, headers, scope)
-        return reading
-
-    async def _log(
-        self,
-        source: Source,
-        dialect: str,
-        call: str,
-        reading: Reading,
-        headers: dict[bytes, bytes],
-        scope: Message,
-    ) -> None:
-        if self._answers is None:
-            self._answers = Answers()
-        safe, done = self._answers.expect()
-        agent = headers.get(b"user-agent", b"").decode("utf-8", "replace")
-        self._collect.accept(
-            source, dialect, call, reading, client_address(scope, headers, self._admission.trusted_proxies), agent, done
-        )
-        try:
-            await safe
-        except Unavailable as wait:
-            raise _Refused(503, "unavailable", wait.what, max(1, wait.retry_after_s)) from wait
-        except FootfallError as fault:
-            raise _Refused(503, "unavailable", fault.what, 30) from fault
-
-    def _source(self, key: str) -> Source:
-        try:
-            source = self._collect.source(key)
+            source = self.collect.source(key)
         except FootfallError as error:
             observe.went_wrong("write keys cannot be read", error)
-            raise _Refused(503, "unavailable", "Write keys cannot be checked now", 5) from error
+            raise Refusal(503, "unavailable", "Write keys cannot be checked now", 5) from error
         if source is None:
-            raise _Refused(401, "unknown_key", "The write key is unknown or revoked" if key else "No write key given")
+            raise Refusal(401, "unknown_key", "The write key is unknown or revoked" if key else "No write key given")
         return source
 
-    # --- admission -------------------------------------------------------------------------------
 
-    def _admit(self, headers: dict[bytes, bytes], held: _Held) -> None:
-        announced = int(headers.get(b"content-length", b"0"))
-        if announced > self._admission.body_bytes_max:
-            raise _too_large(self._admission.body_bytes_max)
-        if self._requests >= self._admission.requests_max:
-            raise _Refused(429, "overloaded", "Too many requests at once", 1)
-        self._requests += 1
-        held.requests = 1
-        self._hold(held, announced)
+class Post:
+    """One request of events under way.
 
-    def _hold(self, held: _Held, size: int) -> None:
-        if size > 0 and self._bytes + size > self._admission.bytes_max:
-            raise _Refused(429, "overloaded", "Too many bytes at once", 1)
-        self._bytes += size
-        held.bytes += size
+    Its connection calls ``begin`` when the requests before it are answered, ``feed`` and ``end`` as the body arrives,
+    before that or after, and ``gone`` when the client is. client: address of the other end. ``response_complete``,
+    ``disconnected`` and ``keep_alive`` are what uvicorn's connection knows of its own cycles.
+    """
 
-    async def _body(self, receive: Receive, held: _Held) -> bytes:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Gone
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and len(body) <= held.bytes:
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body", False):
-            if size > held.bytes:  # no length was announced
-                self._hold(held, size - held.bytes)
-            message = await receive()
-            if message["type"] != "http.request":
-                raise _Gone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._admission.body_bytes_max:
-                raise _too_large(self._admission.body_bytes_max)
-        if size > held.bytes:
-            self._hold(held, size - held.bytes)
-        return b"".join(parts)
+    __slots__ = (
+        "_begun", "_body", "_call", "_client", "_collector", "_dialect", "_headers", "_held", "_line", "_query",
+        "_rejected", "_size", "_source", "_whole", "disconnected", "keep_alive", "response_complete",
+    )  # fmt: skip
+
+    def __init__(
+        self, collector: Collector, line: Line, way: Way, headers: dict[bytes, bytes], query: bytes, client: str,
+        *, keep_alive: bool,
+    ) -> None:  # fmt: skip
+        self.keep_alive = keep_alive
+        self.response_complete = self.disconnected = self._begun = self._whole = False
+        self._collector = collector
+        self._line = line
+        self._dialect, self._call = way
+        self._headers = headers
+        self._query = query
+        self._client = client
+        self._body: list[bytes] = []
+        self._size = 0
+        self._held: int | None = None
+        self._source: Source | None = None
+        self._rejected: tuple[Rejected, ...] = ()
+
+    # --- as it arrives -----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        if self.response_complete:
+            return
+        self._begun = True
+        try:
+            self._admit()
+            key = key_of(self._headers, self._query)
+            if key:  # before the body is read: strangers cost little
+                self._source = self._collector.source(key)
+        except Exception as error:
+            self._refuse(error)
+            return
+        if self._whole:
+            self._take()
+        elif self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self._line.go_on()
+
+    def feed(self, data: bytes) -> None:
+        if self.response_complete:  # what comes after a refusal is dropped
+            return
+        self._body.append(data)
+        self._size += len(data)
+        if self._held is not None and self._size > self._held:  # no length was announced
+            try:
+                self._hold(self._size)
+            except Refusal as refused:
+                self._refuse(refused)
+
+    def end(self) -> None:
+        self._whole = True
+        if self._begun and not self.response_complete:
+            self._take()
+
+    def gone(self) -> None:
+        """The client left. What is whole is taken all the same."""
+        self.disconnected = True
+        if not self._whole:
+            self.response_complete = True
+            self._release()
+
+    # --- admission ---------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        collector = self._collector
+        announced = int(self._headers.get(b"content-length", b"0"))
+        if announced <= collector.admission.body_bytes_max and collector.requests >= collector.admission.requests_max:
+            raise Refusal(429, "overloaded", "Too many requests at once", 1)
+        collector.requests += 1
+        self._held = 0
+        self._hold(max(announced, self._size))
+
+    def _hold(self, size: int) -> None:
+        """Let ``size`` bytes of this request count as in flight."""
+        collector, held = self._collector, self._held or 0
+        if size > collector.admission.body_bytes_max:
+            raise Refusal(413, "too_large", f"The body has more than {collector.admission.body_bytes_max} bytes")
+        if collector.bytes + size - held > collector.admission.bytes_max:
+            raise Refusal(429, "overloaded", "Too many bytes at once", 1)
+        collector.bytes += size - held
+        self._held = size
+
+    def _release(self) -> None:
+        self._body = []
+        if self._held is not None:
+            self._collector.requests -= 1
+            self._collector.bytes -= self._held
+            self._held = None
+
+    # --- as it is answered -------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        try:
+            self._accept()
+        except Exception as error:
+            self._refuse(error)
+
+    def _accept(self) -> None:
+        collector, headers = self._collector, self._headers
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        text = text_of(body, collector.admission.body_bytes_max)
+        if len(text) > (self._held or 0):  # it was compressed
+            self._hold(len(text))
+        if self._dialect == "native" and b"ndjson" in headers.get(b"content-type", b""):
+            self._call = "ndjson"
+        reading = collector.collect.read(self._dialect, self._call, text)
+        source = self._source or collector.source(reading.write_key)
+        self._rejected = reading.rejected
+        if not reading.count:
+            self._kept(0)
+            return
+        address = client_address(self._client, headers, collector.admission.trusted_proxies)
+        agent = headers.get(b"user-agent", b"").decode("utf-8", "replace")
+        batch = collector.collect.batch(source, self._dialect, self._call, reading, address, agent)
+        collector.handover.give(batch, self._kept)
+
+    def _kept(self, result: int | Exception) -> None:
+        """The log's word."""
+        if isinstance(result, Exception):
+            self._refuse(result)
+            return
+        headers = self._headers
+        self._answer(done(self._rejected, headers.get(b"origin"), strict=headers.get(b"x-strict-mode") == b"1"))
+
+    def _refuse(self, error: Exception) -> None:
+        """Nothing was stored.
+
+        The connection stays open and the rest of a body is dropped as it arrives: closed at once, a client that is
+        still sending would see a reset instead of the reason.
+        """
+        if isinstance(error, Refusal):
+            why = error.reply
+        elif isinstance(error, BadRecord):
+            why = (413 if error.code == "too_large" else 400, error.code, error.what, None)
+        elif isinstance(error, FootfallError):
+            why = (
+                503,
+                "unavailable",
+                error.what,
+                max(1, error.retry_after_s) if isinstance(error, Unavailable) else 30,
+            )
+        else:
+            observe.went_wrong("a request failed", error)
+            why = (500, "internal", "A fault of the collector", None)
+        self._answer(refusal(*why, self._headers.get(b"origin")))
+
+    def _answer(self, reply: Reply) -> None:
+        self.response_complete = True
+        self._release()
+        self._line.answer(self, reply)
 
 
-@dataclass(slots=True)
-class _Held:
-    """What one request has in flight, to be given back when it ends."""
-
-    requests: int = 0
-    bytes: int = 0
-
-
-def _too_large(bytes_max: int) -> _Refused:
-    return _Refused(413, "too_large", f"The body has more than {bytes_max} bytes")
-
-
-def client_address(scope: Message, headers: dict[bytes, bytes], trusted: frozenset[str]) -> str:
+def client_address(client: str, headers: dict[bytes, bytes], trusted: frozenset[str]) -> str:
     """The address of the client: of the peer, or, when the peer is a trusted proxy, the nearest that is not one."""
-    client = scope.get("client")
-    address: str = client[0] if client else ""
+    address = client
     if address in trusted:
         for hop in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
             if not hop.strip():

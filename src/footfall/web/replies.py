@@ -1,4 +1,4 @@
-"""What the collector answers, as ASGI messages made once, and the headers browsers need.
+"""What the collector answers, and the headers browsers need.
 
 Statuses are chosen for the clients in the field: most of them drop a batch for good on any 4xx but 408 and 429, and
 some send it again for ever, so a batch with bad events in it is 200, with the bad ones named.
@@ -17,15 +17,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+Reply = tuple[int, bytes, Headers]
+"""Status, JSON, headers beside those of any answer."""
 
-_JSON: Final = (b"content-type", b"application/json")
-_NO_HEADERS: Final[Headers] = []
 _DAY_S: Final = b"86400"
 _encode: Final = msgspec.json.Encoder().encode
-
-# Name of the extension by which our server takes a whole answer at once; another ASGI server lacks it, and works.
-REPLY: Final = "footfall.reply"
 _DONE: Final = _encode({"success": True, "status": 1})
+_NO_HEADERS: Final[Headers] = []
 
 PREFLIGHT_HEADERS: Final = (
     b"authorization, content-type, content-encoding, anonymousid, x-write-key, x-retry-count, x-strict-mode"
@@ -35,7 +33,7 @@ PREFLIGHT_HEADERS: Final = (
 def cors(origin: bytes | None) -> Headers:
     """Let any page read the answer, without credentials: a write key is no secret, and the collector sets no cookie."""
     if origin is None:
-        return []
+        return _NO_HEADERS
     return [
         (b"access-control-allow-origin", origin),
         (b"access-control-expose-headers", b"retry-after"),
@@ -43,42 +41,20 @@ def cors(origin: bytes | None) -> Headers:
     ]
 
 
-async def send_json(send: Send, status: int, value: object, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    body = _encode(value)
-    start = [_JSON, (b"content-length", str(len(body)).encode()), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def send_done(
-    scope: Message, send: Send, rejected: Sequence[Rejected], origin: bytes | None, *, strict: bool
-) -> None:
+def done(rejected: Sequence[Rejected], origin: bytes | None, *, strict: bool) -> Reply:
     """Everything that can be used is safe. strict: say 400 when something could not be used; the body is the same."""
-    headers = cors(origin) if origin is not None else _NO_HEADERS
-    if rejected:
-        named = [{"index": index, "code": code, "message": message} for index, code, message in rejected]
-        value = {"success": True, "status": 1, "rejected": named}
-        await send_json(send, 400 if strict else 200, value, headers)
-    elif (extensions := scope.get("extensions")) and REPLY in extensions:
-        extensions[REPLY](_DONE, headers)
-    else:
-        start = [_JSON, (b"content-length", str(len(_DONE)).encode()), *headers]
-        await send({"type": "http.response.start", "status": 200, "headers": start})
-        await send({"type": "http.response.body", "body": _DONE})
+    if not rejected:
+        return 200, _DONE, cors(origin)
+    named = [{"index": index, "code": code, "message": message} for index, code, message in rejected]
+    return 400 if strict else 200, _encode({"success": True, "status": 1, "rejected": named}), cors(origin)
 
 
-async def send_refusal(
-    send: Send, status: int, code: str, message: str, origin: bytes | None, *, retry_after_s: int | None = None
-) -> None:
-    """Nothing was stored. code: a short stable word. retry_after_s: whole seconds, for 429 and 503.
-
-    The connection stays open and the rest of a body is dropped as it arrives: closed at once, a client that is still
-    sending would see a reset instead of the reason.
-    """
+def refusal(status: int, code: str, message: str, retry_after_s: int | None, origin: bytes | None) -> Reply:
+    """Nothing was stored. code: a short stable word. retry_after_s: whole seconds, for 429 and 503."""
     headers = cors(origin)
     if retry_after_s is not None:
-        headers.append((b"retry-after", str(retry_after_s).encode()))
-    await send_json(send, status, {"success": False, "status": 0, "code": code, "message": message}, headers)
+        headers = [*headers, (b"retry-after", str(retry_after_s).encode())]
+    return status, _encode({"success": False, "status": 0, "code": code, "message": message}), headers
 
 
 async def send_preflight(send: Send, origin: bytes | None, method: bytes) -> None:

@@ -75,7 +75,12 @@ class _Keys(msgspec.Struct, rename=_KEYS):
     api_key: msgspec.Raw = _NO_TEXT
 
 
+class _Single(SegmentEvent, gc=False, rename="camel"):
+    api_key: str | None = msgspec.field(default=None, name="api_key")
+
+
 _batch = msgspec.json.Decoder(_Batch).decode
+_single = msgspec.json.Decoder(_Single).decode
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _keys = msgspec.json.Decoder(_Keys).decode
 
@@ -141,6 +146,16 @@ def _read_envelope(body: bytes, known: list[Rejected]) -> Reading:
 
 
 def _read_single(body: bytes, call: str) -> Reading:
+    try:
+        event = _single(body)
+    except msgspec.ValidationError:
+        return _judge_single(body, call)
+    if len(body) > EVENT_BYTES_MAX or _incomplete(event, call) is not None:
+        return _judge_single(body, call)
+    return Reading(1, (), body, event.write_key or event.api_key or "")
+
+
+def _judge_single(body: bytes, call: str) -> Reading:
     try:
         keys = _keys(body)
     except msgspec.ValidationError:
