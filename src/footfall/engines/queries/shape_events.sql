@@ -20,8 +20,9 @@ FROM (
         SELECT * EXCLUDE (event_id, identify_id, anonymous_id, previous_id, account_id, name, detail, session_id,
                           execution_id, locale, trigger_type),
             -- A client's id that looks like one of ours gets a sign more, so that the two can never be equal.
-            CASE WHEN coalesce(event_id, '') = '' THEN concat('@log:', position, '-', index)
-                 WHEN starts_with(event_id, '@') AND regexp_matches(event_id, '^@+log:') THEN concat('@', event_id)
+            CASE WHEN event_id <> '' AND NOT starts_with(event_id, '@') THEN event_id
+                 WHEN coalesce(event_id, '') = '' THEN concat('@log:', position, '-', index)
+                 WHEN regexp_matches(event_id, '^@+log:') THEN concat('@', event_id)
                  ELSE event_id END AS event_id,
             nullif(identify_id, '') AS identify_id, nullif(anonymous_id, '') AS anonymous_id,
             nullif(previous_id, '') AS previous_id, nullif(account_id, '') AS account_id,
