@@ -1,7 +1,8 @@
 """Accepting over HTTP, durable: batches of 100 events and single events, against a real server process.
 
 The load comes from ``wrk`` when it is installed, else from a generator of our own, which is slower and so makes the
-server look slower. Both run on the same cores as the server.
+server look slower. Both run on the same cores as the server. A bare uvicorn that answers 200 without looking at its
+requests is measured beside it, as what this machine gives at that hour.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import uvicorn
 
 from footfall.errors import Refused
 from footfall.flows.collect import Collect, Doorkeeper
@@ -99,7 +102,7 @@ def run_server(folder: str, sock: socket.socket, admin: socket.socket) -> None:
     try:
         serve(
             create_collector(collect),
-            create_admin(token="", define=lambda _: None, ready=lambda: None),
+            create_admin(token="", define=lambda _: None, ready=dict),
             collector_socket=sock,
             admin_socket=admin,
         )
@@ -107,19 +110,36 @@ def run_server(folder: str, sock: socket.socket, admin: socket.socket) -> None:
         log.close()
 
 
+def run_bare(folder: str, sock: socket.socket, admin: socket.socket) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    config = uvicorn.Config(
+        app, http="httptools", loop="uvloop", ws="none", lifespan="off", log_config=None, access_log=False,
+        proxy_headers=False, server_header=False, timeout_keep_alive=65,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[sock])
+
+
+Run = Callable[[str, socket.socket, socket.socket], None]
+
+
 @contextmanager
-def running(folder: str) -> Iterator[int]:
-    """A server in a process of its own; yields its port."""
+def running(folder: str, run_it: Run = run_server) -> Iterator[tuple[int, int]]:
+    """A server in a process of its own; yields its port and its process id."""
     sock, admin = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     port = int(sock.getsockname()[1])
-    server = multiprocessing.get_context("fork").Process(target=run_server, args=(folder, sock, admin), daemon=True)
+    server = multiprocessing.get_context("fork").Process(target=run_it, args=(folder, sock, admin), daemon=True)
     server.start()
     sock.close()
     admin.close()
+    assert server.pid is not None
     try:
-        yield port
+        yield port, server.pid
     finally:
-        assert server.pid is not None
         os.kill(server.pid, signal.SIGTERM)
         server.join(20)
 
@@ -169,24 +189,39 @@ def _own(port: int, path: str, body: bytes, seconds: int) -> tuple[float, float,
     return len(took) / seconds, took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3, len(bad)
 
 
+def _cpu_s(pid: int) -> float:
+    """Seconds of processor time of a process, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(scale: float = 1.0) -> list[Row]:
     """Rows of (name, value, unit, note). scale: 1.0 loads each case for 10 s."""
     seconds = max(2, round(10 * scale))
     tool = "wrk" if shutil.which("wrk") else "own generator"
     rows: list[Row] = []
-    for name, path, body, events in (
-        ("accept, batches of 100", "/v1/batch", batch(100), 100),
-        ("accept, single events", "/v1/track", json.dumps(event(1)).encode(), 1),
-    ):
-        with tempfile.TemporaryDirectory(prefix="footfall-bench-") as folder, running(folder) as port:
-            _own(port, "/v1/track", json.dumps(event(0)).encode(), 1)  # the server's first second
+    for name, server, path, body, events in _CASES:
+        with tempfile.TemporaryDirectory(prefix="footfall-bench-") as folder, running(folder, server) as (port, pid):
+            _own(port, "/v1/track", _ONE, 1)  # the server's first second
+            began = _cpu_s(pid)
             load = _wrk(port, path, body, seconds, folder) if tool == "wrk" else _own(port, path, body, seconds)
             per_second, p50, p99, bad = load
+            cpu_us = (_cpu_s(pid) - began) / (per_second * seconds) * 1e6
         note = f"{tool}, {_CONNECTIONS} connections, {len(body):,} bytes a request, {bad} not 200"
         rows.append((name, per_second * events, "events/s", note))
         rows.append((f"{name}: p50", p50, "ms", ""))
         rows.append((f"{name}: p99", p99, "ms", ""))
+        rows.append((f"{name}: CPU", cpu_us, "us/request", "of the server, all threads"))
     return rows
+
+
+_ONE: Final = json.dumps(event(1)).encode()
+_CASES: Final[tuple[tuple[str, Run, str, bytes, int], ...]] = (
+    ("accept, batches of 100", run_server, "/v1/batch", batch(100), 100),
+    ("bare uvicorn, batches of 100", run_bare, "/v1/batch", batch(100), 100),
+    ("accept, single events", run_server, "/v1/track", _ONE, 1),
+    ("bare uvicorn, single events", run_bare, "/v1/track", _ONE, 1),
+)
 
 
 if __name__ == "__main__":
