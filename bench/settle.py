@@ -21,7 +21,7 @@ from uuid import UUID
 
 from footfall.config import load_zone
 from footfall.engines.shaping import DuckShaper
-from footfall.flows.settle import RANGE_BYTES, remember, settle_all
+from footfall.flows.settle import RANGE_BYTES, Route, remember, settle_all
 from footfall.lakes.delta import DeltaLake
 from footfall.logs.segments import SegmentLog
 from footfall.ports import Batch
@@ -111,8 +111,9 @@ def run(scale: float = 1.0) -> list[Row]:
     events = bodies * BODY_EVENTS
     with tempfile.TemporaryDirectory() as folder, _opened(Path(folder)) as place:
         _fill(place.log, range(bodies))
+        route = Route(place.log, place.shaper, place.lake, place.people, place.ledger, place.database, _ZONE, _now)
         wall, cpu = time.perf_counter(), time.process_time()
-        done = settle_all(place.log, place.shaper, place.lake, place.people, place.ledger, place.database, _ZONE, _now)
+        done = settle_all(route)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         if done.stored != events:
             raise RuntimeError(f"{events} events went in, {done.stored} were stored")

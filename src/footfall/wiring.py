@@ -191,7 +191,7 @@ class Footfall:
 
         While a server holds the log, wait until it has settled what it had accepted at the time of the call.
         """
-        from footfall.flows.settle import settle_all
+        from footfall.flows.settle import Route, settle_all
 
         try:
             log = self.log
@@ -199,10 +199,8 @@ class Footfall:
             self._wait_for_server()
             return False
         with self._working:
-            settled = settle_all(
-                log, self.shaper, self.lake, self.people, self.ledger, self.database, self.zone, self.clock,
-                progress=progress,
-            )  # fmt: skip
+            route = Route(log, self.shaper, self.lake, self.people, self.ledger, self.database, self.zone, self.clock)
+            settled = settle_all(route, progress=progress)
         if settled.received:
             observe.happened("settled", received=settled.received, stored=settled.stored,
                              duplicate=settled.duplicate, quarantined=settled.quarantined)  # fmt: skip

@@ -48,13 +48,10 @@ class Place:
         return reading
 
     def settle(self, **how):
-        return settle.settle_all(*self.parts(), **how)
-
-    def settle_once(self, **how):
-        return settle.settle_once(*self.parts(), **how)
-
-    def parts(self):
-        return self.log, self.shaper, self.lake, self.people, self.ledger, self.database, ZONE, lambda: NOW
+        route = settle.Route(
+            self.log, self.shaper, self.lake, self.people, self.ledger, self.database, ZONE, lambda: NOW
+        )
+        return settle.settle_all(route, **how)
 
     def stored(self) -> pa.Table:
         files = [file for day in self.lake.days() for file in self.lake.files(day)]

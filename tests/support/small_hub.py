@@ -18,7 +18,7 @@ from footfall.engines.day import DuckDBEngine
 from footfall.engines.shaping import DuckShaper
 from footfall.flows.close_day import Books, close_day, open_day
 from footfall.flows.export import Delivery, Destination, export_day
-from footfall.flows.settle import settle_all
+from footfall.flows.settle import Route, settle_all
 from footfall.flows.verify import Finding, examine
 from footfall.formats.csv_rows import CsvRows
 from footfall.formats.json_lines import JsonLines
@@ -103,7 +103,9 @@ class SmallHub:
 
     def settle(self) -> None:
         settle_all(
-            self.log, self.shaper, self.lake, self.people, self.ledger, self.database, self.zone, lambda: self.now
+            Route(
+                self.log, self.shaper, self.lake, self.people, self.ledger, self.database, self.zone, lambda: self.now
+            )
         )
 
     def close_day(self, day: date, *, unfinished: bool = False) -> DayState:

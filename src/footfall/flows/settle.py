@@ -31,6 +31,20 @@ RECENT_ROWS = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """What settling works on: the way from the log to the lake. store: that of ``people`` and ``ledger``."""
+
+    log: Log
+    shaper: Shaper
+    lake: Lake
+    people: People
+    ledger: Ledger
+    store: Store
+    zone: Zone
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """The range [start, end) of the log and where its events went; start = end when there was nothing to do."""
 
@@ -65,53 +79,21 @@ def remember(shaper: Shaper, lake: Lake, people: People, *, rows: int = RECENT_R
     shaper.remember(named())
 
 
-def settle_once(
-    log: Log,
-    shaper: Shaper,
-    lake: Lake,
-    people: People,
-    ledger: Ledger,
-    store: Store,
-    zone: Zone,
-    clock: Clock,
-    *,
-    limit_bytes: int = RANGE_BYTES,
-) -> Settled:
-    """Settle the next range of about ``limit_bytes``, if there is one.
-
-    Raises ``Damaged`` when log and lake are not of one another. After any other error the range can be tried again.
-    """
-    start = _start(log, lake)
-    taken = _take(log, shaper, start, limit_bytes)
-    return Settled(start, start) if taken is None else _commit(taken, log, lake, people, ledger, store, zone, clock)
-
-
-def settle_all(
-    log: Log,
-    shaper: Shaper,
-    lake: Lake,
-    people: People,
-    ledger: Ledger,
-    store: Store,
-    zone: Zone,
-    clock: Clock,
-    *,
-    limit_bytes: int = RANGE_BYTES,
-    progress: Progress | None = None,
-) -> Settled:
-    """Settle everything the log holds at the time of the call; ``Damaged`` as ``settle_once``.
+def settle_all(route: Route, *, limit_bytes: int = RANGE_BYTES, progress: Progress | None = None) -> Settled:
+    """Settle everything the log holds at the time of the call, in ranges of about ``limit_bytes``.
 
     While one range is committed the next one is shaped, so two ranges are in memory.
+    Raises ``Damaged`` when log and lake are not of one another. After any other error the range can be tried again.
     """
-    start, goal = _start(log, lake), log.end()
+    start, goal = _start(route), route.log.end()
     done = Settled(start, start)
     with ThreadPoolExecutor(1, thread_name_prefix="footfall-shape") as ahead:
-        coming = ahead.submit(_take, log, shaper, start, limit_bytes)
+        coming = ahead.submit(_take, route, start, limit_bytes)
         while (taken := coming.result()) is not None:
             more = taken.end < goal
             if more:
-                coming = ahead.submit(_take, log, shaper, taken.end, limit_bytes)
-            done += _commit(taken, log, lake, people, ledger, store, zone, clock)
+                coming = ahead.submit(_take, route, taken.end, limit_bytes)
+            done += _commit(route, taken)
             if progress is not None:
                 progress("settle", done.end - start, max(goal, done.end) - start, "bytes")
             if not more:
@@ -126,8 +108,8 @@ class _Taken:
     shape: Shape
 
 
-def _start(log: Log, lake: Lake) -> int:
-    start, first, end = lake.position(), log.first(), log.end()
+def _start(route: Route) -> int:
+    start, first, end = route.lake.position(), route.log.first(), route.log.end()
     if not first <= start <= end:
         raise Damaged(
             f"the lake is settled up to position {start}, but the log holds {first} to {end}",
@@ -136,21 +118,19 @@ def _start(log: Log, lake: Lake) -> int:
     return start
 
 
-def _take(log: Log, shaper: Shaper, start: int, limit_bytes: int) -> _Taken | None:
-    entries = list(log.read(start, limit_bytes))
-    return _Taken(start, entries[-1].next, shaper.shape(entries)) if entries else None
+def _take(route: Route, start: int, limit_bytes: int) -> _Taken | None:
+    entries = list(route.log.read(start, limit_bytes))
+    return _Taken(start, entries[-1].next, route.shaper.shape(entries)) if entries else None
 
 
-def _commit(
-    taken: _Taken, log: Log, lake: Lake, people: People, ledger: Ledger, store: Store, zone: Zone, clock: Clock
-) -> Settled:
+def _commit(route: Route, taken: _Taken) -> Settled:
     shape = taken.shape
-    with store.transaction():
-        keys = people.keys(shape)
-        people.learn(shape.facts, zone)
-        ledger.settled(taken.start, taken.end, shape, clock())
-    lake.append(shape.rows(keys, lake.next_seq()), taken.end)
-    log.trim(taken.end)
+    with route.store.transaction():
+        keys = route.people.keys(shape)
+        route.people.learn(shape.facts, route.zone)
+        route.ledger.settled(taken.start, taken.end, shape, route.clock())
+    route.lake.append(shape.rows(keys, route.lake.next_seq()), taken.end)
+    route.log.trim(taken.end)
     counts = shape.counts.values()
     return Settled(
         taken.start,
