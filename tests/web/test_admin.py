@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,15 @@ def test_definitions_are_handed_on_as_plain_data(door: Callable[..., Any], metho
     status, _, body = hub.request(method, "/metadata", json.dumps(DEFINITIONS).encode(), TOKEN, admin=True)
     assert (status, json.loads(body)) == (200, {"success": True})
     assert json.loads((hub.folder / "defined.json").read_text()) == DEFINITIONS
+
+
+def test_a_client_that_asks_before_it_sends_definitions_is_told_to_go_on(standing_door: Any) -> None:
+    head = "PUT /metadata HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\nExpect: 100-continue\r\n"
+    with socket.create_connection(("127.0.0.1", standing_door.admin_port), timeout=10) as line:
+        line.sendall(head.encode() + b"Content-Length: 1\r\n\r\n")
+        assert line.recv(4096).startswith(b"HTTP/1.1 100 ")
+        line.sendall(b"{")
+        assert line.recv(4096).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(
