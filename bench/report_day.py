@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -75,14 +76,13 @@ def make(folder: Path, events: int, row_groups: int = 20) -> Made:
 
 def day_input(made: Made, **parts: Any) -> DayInput:
     """What the engine is given. Every event names its user and its account, so nothing is left to resolve."""
-    tables = {
-        name: pq.read_table(made.folder / f"{name}.table") for name in ("users", "accounts", "terms", "people", "firms")
-    }
+    tables = {name: pq.read_table(made.folder / f"{name}.table") for name in ("users", "accounts", "terms")}
     at = pa.timestamp("us", "UTC")
     bounds = ZONE.bounds(DAY)
     given: dict[str, Any] = {
         "day": DAY, "start": bounds.start, "end": bounds.end, "zone": ZONE, "files": made.lake, "activity": {},
-        "users": tables["people"], "accounts": tables["firms"],
+        "users": partial(_streamed, made.folder / "people.table"),
+        "accounts": partial(_streamed, made.folder / "firms.table"),
         "links": pa.table({"anonymous_key": pa.array([], pa.int32()), "user_key": pa.array([], pa.int32()),
                            "at": pa.array([], at)}),
         "merges": pa.table({"user_key": pa.array([], pa.int32()), "into_key": pa.array([], pa.int32())}),
@@ -93,6 +93,12 @@ def day_input(made: Made, **parts: Any) -> DayInput:
         "custom_attributes": {"user": [("tier", "STRING")], "account": []},
     }  # fmt: skip
     return DayInput(**{**given, **parts})
+
+
+def _streamed(path: Path) -> pa.RecordBatchReader:
+    """As the store does it: batch by batch."""
+    file = pq.ParquetFile(path)
+    return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(50_000))
 
 
 def metadata() -> Metadata:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,30 +70,34 @@ def shared(made: report_day.Made, out: Path) -> int:
 def _rendered(made: report_day.Made, out: Path, wanted: Callable[[str], bool]) -> int:
     from footfall.codecs.gzip_member import GzipMember
     from footfall.engines.day import DuckDBEngine
+    from footfall.flows.export import AT_ONCE
     from footfall.formats.csv_rows import CsvRows
     from footfall.model.reports import catalogue
 
-    rows_format, codec, rows = CsvRows(), GzipMember(), 0
+    rows_format, codec = CsvRows(), GzipMember()
+    rows: list[int] = []
     day = report_day.day_input(made)
     began = time.perf_counter()
     opened = DuckDBEngine(out / "spill").open(day)
     _told("open", began)
 
     def body(report: Any) -> Any:
-        nonlocal rows
         yield rows_format.head(opened.columns(report, VERSION), report.name, VERSION, report_day.DAY)
         for count, text in opened.render(report, VERSION, rows_format):
-            rows += count
+            rows.append(count)
             yield text
 
-    for report in (r for r in catalogue(VERSION) if wanted(r.name)):
+    def write(report: Any) -> None:
         began = time.perf_counter()
         with (out / f"{report.name}.csv.gz").open("wb") as file:
             for chunk in codec.encode(body(report)):
                 file.write(chunk)
         _told(report.name, began)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # as flows.export does
+        list(pool.map(write, (r for r in catalogue(VERSION) if wanted(r.name))))
     opened.close()
-    return rows
+    return sum(rows)
 
 
 def naive(made: report_day.Made, out: Path) -> int:

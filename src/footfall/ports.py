@@ -252,16 +252,17 @@ class People(Protocol):
     def members(self) -> pa.Table:
         """(user_key, account_key, at): from when on a user belongs to an account; before merges, without repeats."""
 
-    def users(self, day: date) -> pa.Table:
+    def users(self, day: date) -> pa.RecordBatchReader:
         """Every user as of the end of ``day``: user_key, uid, identify_id, created_at, sign_up_at, modified_at,
         deleted, account_key, attributes.
 
         attributes: JSON object, name -> typed value; a default attribute under the name of its column
         (``trackedUserRole``, ``location_cityName``), a custom one under its api name. Dates are
-        ``2026-01-31T12:00:00.000Z``. A user merged into another is deleted from that instant on.
+        ``2026-01-31T12:00:00.000Z``. A user merged into another is deleted from that instant on. Read as the batches
+        are asked for, in the thread that asks.
         """
 
-    def accounts(self, day: date) -> pa.Table:
+    def accounts(self, day: date) -> pa.RecordBatchReader:
         """Every account as of the end of ``day``: account_key, account_id, created_at, modified_at, deleted,
         attributes (as for users)."""
 
@@ -372,7 +373,8 @@ class DayInput:
 
     start, end: the day's bounds, UTC. files: the day's events in the lake. activity: one file per earlier day with
     what each user did (see ``Engine.activity``), for the totals of the snapshots.
-    users, accounts, links, merges, members, dimensions: as ``People`` gives them, the snapshots as of ``day``.
+    users, accounts, links, merges, members, texts: as ``People`` gives them, the snapshots as of ``day``, read
+    when the day is opened.
     """
 
     day: date
@@ -381,8 +383,8 @@ class DayInput:
     zone: Zone
     files: Sequence[str]
     activity: Mapping[date, str]
-    users: pa.Table
-    accounts: pa.Table
+    users: Callable[[], pa.RecordBatchReader]
+    accounts: Callable[[], pa.RecordBatchReader]
     links: pa.Table
     merges: pa.Table
     members: pa.Table
@@ -438,7 +440,10 @@ class OpenDay(Protocol):
     def columns(self, report: Report, version: str) -> Sequence[Column]: ...
 
     def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text."""
+        """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text.
+
+        Several threads may render reports at once, each one at a time; one may have to wait for another.
+        """
 
     def excluded(self) -> Mapping[str, int]:
         """Events that no report counts, by reason (``no_user``, ``no_account``)."""

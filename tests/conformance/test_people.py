@@ -22,12 +22,12 @@ def key_of(stores, dimension, text):
 
 
 def users(stores, day=DAY):
-    rows = stores.people.users(day).to_pylist()
+    rows = stores.people.users(day).read_all().to_pylist()
     return {row["identify_id"]: {**row, "attributes": json.loads(row["attributes"])} for row in rows}
 
 
 def accounts(stores, day=DAY):
-    rows = stores.people.accounts(day).to_pylist()
+    rows = stores.people.accounts(day).read_all().to_pylist()
     return {row["account_id"]: {**row, "attributes": json.loads(row["attributes"])} for row in rows}
 
 
@@ -209,8 +209,8 @@ def everything(stores):
 
     days = [DAY - timedelta(days=1), DAY, DAY + timedelta(days=1), DAY + timedelta(days=9)]
     return (
-        [shown(stores.people.users(day)) for day in days],
-        [shown(stores.people.accounts(day)) for day in days],
+        [shown(stores.people.users(day).read_all()) for day in days],
+        [shown(stores.people.accounts(day).read_all()) for day in days],
         shown(stores.people.merges()),
         in_force(shown(stores.people.links()), "anonymous_key", "user_key"),
         in_force(shown(stores.people.members()), "user_key", "account_key"),

@@ -68,7 +68,7 @@ def test_people_are_known_after_settling(place):
         }
     )
     place.settle()
-    (user,) = place.people.users(NOW.date()).to_pylist()
+    (user,) = place.people.users(NOW.date()).read_all().to_pylist()
     assert (user["identify_id"], json.loads(user["attributes"])["email"]) == ("ada", "a@x")
     assert place.people.links().num_rows == 1
     assert place.people.members().num_rows == 1

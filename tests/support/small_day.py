@@ -139,7 +139,7 @@ def day_input(world: World, files: Sequence[str], **parts: object) -> DayInput:
     bounds = ZONE.bounds(DAY)
     given: dict[str, object] = {
         "day": DAY, "start": bounds.start, "end": bounds.end, "zone": ZONE, "files": files, "activity": {},
-        "users": people(world, [], USER_COLUMNS), "accounts": people(world, [], ACCOUNT_COLUMNS),
+        "users": people(world, [], USER_COLUMNS).to_reader, "accounts": people(world, [], ACCOUNT_COLUMNS).to_reader,
         "links": people(world, [], LINK_COLUMNS), "merges": people(world, [], MERGE_COLUMNS),
         "members": people(world, [], MEMBER_COLUMNS), "metadata": Metadata(), "custom_attributes": {},
     }  # fmt: skip
@@ -273,11 +273,11 @@ def build(world: World, rows: Sequence[Mapping[str, object]], folder: Path, file
             {"user_key": world.key("users", u), "uid": f"uid-{u}", "identify_id": u, "created_at": created,
              "sign_up_at": None if u == "bob" else created + timedelta(days=1), "modified_at": at("04:30"),
              "deleted": u == "gone", "account_key": world.key("accounts", a), "attributes": json.dumps(attributes)}
-            for u, a, attributes in users), USER_COLUMNS),
+            for u, a, attributes in users), USER_COLUMNS).to_reader,
         accounts=people(world, (
             {"account_key": world.key("accounts", a), "account_id": a, "created_at": created,
              "modified_at": at("04:30"), "deleted": a == "quiet", "attributes": json.dumps(attributes)}
-            for a, attributes in accounts), ACCOUNT_COLUMNS),
+            for a, attributes in accounts), ACCOUNT_COLUMNS).to_reader,
         links=people(world, [
             {"anonymous_key": world.key("visitors", "v-bob"), "user_key": world.key("users", "bob"), "at": at("05:30")},
         ], LINK_COLUMNS),

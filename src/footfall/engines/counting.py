@@ -7,8 +7,9 @@ side by Arrow. Measured against joining fragments and sorting rows of text in SQ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from footfall.ports import Column, Format
 
 # Small batches stay in the processor's cache while their rows are put together.
 BATCH_ROWS: Final = 16_384
+KEPT_BYTES: Final = 64 << 20
 _COUNT: Final = "value.count"
 _USERS: Final = (
     'SELECT w.rank AS place, u.text AS "user", a.text AS account '
@@ -31,19 +33,23 @@ _ACCOUNTS: Final = "SELECT rank - 1 AS place, text AS account FROM account_dimen
 
 @dataclass(slots=True)
 class Fragments:
-    """Texts by place that the last report used, for the next one: of a million users they are 100 MB."""
+    """Texts by place, kept for the next report while there is room: of a million users they are 100 MB."""
 
     database: Database
     _made: dict[str, pa.Array] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
-    def of(self, wanted: Sequence[str]) -> list[pa.Array]:
-        """wanted: SQL for (fragment) in the order of places."""
-        self._made = {sql: texts for sql, texts in self._made.items() if sql in wanted}
-        for sql in wanted:
-            if sql not in self._made:
+    def of(self, sql: str) -> pa.Array:
+        """sql: for (fragment) in the order of places."""
+        with self._lock:
+            made = self._made.pop(sql, None)
+            if made is None:
                 batches = list(self.database.stream(sql, 1_000_000, "make fragments"))
-                self._made[sql] = pa.concat_arrays([b.column(0) for b in batches] or [pa.array([], pa.string())])
-        return [self._made[sql] for sql in wanted]
+                made = pa.concat_arrays([b.column(0) for b in batches] or [pa.array([], pa.string())])
+            self._made[sql] = made  # the last one used is the last one forgotten
+            while len(self._made) > 1 and sum(texts.nbytes for texts in self._made.values()) > KEPT_BYTES:
+                del self._made[next(iter(self._made))]
+            return made
 
 
 def serves(rows: Rows) -> bool:
@@ -61,9 +67,9 @@ def render(
         return
     pieces = _pieces(database, rows, format, date)
     relations = {"who": _ACCOUNTS if rows.report.about == "account" else _USERS, "what": _first_of(places)}
-    texts = fragments.of(
-        [f"SELECT {sql} FROM ({relations[lane]}) ORDER BY place" for lane, sql in pieces if lane != "n"]
-    )
+    texts = [
+        fragments.of(f"SELECT {sql} FROM ({relations[lane]}) ORDER BY place") for lane, sql in pieces if lane != "n"
+    ]
     grouped = _grouped(rows, places, finest=found == different)
     count = next(sql for lane, sql in pieces if lane == "n")
     sql = f"SELECT who, what, {count} AS n FROM ({grouped}) ORDER BY who, what"

@@ -82,7 +82,7 @@ def excluded(database: Database) -> dict[str, int]:
 
 
 def rank(database: Database) -> None:
-    """Make ``ranked`` (who, what, event, n): the cube by places in the tables ``who`` and ``what``, and drop the cube."""
+    """Make ``ranked`` (who, what, event, n): the cube by places in ``who`` and ``what``; and drop the cube."""
     narrow = "USMALLINT" if database.number("SELECT max(id) FROM what", _COUNT) < 2**16 else "UINTEGER"
     database.run(
         f"CREATE TABLE ranked AS SELECT who.rank AS who, what.id::{narrow} AS what, what.event, c.n::UINTEGER AS n "

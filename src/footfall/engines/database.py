@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import duckdb
@@ -107,6 +108,8 @@ class Database:
             self.connection.execute(_BEGIN)
         _quiet(self.connection)
         self._arrow: dict[str, pa.Table] = {}
+        # A connection answers one question at a time; the next would take away the rows of the one before.
+        self._asked = Lock()
 
     def clear(self) -> None:
         """Forget every table, view and macro, and give back their memory."""
@@ -121,6 +124,22 @@ class Database:
         self._arrow[name] = table
         self.connection.register(name, table)
 
+    def take(self, name: str, batches: pa.RecordBatchReader) -> None:
+        """Make a table of what a reader gives, batch by batch in this thread: it is never in memory as a whole."""
+        given = f"{name}_given"
+        self.register(given, batches.schema.empty_table())
+        self.run(f"CREATE TABLE {name} AS SELECT * FROM {given}", f"read {name}")
+        for batch in batches:
+            self.register(given, pa.Table.from_batches([batch]))
+            self.run(f"INSERT INTO {name} SELECT * FROM {given}", f"read {name}")
+        self.forget(given)
+
+    def forget(self, *names: str) -> None:
+        """Let go of registered Arrow tables."""
+        for name in names:
+            del self._arrow[name]
+            self.connection.unregister(name)
+
     def events(self, files: Sequence[str]) -> None:
         """Make the events of the files readable as ``lake``."""
         columns = [(name, _TYPES[kind]) for name, kind, _ in LAKE_COLUMNS if name != "day"]
@@ -133,7 +152,7 @@ class Database:
         self.run(f"CREATE VIEW lake AS {sql}", "read the day's events")
 
     def run(self, sql: str, what: str, parameters: Mapping[str, object] | None = None) -> None:
-        with translated(what):
+        with translated(what), self._asked:
             self.connection.execute(sql, parameters or {})
 
     def script(self, sql: str) -> None:
@@ -143,7 +162,7 @@ class Database:
 
     def one(self, sql: str, what: str) -> tuple[object, ...]:
         """The first row."""
-        with translated(what):
+        with translated(what), self._asked:
             row: tuple[object, ...] = self.connection.execute(sql).fetchall()[0]
         return row
 

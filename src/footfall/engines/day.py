@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Condition
 from typing import Final
 
 import pyarrow as pa
@@ -23,6 +24,10 @@ from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
 
 _OPEN: Final = "open the day"
+# Reports that need much memory, and how many light ones they stand for.
+_HEAVY_RELATIONS: Final = ("hours", "users", "view_states")
+_HEAVY: Final = 2
+_PEOPLE: Final = ("links", "merges", "members")
 _TEXTS: Final = {"users": "user_texts", "accounts": "account_texts", "terms": "term_texts"}
 _WORDS: Final = {int(event): word for r in CATALOGUE for event, word in r.words.items()}
 
@@ -114,15 +119,33 @@ class _Place:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class _Room:
+    """Two reports at once, or a heavy one alone: what two heavy ones hold together would not fit into memory."""
+
+    def __init__(self) -> None:
+        self._free = _HEAVY
+        self._changed = Condition()
+
+    @contextmanager
+    def taken(self, places: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= places)
+            self._free -= places
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += places
+                self._changed.notify_all()
+
+
 class OpenedDay:
     """``ports.OpenDay``: the cube, the dimensions and the totals of one day, ready for every report."""
 
     def __init__(self, day: DayInput, database: Database, give_back: Callable[[], None]) -> None:
-        self._day = day
+        self._day, self._custom_attributes = day.day, day.custom_attributes
         self._database = database
         self._give_back = give_back
-        for name in ("users", "accounts"):
-            database.register(name, getattr(day, name))
         _load(database, day)
         dimensions.build(database, day.metadata, _WORDS)
         snapshots.register_metadata(database, day.metadata)
@@ -130,8 +153,12 @@ class OpenedDay:
         hours.build(database, day)
         self._excluded = cube.excluded(database)
         cube.rank(database)
+        database.forget(*_TEXTS.values(), "links", "members")  # merges are part of ``events``
+        for name in ("users", "accounts"):
+            database.take(name, getattr(day, name)())
         self._dimensions = dimensions.Dimensions(database)
         self._fragments = counting.Fragments(database)
+        self._room = _Room()
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
@@ -142,10 +169,12 @@ class OpenedDay:
         kept = {(c.name, c.type) for c in format.columns(self.columns(report, version))}
         fields = [f for f in self._fields(report, version) if (f.name, f.type) in kept]
         rows = rendering.Rows(report, version, fields)
-        date = self._day.day.isoformat()
-        if counting.serves(rows):
-            return counting.render(self._database, self._fragments, rows, format, date)
-        return rendering.render(self._database, self._dimensions, rows, format, date)
+        date = self._day.isoformat()
+        with self._room.taken(_HEAVY if report.relation in _HEAVY_RELATIONS else 1):
+            if counting.serves(rows):
+                yield from counting.render(self._database, self._fragments, rows, format, date)
+            else:
+                yield from rendering.render(self._database, self._dimensions, rows, format, date)
 
     def excluded(self) -> Mapping[str, int]:
         """no_user: events of visitors nobody knows, in no report. no_account: events that only user reports count."""
@@ -155,7 +184,7 @@ class OpenedDay:
         self._give_back()
 
     def _fields(self, report: Report, version: str) -> tuple[Field, ...]:
-        return report.columns(version, self._day.custom_attributes.get(report.custom, ()))
+        return report.columns(version, self._custom_attributes.get(report.custom, ()))
 
 
 def _load(database: Database, day: DayInput) -> None:
@@ -164,7 +193,7 @@ def _load(database: Database, day: DayInput) -> None:
     database.events(day.files)
     for name, table in _TEXTS.items():
         database.register(table, day.texts[name])
-    for name in ("links", "merges", "members"):
+    for name in _PEOPLE:
         database.register(name, getattr(day, name))
     attribution = attribute(database, microseconds(day.start), microseconds(day.end))
     cube.build(database, attribution)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -44,6 +45,7 @@ class Dimensions:
 
     database: Database
     _made: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def fragments(self, dimension: str, texts: Sequence[str]) -> str:
         """Name of a table of ``dimension`` with its keys, ``rank``, and the columns ``f0``, ``f1`` … for ``texts``.
@@ -51,12 +53,13 @@ class Dimensions:
         texts: SQL over the dimension's columns. Made at the first call, for all reports that ask for the same.
         """
         wanted = (dimension, tuple(texts))
-        if wanted not in self._made:
-            name = f"fragments_{len(self._made)}"
-            columns = "".join(f", {sql} AS f{i}" for i, sql in enumerate(texts))
-            self.database.run(f"CREATE TABLE {name} AS SELECT key, rank{columns} FROM {dimension}", _NAME)
-            self._made[wanted] = name
-        return self._made[wanted]
+        with self._lock:
+            if wanted not in self._made:
+                name = f"fragments_{len(self._made)}"
+                columns = "".join(f", {sql} AS f{i}" for i, sql in enumerate(texts))
+                self.database.run(f"CREATE TABLE {name} AS SELECT key, rank{columns} FROM {dimension}", _NAME)
+                self._made[wanted] = name
+            return self._made[wanted]
 
 
 def place(f: Field) -> tuple[str, str, str]:

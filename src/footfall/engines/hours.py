@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from footfall.ports import DayInput
 
 _OPEN: Final = "lay out the hours"
+_HOUR_US: Final = 3_600_000_000
 # A cell and one of up to 64 hours fit into 64 bits below this many cells.
 _CELLS_MAX: Final = 2**56
 
@@ -21,15 +22,23 @@ def build(database: Database, day: DayInput) -> None:
     """
     hours = day.zone.hours(day.day)
     labels = sorted({label for label, _, _ in hours})
-    named = ", ".join(f"({rank}, {literal(label)})" for rank, label in enumerate(labels, 1))
-    database.run(f"CREATE TABLE hour_dimension AS SELECT * FROM (VALUES {named}) t(rank, text)", _OPEN)
-    laid = ", ".join(
-        f"({place}::TINYINT, {labels.index(label) + 1}, {microseconds(start)}, {microseconds(end)})"
+    named = "".join(f", ({rank}, {literal(label)})" for rank, label in enumerate(labels, 1))
+    laid = "".join(
+        f", ({labels.index(label) + 1}, {place}, {microseconds(start)}, {microseconds(end)})"
         for place, (label, start, end) in enumerate(hours)
     )
-    database.run(f"CREATE TABLE hours AS SELECT * FROM (VALUES {laid}) t(place, hour, since, until)", _OPEN)
-    # How many hours have begun: 25 comparisons of a column cost a fifth of a join with ranges.
-    begun = " + ".join(f"(us >= {microseconds(start)})::BIGINT" for _, start, _ in hours[1:]) or "0::BIGINT"
+    # A date that a zone skipped has no hours, but VALUES needs a row.
+    for table, columns, rows in (
+        ("hour_dimension", "rank, text", f"(0, ''){named}"),
+        ("hours", "hour, place, since, until", f"(0, 0::TINYINT, 0, 0){laid}"),
+    ):
+        real = f"{columns.partition(',')[0]} > 0"
+        database.run(f"CREATE TABLE {table} AS SELECT * FROM (VALUES {rows}) t({columns}) WHERE {real}", _OPEN)
+    first, last = microseconds(day.start), microseconds(day.end)
+    if last - first == len(hours) * _HOUR_US:
+        begun = f"(us - {first}) // {_HOUR_US}"
+    else:  # a clock was put forward or back by a part of an hour
+        begun = " + ".join(f"(us >= {microseconds(start)})::BIGINT" for _, start, _ in hours[1:]) or "0::BIGINT"
     database.run(f"CREATE MACRO hour_at(us) AS {begun}", _OPEN)
     _cells(database)
 
@@ -46,7 +55,8 @@ def _cells(database: Database) -> None:
     database.run(f"CREATE MACRO account_of_cell(cell) AS cell // {terms * terms}", _OPEN)
     database.run(f"CREATE MACRO ground_of_cell(cell) AS cell % {terms * terms}", _OPEN)
     database.run(
-        f"CREATE TABLE grounds AS SELECT {ground} AS key, row_number() OVER (ORDER BY key) - 1 AS id, product, environment "
-        "FROM (SELECT DISTINCT product_of(key) AS product, environment_of(key) AS environment FROM what_keys)",
+        "CREATE TABLE grounds AS "
+        f"SELECT {ground} AS key, row_number() OVER (ORDER BY key) - 1 AS id, product, environment FROM "
+        "(SELECT DISTINCT product_of(key) AS product, environment_of(key) AS environment FROM what_keys)",
         _OPEN,
     )

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -21,7 +22,6 @@ from footfall.ports import Catalogue, DayInput, DayState, Engine, Lake, Ledger, 
 FILES_MAX: Final = 8
 DIMENSIONS: Final = ("users", "accounts", "terms")
 ENTITIES: Final = ("user", "account")
-NOBODY: Final = pa.table({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,15 @@ def _input(books: Books, day: date, activity: Mapping[date, str]) -> DayInput:
     return replace(
         _counted(books, day),
         activity=activity,
-        users=people.users(day),
-        accounts=people.accounts(day),
+        users=partial(people.users, day),
+        accounts=partial(people.accounts, day),
         metadata=books.catalogue.read(),
         custom_attributes={entity: people.custom_attributes(entity) for entity in ENTITIES},
     )
+
+
+def _nobody() -> pa.RecordBatchReader:
+    return pa.table({}).to_reader()
 
 
 def _counted(books: Books, day: date) -> DayInput:
@@ -104,8 +108,8 @@ def _counted(books: Books, day: date) -> DayInput:
         zone=books.zone,
         files=books.lake.files(day),
         activity={},
-        users=NOBODY,
-        accounts=NOBODY,
+        users=_nobody,
+        accounts=_nobody,
         links=people.links(),
         merges=people.merges(),
         members=people.members(),

@@ -7,7 +7,7 @@ Reading: a snapshot is one ordered walk over users beside one over their newest 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from footfall.stores import schema
 from footfall.stores.database import Database, raw
 from footfall.stores.facts import Facts, earliest, latest_sayings
 from footfall.stores.histories import Histories
-from footfall.stores.snapshots import Snapshots, microseconds, repeats_dropped
+from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped
 
 if TYPE_CHECKING:
     from datetime import date
@@ -173,17 +173,20 @@ class SqlPeople:
         schema_ = pa.schema([("user_key", pa.int32()), ("into_key", pa.int32())])
         return pa.table([[user for user, _ in rows], [last for _, last in rows]], schema=schema_)
 
-    def users(self, day: date) -> pa.Table:
+    def users(self, day: date) -> pa.RecordBatchReader:
         """Every user as of the end of ``day``, by key."""
-        until = microseconds(self._zone.bounds(day).end)
-        with self._database.reading() as connection:
-            return Snapshots(connection).users(day, until)
+        return pa.RecordBatchReader.from_batches(USERS, self._snapshot(Snapshots.users, day))
 
-    def accounts(self, day: date) -> pa.Table:
+    def accounts(self, day: date) -> pa.RecordBatchReader:
         """Every account as of the end of ``day``, by key."""
+        return pa.RecordBatchReader.from_batches(ACCOUNTS, self._snapshot(Snapshots.accounts, day))
+
+    def _snapshot(
+        self, read: Callable[[Snapshots, date, int], Iterator[pa.RecordBatch]], day: date
+    ) -> Iterator[pa.RecordBatch]:
         until = microseconds(self._zone.bounds(day).end)
         with self._database.reading() as connection:
-            return Snapshots(connection).accounts(day, until)
+            yield from read(Snapshots(connection), day, until)
 
     def custom_attributes(self, entity: str) -> Sequence[tuple[str, str]]:
         """(api name, type) of the custom attributes of ``user`` or ``account``, by name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -76,28 +78,24 @@ class Snapshots:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def users(self, day: date, until: int) -> pa.Table:
-        """Every user created before ``until``, the end of ``day``; columns of ``USERS``."""
+    def users(self, day: date, until: int) -> Iterator[pa.RecordBatch]:
+        """Every user created before ``until``, the end of ``day``, by key; columns of ``USERS``."""
         merged = self.merges(until)
         united = self._united(merged, day, until) if merged else {}
-        shown = _Shown(self._connection, "user")
-        batches: list[pa.RecordBatch] = []
+        shown, members = _Shown(self._connection, "user"), self._members(merged, until)
         for rows in self._chunks("user", day, until):
-            batches.append(_user_batch([united.get(row[0], row) for row in rows] if united else rows, merged, shown))
-        table = pa.Table.from_batches(batches, schema=USERS)
-        return table.set_column(7, "account_key", self._accounts_of(table["user_key"], merged, until))
+            batch = _user_batch([united.get(row[0], row) for row in rows] if united else rows, merged, shown)
+            yield batch.set_column(7, "account_key", members.accounts_of(batch["user_key"]))
 
-    def accounts(self, day: date, until: int) -> pa.Table:
-        """Every account created before ``until``, the end of ``day``; columns of ``ACCOUNTS``."""
+    def accounts(self, day: date, until: int) -> Iterator[pa.RecordBatch]:
+        """Every account created before ``until``, the end of ``day``, by key; columns of ``ACCOUNTS``."""
         shown = _Shown(self._connection, "account")
-        batches: list[pa.RecordBatch] = []
         for rows in self._chunks("account", day, until):
             keys, _, texts, first_at, _, modified_at, registers = zip(*rows, strict=True)
             modified = [first if at is None else at for first, at in zip(first_at, modified_at, strict=True)]
             attributes = [shown.text(decode_registers(each)) if each else "{}" for each in registers]
             columns_ = [keys, texts, first_at, modified, [False] * len(rows), attributes]
-            batches.append(_batch(columns_, ACCOUNTS))
-        return pa.Table.from_batches(batches, schema=ACCOUNTS)
+            yield _batch(columns_, ACCOUNTS)
 
     def merges(self, until: int | None) -> dict[int, tuple[int, int]]:
         """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all)."""
@@ -143,10 +141,9 @@ class Snapshots:
                 united[user] = (key, uid, text, first_at, identified_at, changed_at, registers)
         return united
 
-    def _accounts_of(self, users: pa.ChunkedArray, merged: dict[int, tuple[int, int]], until: int) -> pa.ChunkedArray:
-        """The account of each user at ``until``: of the latest saying, of two at once the larger account id."""
+    def _members(self, merged: dict[int, tuple[int, int]], until: int) -> _Members:
         latest = """SELECT user_key, account_key, max(at), count(*) FROM member
-                    WHERE at < ?1 GROUP BY user_key"""
+                    WHERE at < ?1 GROUP BY user_key ORDER BY user_key"""
         keys, accounts, _, _ = columns(
             self._connection, latest, [pa.int32(), pa.int32(), pa.int64(), pa.int32()], until
         )
@@ -154,11 +151,12 @@ class Snapshots:
             "SELECT DISTINCT user_key FROM member WHERE at < ? GROUP BY user_key, at HAVING count(*) > 1", (until,)
         )
         settled = self._settled({user for (user,) in ties}, merged, until)
-        usual = accounts.take(pc.index_in(users, value_set=keys))
-        if not settled:
-            return usual
-        places = pc.index_in(users, value_set=pa.array(list(settled), pa.int32()))
-        return pc.coalesce(pa.array(list(settled.values()), pa.int32()).take(places.combine_chunks()), usual)
+        return _Members(
+            keys.combine_chunks(),
+            accounts.combine_chunks(),
+            pa.array(list(settled), pa.int32()),
+            pa.array(list(settled.values()), pa.int32()),
+        )
 
     def _settled(self, tied: set[int], merged: dict[int, tuple[int, int]], until: int) -> dict[int, int]:
         """The account of users who said two at one instant, and of users together with those merged into them."""
@@ -176,6 +174,33 @@ class Snapshots:
             for one in {user, merged[user][0] if user in merged else user}:
                 found[one] = max(found.get(one, (at, text, account)), (at, text, account))
         return {user: account for user, (_, _, account) in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Which account users belong to at an instant: of the latest saying, of two at once the larger account id.
+
+    users, accounts: as said last, by user. tied, settled: of those for whom that is not enough.
+    """
+
+    users: pa.Array
+    accounts: pa.Array
+    tied: pa.Array
+    settled: pa.Array
+
+    def accounts_of(self, users: pa.Array) -> pa.Array:
+        """users: rising keys."""
+        first = bisect_left(self.users, users[0].as_py(), key=_plain)
+        end = bisect_right(self.users, users[-1].as_py(), key=_plain)
+        nearby, accounts = self.users.slice(first, end - first), self.accounts.slice(first, end - first)
+        usual = accounts.take(pc.index_in(users, value_set=nearby))
+        if not len(self.tied):
+            return usual
+        return pc.coalesce(self.settled.take(pc.index_in(users, value_set=self.tied)), usual)
+
+
+def _plain(scalar: pa.Scalar) -> Any:
+    return scalar.as_py()
 
 
 _SNAPSHOT: Final = {

@@ -19,18 +19,14 @@ WITH sessions AS (
     SELECT cell, opened, closed, first_hour AS place FROM spans
     UNION ALL
     SELECT cell, opened, closed, unnest(range(first_hour + 1, last_hour + 1)) FROM spans WHERE last_hour > first_hour
-), pieces AS MATERIALIZED (
-    SELECT p.cell * 64 + p.place AS piece, greatest(p.opened, h.since) - h.since AS opened,
-        least(p.closed, h.until) - h.since AS closed
-    FROM hourly p
-    JOIN hours h ON h.place = p.place
 ), changes AS (
     -- Of two changes at one instant the opening comes first: the odd number is the closing one.
-    SELECT piece, 2 * opened AS moment, 1 AS change FROM pieces
-    UNION ALL
-    SELECT piece, 2 * closed + 1, -1 FROM pieces
+    SELECT p.cell * 64 + p.place AS piece,
+        unnest([2 * greatest(p.opened, h.since), 2 * least(p.closed, h.until) + 1]) AS moment
+    FROM hourly p
+    JOIN hours h ON h.place = p.place
 ), levels AS (
-    SELECT piece, sum(change) OVER (PARTITION BY piece ORDER BY moment ROWS UNBOUNDED PRECEDING) AS level
+    SELECT piece, sum(1 - 2 * (moment & 1)) OVER (PARTITION BY piece ORDER BY moment ROWS UNBOUNDED PRECEDING) AS level
     FROM changes
 ), peaks AS (
     SELECT piece, max(level) AS peak FROM levels GROUP BY piece
