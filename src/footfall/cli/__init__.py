@@ -1,0 +1,56 @@
+"""Arguments in, one flow called, the result printed; exit codes come from errors. One module per group of commands.
+
+Heavy libraries are imported inside the commands, so that ``footfall --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from footfall import __version__
+from footfall.cli import serving
+from footfall.cli.days import days
+from footfall.cli.events import events
+from footfall.cli.exports import export
+from footfall.cli.keys import keys
+from footfall.errors import FootfallError
+from footfall.terminal import Exit
+
+app = typer.Typer(
+    name="footfall",
+    help="Collects product usage, counts it per local day, delivers it sealed and verifiable.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"footfall {__version__}")
+        raise typer.Exit
+
+
+serving.add_to(app)
+app.add_typer(events, name="events")
+app.add_typer(export, name="export")
+app.add_typer(days, name="days")
+app.add_typer(keys, name="keys")
+
+
+def main() -> None:
+    """Run the command line; exit codes as in ``terminal.Exit``."""
+    try:
+        app(standalone_mode=True)
+    except FootfallError as error:
+        print(f"footfall: {error.what}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        sys.exit(Exit.FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)

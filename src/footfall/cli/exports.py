@@ -1,0 +1,49 @@
+"""``export``: files to a folder or a bucket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from footfall.cli.options import AsJson, Config, Data, Quiet, Unfinished, opened
+from footfall.terminal import Screen
+
+export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
+
+
+@export.command("rollups")
+def export_rollups(
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The local day.")],
+    to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of a range.")] = None,
+    format: Annotated[str, typer.Option(help="csv, json or xml.")] = "csv",
+    version: Annotated[str, typer.Option(help="1.0 or 2.0.")] = "2.0",
+    reports: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
+    unfinished: Unfinished = False,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Close the day if it is open, then write its reports: data files first, each manifest last."""
+    screen = Screen(as_json=as_json, quiet=quiet)
+    last = (until or day).date()
+    if last < day.date():
+        raise typer.BadParameter(f"--until {last} is before --day {day.date()}")
+    names = None if reports is None else [name.strip() for name in reports.split(",") if name.strip()]
+    with opened(screen, data, config) as hub, screen.progress() as progress:
+        delivered = hub.export_rollups(
+            day.date(), last, to=to, reports=names, version=version, format=format,
+            endpoint_url=endpoint_url, unfinished=unfinished, progress=progress,
+        )  # fmt: skip
+    _show_delivered(screen, delivered)
+
+
+def _show_delivered(screen: Screen, delivered: list[Any]) -> None:
+    screen.table(
+        ["day", "report", "rev", "rows", "bytes", "file"],
+        [(str(d.day), d.report, d.revision, d.rows, d.size_bytes, d.key) for d in delivered],
+    )

@@ -1,0 +1,108 @@
+"""A hub that serves: collector, admin API and worker in one process; and the check that needs no hub."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from footfall import observe
+from footfall.codecs.gzip_member import GzipMember
+from footfall.codecs.plain import Plain
+from footfall.config import Settings
+from footfall.model import definitions
+from footfall.ports import Clock, Codec, Progress
+
+if TYPE_CHECKING:
+    from footfall.flows.verify import Outcome
+
+from footfall.wiring.hub import Footfall
+
+
+def verify_place(url: str, endpoint_url: str | None, progress: Progress) -> Outcome:
+    """Check what was delivered at ``url``; needs nothing of this machine."""
+    from footfall.buckets.places import open_place
+    from footfall.flows.verify import examine
+
+    codecs: dict[str, Codec] = {"gzip": GzipMember(), "none": Plain()}
+    return examine(open_place(url, endpoint_url=endpoint_url), codecs, progress=progress)
+
+
+def serve(
+    settings: Settings,
+    clock: Clock,
+    say: Callable[[str], None],
+    *,
+    stop: threading.Event | None = None,
+    work: bool = True,
+) -> None:
+    """Run collector, admin API and worker until SIGTERM or SIGINT, or until ``stop`` is set; see ``footfall up``.
+
+    work: without it nothing is settled and no day closed; what was accepted waits in the log.
+    """
+    from footfall.flows.collect import Collect, Doorkeeper
+    from footfall.flows.work import Closing, Duty, Worker
+    from footfall.model.reading import Dialect
+    from footfall.web.app import Admission, create_admin, create_collector, listen
+    from footfall.web.app import serve as serve_apps
+    from footfall.wire import native, segment
+
+    with Footfall.open(settings, clock=clock) as hub:
+        settings = hub.settings
+        log = hub.log
+        key = hub.first_key()
+        token = settings.admin_token or secrets.token_urlsafe(24)
+        collector_socket = listen(settings.host, settings.port)
+        admin_socket = listen(settings.host, settings.admin_port, "--admin-port")
+        addresses = {
+            "collector": f"http://{settings.host}:{collector_socket.getsockname()[1]}",
+            "admin": f"http://{settings.host}:{admin_socket.getsockname()[1]}",
+        }
+
+        def ready() -> dict[str, Any]:
+            return {"log_end": log.end(), "settled": hub.lake.position()}
+
+        def define(plain: object) -> None:
+            hub.catalogue.write(definitions.read(plain), clock())
+
+        dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
+        collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
+                          addresses=settings.store_ip)  # fmt: skip
+        closing = Closing(hub.lake, hub.ledger, hub.zone, clock, hub.close_day)
+        duties = (
+            Duty("settle", hub.settle, settings.settle_every_s),
+            Duty("close days", closing, 30.0),
+            Duty("compact", hub.compact, 60.0),
+        )
+        worker = Worker(duties, clock)
+        thread = threading.Thread(target=worker.run, name="footfall-worker", daemon=True)
+
+        def on_ready() -> None:
+            (settings.data / "server.json").write_text(json.dumps(addresses))
+            if work:
+                thread.start()
+            say(f"Collector  {addresses['collector']}")
+            say(f"Admin API  {addresses['admin']}")
+            if key is not None and not settings.write_key:
+                say(f"Write key  {key}   (shown this once)")
+            if not settings.admin_token:
+                say(f"Admin token  {token}   (for this run)")
+            observe.happened("ready", **addresses)
+
+        try:
+            serve_apps(
+                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies))),
+                create_admin(token=token, define=define, ready=ready),
+                collector_socket=collector_socket,
+                admin_socket=admin_socket,
+                on_ready=on_ready,
+                stop=stop,
+            )
+        finally:
+            worker.stop()
+            if thread.is_alive():
+                thread.join(10)
+            (settings.data / "server.json").unlink(missing_ok=True)
