@@ -156,7 +156,6 @@ class OpenedDay:
         database.forget(*_TEXTS.values(), "links", "members")  # merges are part of ``events``
         for name in ("users", "accounts"):
             database.take(name, getattr(day, name)())
-        self._dimensions = dimensions.Dimensions(database)
         self._fragments = counting.Fragments(database)
         self._room = _Room()
 
@@ -174,7 +173,7 @@ class OpenedDay:
             if counting.serves(rows):
                 yield from counting.render(self._database, self._fragments, rows, format, date)
             else:
-                yield from rendering.render(self._database, self._dimensions, rows, format, date)
+                yield from rendering.render(self._database, rows, format, date)
 
     def excluded(self) -> Mapping[str, int]:
         """no_user: events of visitors nobody knows, in no report. no_account: events that only user reports count."""

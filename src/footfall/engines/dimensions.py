@@ -1,14 +1,12 @@
 """Keys back to text: what each key is called, how the names sort, and how a name looks in a file.
 
 Keys are given in the order of arrival, so rows are sorted by *ranks*: the place of the key's text among the texts of
-its dimension, compared as UTF-8 bytes. A text is escaped once per key and format, not once per row: a *fragment*.
+its dimension, compared as UTF-8 bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from threading import Lock
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -37,29 +35,6 @@ DIMENSION_OF: Final = {
 # Half the bytes of the number as DuckDB gives it, in every table that ranks are joined from.
 _RANK: Final = "CAST(row_number() OVER (ORDER BY text) AS UINTEGER) AS rank"
 _LOOKUPS: Final = {"engagement": "engagement_dimension", "feature": "feature_dimension"}
-
-
-@dataclass(slots=True)
-class Dimensions:
-    """The dimensions of one day, and the fragments made so far."""
-
-    database: Database
-    _made: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def fragments(self, dimension: str, texts: Sequence[str]) -> str:
-        """Name of a table of ``dimension`` with its keys, ``rank``, and the columns ``f0``, ``f1`` … for ``texts``.
-
-        texts: SQL over the dimension's columns. Made at the first call, for all reports that ask for the same.
-        """
-        wanted = (dimension, tuple(texts))
-        with self._lock:
-            if wanted not in self._made:
-                name = f"fragments_{len(self._made)}"
-                columns = "".join(f", {sql} AS f{i}" for i, sql in enumerate(texts))
-                self.database.run(f"CREATE TABLE {name} AS SELECT key, rank{columns} FROM {dimension}", _NAME)
-                self._made[wanted] = name
-            return self._made[wanted]
 
 
 def place(f: Field) -> tuple[str, str, str]:

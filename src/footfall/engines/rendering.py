@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from footfall.engines import snapshots
 from footfall.engines.database import Database, literal, query
-from footfall.engines.dimensions import DIMENSION_OF, Dimensions, place
+from footfall.engines.dimensions import DIMENSION_OF, place
 from footfall.model.columns import Field
 from footfall.model.reports import Report
 from footfall.ports import Column, Format
@@ -29,38 +29,26 @@ _EVENT_ROWS: Final = ("clicks", "survey_responses", "survey_answers", "feedback"
 
 @dataclass(slots=True)
 class Joins:
-    """The look-ups of one report: for each dimension and key column the texts asked of it, in order."""
+    """The look-ups of one report: the dimensions joined, each by a key column of the relation."""
 
-    texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    joined: list[tuple[str, str]] = field(default_factory=list)
 
-    def text(self, dimension: str, key: str, sql: str) -> str:
-        """The column that will hold ``sql``, computed once per key of the dimension."""
-        wanted = self.texts.setdefault((dimension, key), [])
-        if sql not in wanted:
-            wanted.append(sql)
-        return f"{self._alias(dimension, key)}.f{wanted.index(sql)}"
+    def column(self, dimension: str, key: str, name: str) -> str:
+        """SQL for a column of the dimension."""
+        if (dimension, key) not in self.joined:
+            self.joined.append((dimension, key))
+        return f"d{self.joined.index((dimension, key))}.{name}"
 
-    def rank(self, source: str) -> str:
-        """The column that sorts rows by the text of ``source``."""
-        dimension, key = DIMENSION_OF[source]
-        self.texts.setdefault((dimension, key), [])
-        return f"{self._alias(dimension, key)}.rank"
-
-    def sql(self, dimensions: Dimensions) -> str:
+    def sql(self) -> str:
         return " ".join(
-            f"LEFT JOIN {dimensions.fragments(dimension, texts)} d{number} ON d{number}.key = r.{key}"
-            for number, ((dimension, key), texts) in enumerate(self.texts.items())
+            f"LEFT JOIN {dimension} d{number} ON d{number}.key = r.{key}"
+            for number, (dimension, key) in enumerate(self.joined)
         )
 
-    def _alias(self, dimension: str, key: str) -> str:
-        return f"d{list(self.texts).index((dimension, key))}"
 
-
-def render(
-    database: Database, dimensions: Dimensions, rows: Rows, format: Format, date: str
-) -> Iterator[tuple[int, memoryview]]:
+def render(database: Database, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a report's body, in its order. date: the day as printed."""
-    sql = statement(database, dimensions, rows, format, date)
+    sql = statement(database, rows, format, date)
     for part in _slices(database, rows.report, sql):
         for batch in database.stream(part, BATCH_ROWS, f"render {rows.report.name}"):
             if batch.num_rows:
@@ -101,7 +89,7 @@ class Rows:
     fields: Sequence[Field]
 
 
-def statement(database: Database, dimensions: Dimensions, rows: Rows, format: Format, date: str) -> str:
+def statement(database: Database, rows: Rows, format: Format, date: str) -> str:
     """The one statement that makes a report's rows as text, in order."""
     joins = Joins()
     relation, attributes = _relation(database, rows)
@@ -113,11 +101,10 @@ def statement(database: Database, dimensions: Dimensions, rows: Rows, format: Fo
         elif (sql := _value(f, rows.report, attributes)) is not None:
             texts.append("NULL" if sql == "NULL" else format.field(column, sql))
         else:
-            dimension, key, text = place(f)
-            texts.append(joins.text(dimension, key, format.field(column, text)))
+            texts.append(format.field(column, joins.column(*place(f))))
     order = ", ".join(f"{sql} NULLS FIRST" for sql in _order(joins, rows))
     # The order must be the outermost thing: DuckDB keeps no order through a join.
-    return f"SELECT {format.row(texts)} AS text FROM ({relation}) r {joins.sql(dimensions)} ORDER BY {order}"
+    return f"SELECT {format.row(texts)} AS text FROM ({relation}) r {joins.sql()} ORDER BY {order}"
 
 
 def _relation(database: Database, rows: Rows) -> tuple[str, dict[str, str]]:
@@ -147,16 +134,21 @@ def constant(database: Database, sql: str) -> str:
     return str(database.one(f"SELECT {sql}", "render a constant")[0])
 
 
+def _rank(joins: Joins, source: str) -> str:
+    """SQL for what sorts rows by the text of ``source``."""
+    return joins.column(*DIMENSION_OF[source], "rank")
+
+
 def _order(joins: Joins, rows: Rows) -> Iterator[str]:
     report = rows.report
     if report.relation in _EVENT_ROWS:
-        yield from ("r.at_us", joins.rank("user"))
+        yield from ("r.at_us", _rank(joins, "user"))
         if report.relation == "survey_answers":
             yield from ("r.question", "r.choice")
         # Rows that are equal in all of them are equal, so their order does not matter.
         latest = report.columns(report.versions[-1])
-        yield from (_value(f, report, {}) or joins.rank(f.source) for f in latest if f.key or "value." in f.source)
+        yield from (_value(f, report, {}) or _rank(joins, f.source) for f in latest if f.key or "value." in f.source)
         return
     for f in report.order(rows.version):
         if f.source != "day":
-            yield _value(f, report, {}) or joins.rank(f.source)
+            yield _value(f, report, {}) or _rank(joins, f.source)
