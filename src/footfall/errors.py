@@ -3,6 +3,7 @@
     FootfallError
     ├── Unavailable   wait and try again
     ├── Refused       nothing changes until a person changes something
+    │   └── Denied    … and that is about credentials or permissions
     ├── Conflict      somebody else got there first
     ├── BadRecord     skip this record, keep its neighbours
     └── Damaged       stored bytes are not what was stored
@@ -42,6 +43,18 @@ class Unavailable(FootfallError):
 
 class Refused(FootfallError):
     """Trying again will not help until a person changes something."""
+
+
+class Denied(Refused):
+    """The credentials are not accepted, are over, or may not do this.
+
+    Whoever works on a schedule stops after the first one and says so: asking again only looks like an attack.
+    action: the missing permission (``s3:PutObject``); empty when the credentials themselves are refused.
+    """
+
+    def __init__(self, what: str, hint: str = "", *, action: str = "") -> None:
+        super().__init__(what, hint)
+        self.action = action
 
 
 class Conflict(FootfallError):
