@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from footfall.model.authorizations import Authorization
     from footfall.model.days import Zone
     from footfall.model.metadata import Metadata
     from footfall.model.reports import Report
@@ -362,6 +363,46 @@ class Catalogue(Protocol):
 
     def write(self, metadata: Metadata, at: datetime) -> None:
         """Insert or replace by id; what is not named stays. Deleting is a status, so that names stay known."""
+
+
+class Authorizations(Protocol):
+    """Ways into places, and the secrets that open them.
+
+    1. What ``get`` and ``all`` return holds no secret but the last four characters of an access key id; ``secrets``
+       alone gives them, as they were given.
+    2. No secret lies on the disk as it was given, in no file and at no time.
+    3. ``add`` and ``rotate`` take everything at once or change nothing, and take nothing that ``model.authorizations``
+       refuses.
+    4. ``rotate`` keeps name and settings. Of each group of secrets that belong together (an access key with its
+       token, a private key with its passphrase) the new ones replace all old ones; groups not given stay.
+    5. An authorization that jobs use is not deleted, unless forced: ``Conflict`` names the jobs.
+    6. A status is remembered until the next one; new secrets are ``untested``.
+    7. A secret that cannot be opened, because its key is missing or its bytes changed or moved, is ``Damaged`` with the
+       secret named and never shown. The others are not affected, and new ones may replace it.
+    8. After ``reseal`` every secret is sealed with the newest master key, and readable by every process all the while.
+
+    A name nobody has is ``Refused``.
+    """
+
+    def all(self) -> Sequence[Authorization]:
+        """By name."""
+
+    def get(self, name: str) -> Authorization: ...
+
+    def secrets(self, name: str) -> Mapping[str, str]: ...
+
+    def add(self, authorization: Authorization, secrets: Mapping[str, str]) -> Authorization:
+        """Raises ``Conflict`` if the name is taken."""
+
+    def rotate(self, name: str, secrets: Mapping[str, str], at: datetime) -> Authorization: ...
+
+    def mark(self, name: str, status: str, note: str = "") -> None:
+        """Remember how the last test or use ended: ``authorized``, or ``refused`` and why."""
+
+    def delete(self, name: str, *, force: bool = False) -> None: ...
+
+    def reseal(self) -> int:
+        """Seal everything with the newest master key; return how many secrets were sealed anew."""
 
 
 # --- reports -------------------------------------------------------------------------------------

@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
-REVISION: Final = "0001"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0002"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -179,4 +190,34 @@ definition: Final = _table(
     Column("id", Text, primary_key=True),
     Column("body", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# --- ways into places ---
+
+authorization: Final = _table(
+    "authorization",
+    Column("name", String(63), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("endpoint_url", Text, nullable=False),
+    Column("ca_bundle", Text, nullable=False),
+    Column("role_arn", Text, nullable=False),
+    Column("encryption", String(10), nullable=False),
+    Column("kms_key_id", Text, nullable=False),
+    Column("pgp", String(10), nullable=False),
+    Column("key_id_shown", String(4), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("rotated_at", BigInteger),
+    Column("status", String(20), nullable=False),
+    Column("status_note", Text, nullable=False),
+)
+# Every secret of the store, whatever it is for, so that one pass seals all of them anew (see stores.sealed).
+secret: Final = _table(
+    "secret",
+    Column("owner", String(40), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("field", String(40), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
 )
