@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,8 +11,9 @@ from typing import Final
 
 from footfall.errors import Damaged
 from footfall.model.files import FileName, is_data, is_manifest
-from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded
-from footfall.model.records import counter
+from footfall.model.manifest import BYTES_MAX, DataFile, Fields, Manifest, Superseded
+from footfall.model.records import Counter, counter
+from footfall.model.window_manifest import JobManifest, Range
 from footfall.ports import Bucket, Codec, Progress
 
 FAULT: Final = "fault"
@@ -68,6 +68,8 @@ class _Seen:
 
 # (folder and prefix, report, version, format): what has one delivery per day.
 _Series = tuple[str, str, str, str]
+# (kind, job): what delivers windows that follow each other.
+_Job = tuple[str, str]
 
 
 def examine(
@@ -91,12 +93,12 @@ def verify(
 
     codecs: by the name manifests give them. For every manifest: it is readable, its name says what it says, each data
     file is there with its size and SHA-256, decodes to a text with that SHA-256, has that many rows and those
-    columns. Then over all: each revision supersedes the one below it, and (warnings) no day in between is missing
-    and no data file is without a manifest.
+    columns. Then over all: each revision supersedes the one below it, no two windows of a job share an event, and
+    (warnings) no day and no window in between is missing and no data file is without a manifest.
 
     Memory is one piece of one file and a line per manifest. Raises what the bucket raises, except ``KeyError``.
     """
-    series: dict[_Series, dict[date, list[_Seen]]] = defaultdict(lambda: defaultdict(list))
+    over_all = _OverAll()
     data: set[str] = set()
     named: set[str] = set()
     for stored in bucket.list(prefix):
@@ -121,26 +123,54 @@ def verify(
             key = _beside(folder, file.name)
             named.add(key)
             yield from _check_file(bucket, codecs, key, file, manifest, outcome)
-        seen = _Seen(stored.key, sha256, manifest.revision, manifest.supersedes)
-        head = stored.key.partition(f"_{manifest.report}_")[0]
-        series[(head, manifest.report, manifest.version, manifest.format)][manifest.day].append(seen)
-    for days in series.values():
-        yield from _check_revisions(days)
-        yield from _check_days(days)
+        over_all.note(stored.key, manifest, sha256)
+    yield from over_all.findings()
     for key in sorted(data - named):
         yield Finding(WARNING, key, "no manifest names this data file: its delivery is unfinished, or it is a stray")
 
 
-def _read(bucket: Bucket, key: str) -> tuple[Manifest, str]:
+@dataclass(slots=True)
+class _OverAll:
+    """What is kept of every manifest, to be compared with its neighbours."""
+
+    series: dict[_Series, dict[date, list[_Seen]]] = field(default_factory=dict)
+    windows: dict[_Job, list[tuple[Range, str]]] = field(default_factory=dict)
+
+    def note(self, key: str, manifest: Manifest | JobManifest, sha256: str) -> None:
+        if isinstance(manifest, JobManifest):
+            if manifest.window is not None:
+                self.windows.setdefault((manifest.kind, manifest.job), []).append((manifest.window, key))
+            return
+        seen = _Seen(key, sha256, manifest.revision, manifest.supersedes)
+        head = key.partition(f"_{manifest.report}_")[0]
+        days = self.series.setdefault((head, manifest.report, manifest.version, manifest.format), {})
+        days.setdefault(manifest.day, []).append(seen)
+
+    def findings(self) -> Iterator[Finding]:
+        for days in self.series.values():
+            yield from _check_revisions(days)
+            yield from _check_days(days)
+        for ranges in self.windows.values():
+            yield from _check_windows(ranges)
+
+
+def _read(bucket: Bucket, key: str) -> tuple[Manifest | JobManifest, str]:
+    """A manifest of either family and the SHA-256 of its bytes."""
     text = bytearray()
     for chunk in bucket.open(key):
         text += chunk
         if len(text) > BYTES_MAX:
             raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
-    return Manifest.from_json(bytes(text)), hashlib.sha256(text).hexdigest()
+    fields = Fields.of(bytes(text))
+    family = JobManifest if fields.has("kind") else Manifest
+    return family.from_fields(fields), hashlib.sha256(text).hexdigest()
 
 
-def _check_name(key: str, name: str, manifest: Manifest) -> Iterator[Finding]:
+def _check_name(key: str, name: str, manifest: Manifest | JobManifest) -> Iterator[Finding]:
+    if not manifest.files:
+        yield Finding(FAULT, key, "it names no data file")
+    if isinstance(manifest, JobManifest):
+        return  # its name is made from a template that only the job knows
     prefix = name.partition(f"_{manifest.report}_")[0]
     try:
         should = FileName(manifest.report, manifest.scheduled_at, manifest.format, manifest.revision, prefix).manifest
@@ -149,8 +179,6 @@ def _check_name(key: str, name: str, manifest: Manifest) -> Iterator[Finding]:
         return
     if name != should:
         yield Finding(FAULT, key, f"by what it says its name would be {should}")
-    if not manifest.files:
-        yield Finding(FAULT, key, "it names no data file")
     if not manifest.start <= manifest.end <= manifest.scheduled_at:
         yield Finding(FAULT, key, "its day does not start before it ends, or ends after it was due")
 
@@ -182,7 +210,12 @@ class _Digested:
 
 
 def _check_file(
-    bucket: Bucket, codecs: Mapping[str, Codec], key: str, file: DataFile, manifest: Manifest, outcome: Outcome
+    bucket: Bucket,
+    codecs: Mapping[str, Codec],
+    key: str,
+    file: DataFile,
+    manifest: Manifest | JobManifest,
+    outcome: Outcome,
 ) -> Iterator[Finding]:
     try:
         stored = _Digested(bucket.open(key))
@@ -203,14 +236,15 @@ def _check_file(
         yield Finding(FAULT, key, fault)
 
 
-def _text_faults(stored: _Digested, codecs: Mapping[str, Codec], file: DataFile, manifest: Manifest) -> list[str]:
+def _text_faults(
+    stored: _Digested, codecs: Mapping[str, Codec], file: DataFile, manifest: Manifest | JobManifest
+) -> list[str]:
     """Decode and count; what is wrong with the text, were its stored bytes right."""
     codec = codecs.get(manifest.codec)
     if codec is None:
         return [f"no codec is known as {manifest.codec!r}, so only its size and SHA-256 were checked"]
-    columns = [name for name, _ in manifest.columns]
     try:
-        rows = counter(manifest.format, manifest.report, manifest.version, manifest.day.isoformat(), columns)
+        rows = _counter(manifest)
     except KeyError:
         return [f"no format is known as {manifest.format!r}, so its rows were not counted"]
     text = _Digested(codec.decode(stored))
@@ -225,6 +259,13 @@ def _text_faults(stored: _Digested, codecs: Mapping[str, Codec], file: DataFile,
     if rows.rows != file.rows:
         faults.append(f"it has {rows.rows} rows, the manifest says {file.rows}")
     return faults
+
+
+def _counter(manifest: Manifest | JobManifest) -> Counter:
+    columns = [name for name, _ in manifest.columns]
+    if isinstance(manifest, JobManifest):
+        return counter(manifest.format, "", "", "", columns, header=manifest.header)
+    return counter(manifest.format, manifest.report, manifest.version, manifest.day.isoformat(), columns)
 
 
 def _beside(folder: str, name: str) -> str:
@@ -259,3 +300,13 @@ def _check_days(days: Mapping[date, list[_Seen]]) -> Iterator[Finding]:
             first, last = earlier + timedelta(days=1), later - timedelta(days=1)
             span = f"{first}" if missing == 1 else f"{first} to {last}"
             yield Finding(WARNING, days[later][0].key, f"no delivery of {span} is there, though one before is")
+
+
+def _check_windows(ranges: list[tuple[Range, str]]) -> Iterator[Finding]:
+    """Each window of a job begins where the one before it ended."""
+    for (earlier, before), (later, key) in pairwise(sorted(ranges, key=lambda each: (each[0].from_seq, each[1]))):
+        if later.from_seq < earlier.to_seq:
+            yield Finding(FAULT, key, f"its window shares events with that of {before}")
+        elif later.from_seq > earlier.to_seq:
+            span = f"{earlier.to_seq} to {later.from_seq - 1}"
+            yield Finding(WARNING, key, f"no delivery of events {span} is there, though one before is")

@@ -19,6 +19,8 @@ MANIFEST_SUFFIX: Final = ".manifest.json"
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _DATA_NAME: Final = re.compile(r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?\.(csv|json|xml)(\.[a-z0-9]+)*")
+# Of the app-event stream, see model.windows. Names that a job's template makes can look like anything.
+_WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}\.ndjson(\.[a-z0-9]+)*")
 # Letters that every bucket, file system and shell takes as they are.
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -66,4 +68,4 @@ def is_manifest(name: str) -> bool:
 
 def is_data(name: str) -> bool:
     """Does ``name`` look like a data file of ours, whatever its prefix?"""
-    return not is_manifest(name) and _DATA_NAME.fullmatch(name) is not None
+    return not is_manifest(name) and any(each.fullmatch(name) is not None for each in (_DATA_NAME, _WINDOW_NAME))

@@ -91,30 +91,29 @@ class Manifest:
             "day": self.day.isoformat(),
             "time_zone": self.time_zone,
             "tzdata_version": self.tzdata_version,
-            "start": _instant_text(self.start),
-            "end": _instant_text(self.end),
-            "scheduled_at": _instant_text(self.scheduled_at),
+            "start": instant_text(self.start),
+            "end": instant_text(self.end),
+            "scheduled_at": instant_text(self.scheduled_at),
             "revision": self.revision,
             "supersedes": None if replaced is None else {"manifest": replaced.name, "sha256": replaced.sha256},
-            "sealed_at": _instant_text(self.sealed_at),
+            "sealed_at": instant_text(self.sealed_at),
             "log_position": self.log_position,
             "rows": self.rows,
             "excluded": {reason: self.excluded[reason] for reason in sorted(self.excluded)},
             "columns": [{"name": name, "type": type_} for name, type_ in self.columns],
-            "files": [_file_value(file) for file in self.files],
+            "files": [file_value(file) for file in self.files],
         }
         return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
         """Read and check every field. Raises ``Damaged`` that names the first one that cannot be."""
-        if len(text) > BYTES_MAX:
-            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Damaged(f"the manifest is not JSON: {error}") from error
-        return _read(_Fields(value))
+        return cls.from_fields(Fields.of(text))
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Manifest:
+        """Like ``from_json``, of a text that was taken apart already."""
+        return _read(fields)
 
     def same_delivery(self, other: Manifest) -> bool:
         """Do both describe the same files of the same day and revision?
@@ -131,7 +130,8 @@ class Manifest:
         )
 
 
-def _file_value(file: DataFile) -> dict[str, Any]:
+def file_value(file: DataFile) -> dict[str, Any]:
+    """A data file as it stands in a manifest."""
     return {
         "name": file.name,
         "rows": file.rows,
@@ -142,18 +142,36 @@ def _file_value(file: DataFile) -> dict[str, Any]:
     }
 
 
-def _instant_text(instant: datetime) -> str:
+def instant_text(instant: datetime) -> str:
+    """ISO 8601, UTC, as instants stand in a manifest."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-class _Fields:
-    """An object of the JSON text, taken apart field by field; ``path`` is where it is, for messages."""
+class Fields:
+    """An object of a manifest's JSON text, taken apart field by field; ``path`` is where it is, for messages.
+
+    Every method raises ``Damaged`` that names a field which is missing or cannot be.
+    """
 
     def __init__(self, value: object, path: str = "") -> None:
         if not isinstance(value, dict):
             raise Damaged(f"the manifest's {path.rstrip('.') or 'text'} is not an object")
         self._value = value
         self._path = path
+
+    @classmethod
+    def of(cls, text: bytes) -> Fields:
+        """The outermost object of a manifest."""
+        if len(text) > BYTES_MAX:
+            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Damaged(f"the manifest is not JSON: {error}") from error
+        return cls(value)
+
+    def has(self, name: str) -> bool:
+        return name in self._value
 
     def take(self, name: str, type_: type, check: Callable[[Any], bool] = lambda _: True) -> Any:
         """The field ``name``, which must be there, be of the type and pass ``check``."""
@@ -191,21 +209,30 @@ class _Fields:
         except ValueError as error:
             raise Damaged(f"the manifest's field {self._path}{name} is no date: {text[:80]}") from error
 
-    def objects(self, name: str) -> list[_Fields]:
+    def objects(self, name: str) -> list[Fields]:
         values = self.take(name, list)
-        return [_Fields(value, f"{self._path}{name}[{n}].") for n, value in enumerate(values)]
+        return [Fields(value, f"{self._path}{name}[{n}].") for n, value in enumerate(values)]
 
     def counts(self, name: str) -> dict[str, int]:
-        inner = _Fields(self.take(name, dict), f"{self._path}{name}.")
+        inner = Fields(self.take(name, dict), f"{self._path}{name}.")
         return {reason: inner.count(reason) for reason in inner._value}
 
-    def object_or_none(self, name: str) -> _Fields | None:
+    def flag(self, name: str) -> bool:
+        if not isinstance(self._value.get(name), bool):
+            raise Damaged(f"the manifest's field {self._path}{name} is not there, or neither true nor false")
+        return bool(self._value[name])
+
+    def texts(self, name: str) -> dict[str, str]:
+        inner = Fields(self.take(name, dict), f"{self._path}{name}.")
+        return {each: str(inner.take(each, str)) for each in inner._value}
+
+    def object_or_none(self, name: str) -> Fields | None:
         if self._value.get(name, "") is None:
             return None
-        return _Fields(self.take(name, dict), f"{self._path}{name}.")
+        return Fields(self.take(name, dict), f"{self._path}{name}.")
 
 
-def _read(fields: _Fields) -> Manifest:
+def _read(fields: Fields) -> Manifest:
     fields.take("manifest", int, lambda number: number == MANIFEST_FORMAT)
     replaced = fields.object_or_none("supersedes")
     manifest = Manifest(
@@ -225,7 +252,7 @@ def _read(fields: _Fields) -> Manifest:
         log_position=fields.count("log_position"),
         excluded=fields.counts("excluded"),
         columns=tuple((column.text("name"), column.text("type")) for column in fields.objects("columns")),
-        files=tuple(_read_file(file) for file in fields.objects("files")),
+        files=tuple(read_file(file) for file in fields.objects("files")),
         writer=fields.text("writer"),
     )
     if fields.count("rows") != manifest.rows:
@@ -233,7 +260,8 @@ def _read(fields: _Fields) -> Manifest:
     return manifest
 
 
-def _read_file(file: _Fields) -> DataFile:
+def read_file(file: Fields) -> DataFile:
+    """The reverse of ``file_value``."""
     return DataFile(
         name=file.name("name"),
         rows=file.count("rows"),

@@ -25,10 +25,15 @@ class Counter(Protocol):
     def faults(self) -> list[str]: ...
 
 
-def counter(format: str, report: str, version: str, day: str, columns: Sequence[str]) -> Counter:
-    """The counter of a format. Raises ``KeyError`` for one that is not ours."""
+def counter(
+    format: str, report: str, version: str, day: str, columns: Sequence[str], *, header: bool = True
+) -> Counter:
+    """The counter of a format. Raises ``KeyError`` for one that is not ours.
+
+    columns: of CSV in order; of JSON those a row may have, any if there are none. header: CSV begins with one.
+    """
     if format == "csv":
-        return _Csv(columns)
+        return _Csv(columns, header)
     if format == "json":
         return _Json(columns)
     if format == "xml":
@@ -39,9 +44,9 @@ def counter(format: str, report: str, version: str, day: str, columns: Sequence[
 class _Csv:
     """Line ends outside of quotes; a doubled quote inside a field toggles twice, so parity is enough."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self.rows = -1
-        self._columns = list(columns)
+    def __init__(self, columns: Sequence[str], header: bool) -> None:
+        self.rows = -1 if header else 0
+        self._columns = list(columns) if header else None
         self._quoted = False
         self._header = b""
         self._last = b""
@@ -58,8 +63,10 @@ class _Csv:
 
     def faults(self) -> list[str]:
         found = []
-        if self._quoted or self._last != b"\n":
+        if self._quoted or self._last not in ((b"\n",) if self._columns is not None else (b"\n", b"")):
             found.append("the last record has no end")
+        if self._columns is None:
+            return found
         header = next(csv.reader([_first_record(self._header)]), [])
         if header != self._columns:
             found.append(f"the header is {header[:5]}…, the manifest says {self._columns[:5]}…")
@@ -98,7 +105,7 @@ class _Json:
             return
         if not isinstance(row, dict):
             self._faults.append("the first line is not an object")
-        elif unknown := sorted(set(row) - self._columns):
+        elif self._columns and (unknown := sorted(set(row) - self._columns)):
             self._faults.append(f"the first row has {unknown[:5]}, which the manifest does not name")
 
     def faults(self) -> list[str]:
