@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0002"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0003"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -220,4 +220,59 @@ secret: Final = _table(
     Column("name", Text, primary_key=True),
     Column("field", String(40), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+)
+
+# --- jobs ---
+
+# schedule, options: JSON. fence: rises with every claim and cancel, and outlives the deletion of the job.
+job: Final = _table(
+    "job",
+    Column("name", String(63), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("authorization", String(63), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("catch_up", String(10), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("planned_until", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+)
+job_slot: Final = _table(
+    "job_slot",
+    Column("job", ForeignKey("job.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("start_at", BigInteger, nullable=False),
+    Column("end_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("day", String(10)),
+    Column("last_day", String(10)),
+    Column("state", String(10), nullable=False, index=True),
+    Column("asked", Boolean(create_constraint=False), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("retry_at", BigInteger),
+    Column("holder", Text, nullable=False),
+    Column("leased_until_at", BigInteger),
+)
+job_run: Final = _table(
+    "job_run",
+    Column("job", ForeignKey("job.name", ondelete="CASCADE"), primary_key=True),
+    Column("slot", String(40), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(10), nullable=False),
+    Column("begun_at", BigInteger, nullable=False, index=True),
+    Column("ended_at", BigInteger),
+    Column("files", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("position", BigInteger),
+    Column("error", Text, nullable=False),
+    Column("hint", Text, nullable=False),
 )
