@@ -58,7 +58,7 @@ def test_the_same_bucket_name_at_another_server_is_another_place() -> None:
 
 def test_google_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = open_place("gs:my-bucket/a", ACCESS)
-    assert bucket._client.meta.endpoint_url == "https://storage.googleapis.com"  # type: ignore[attr-defined]
+    assert bucket.client.meta.endpoint_url == "https://storage.googleapis.com"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -281,7 +281,7 @@ class _Recorder:
 
     def __init__(self, bucket: S3Bucket) -> None:
         self.sent: list[tuple[str, dict[str, str]]] = []
-        bucket._client.meta.events.register("before-send.s3", self._note)
+        bucket.client.meta.events.register("before-send.s3", self._note)
 
     def _note(self, request: Any, **_: Any) -> None:
         headers = {key.lower(): value for key, value in request.headers.items()}

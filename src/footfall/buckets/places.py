@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from footfall.buckets.access import Access
 from footfall.buckets.local import LocalBucket
 from footfall.errors import Refused
+from footfall.model.remote import Remote
 
 if TYPE_CHECKING:
-    from footfall.buckets.s3 import Dialect, S3Bucket
-    from footfall.ports import Bucket
+    from footfall.buckets.clients import Clients
+    from footfall.buckets.s3 import S3Bucket
+    from footfall.ports import Bucket, Probe
+
+__all__ = ["GCS_ENDPOINT", "Access", "open_place", "open_probe"]
 
 GCS_ENDPOINT: Final = "https://storage.googleapis.com"
-CONNECT_TIMEOUT_S: Final = 10
-READ_TIMEOUT_S: Final = 60
-TRIES: Final = 5
-
-_REMOTE: Final = re.compile(r"(?P<scheme>s3|gs):(//)?(?P<bucket>[^/]*)(/(?P<folder>.*))?", re.DOTALL)
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Access keys given outright. Without ``key_id`` the standard AWS chain applies: environment, profile, role."""
-
-    key_id: str = ""
-    secret: str = field(default="", repr=False)
-    session_token: str = field(default="", repr=False)
-    region: str = ""
-
-
-def open_place(url: str, access: Access | None = None, *, endpoint_url: str | None = None) -> Bucket:
+def open_place(
+    url: str, access: Access | None = None, *, endpoint_url: str | None = None, public_only: bool = False
+) -> Bucket:
     """The bucket at ``url``; nothing is sent or created yet.
 
     url: a folder, ``file:///folder``, ``s3://bucket/folder``, ``gs://bucket/folder`` or ``gs:bucket/folder``.
+    access: without it the standard AWS chain applies: environment, profile, role of the machine.
     endpoint_url: another server that speaks S3. Google's is known for ``gs``.
+    public_only: the endpoint was not named by who runs this machine but is kept in a configuration; it has to be https
+    at public addresses (see ``endpoints``).
     Raises ``Refused`` when the address cannot be one.
     """
-    remote = _REMOTE.fullmatch(url)
+    remote = Remote.parse(url)
     if remote is not None:
-        return _remote(remote, access or Access(), endpoint_url)
+        return _open(remote, access, endpoint_url or None, public_only=public_only)[0]
+    return LocalBucket(folder_of(url))
+
+
+def folder_of(url: str) -> Path:
+    """The folder an address names. Raises ``Refused`` when it names something else."""
     if url.startswith("file:"):
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
@@ -53,52 +51,37 @@ def open_place(url: str, access: Access | None = None, *, endpoint_url: str | No
         raise Refused(f"{url.split(':', 1)[0]} is not a kind of place", "Use a folder, s3://bucket/folder or gs://…")
     if url == "":
         raise Refused("the address is empty", "Give a folder, s3://bucket/folder or gs://bucket/folder")
-    return LocalBucket(Path(url).expanduser())
+    return Path(url).expanduser()
 
 
-def _remote(place: re.Match[str], access: Access, endpoint_url: str | None) -> S3Bucket:
-    # boto3 takes 0.3 s to import, which a command that writes to a folder should not wait for.
+def open_probe(
+    url: str, access: Access | None = None, *, endpoint_url: str | None = None, public_only: bool = False
+) -> Probe:
+    """The same place as ``open_place`` opens, to be tried one call at a time."""
+    remote = Remote.parse(url)
+    if remote is None:
+        from footfall.buckets.local_probe import LocalProbe
+
+        return LocalProbe(folder_of(url))
+    from footfall.buckets.s3_probe import S3Probe
+
+    opened = _open(remote, access, endpoint_url or None, public_only=public_only)
+    return S3Probe(*opened, access, guarded=public_only and bool(endpoint_url))
+
+
+def _open(
+    remote: Remote, access: Access | None, endpoint_url: str | None, *, public_only: bool
+) -> tuple[S3Bucket, Remote, Clients]:
+    # botocore takes 0.3 s to import, which a command that writes to a folder should not wait for.
+    from footfall.buckets.clients import Clients
+    from footfall.buckets.encryption import NONE, Encryption
+    from footfall.buckets.endpoints import check_endpoint
     from footfall.buckets.s3 import AWS, GCS, GENERIC, S3Bucket
 
-    name, folder = place["bucket"], (place["folder"] or "").strip("/")
-    if _BUCKET.fullmatch(name) is None:
-        raise Refused(f"{name!r} cannot be the name of a bucket", "Write s3://bucket/folder or gs://bucket/folder")
-    address = endpoint_url
-    if place["scheme"] == "gs":
-        dialect, address = GCS, endpoint_url or GCS_ENDPOINT
-    else:
-        dialect = GENERIC if endpoint_url else AWS
-    return S3Bucket(_client(access, address, dialect), name, folder, dialect, server=endpoint_url or "")
-
-
-def _client(access: Access, endpoint_url: str | None, dialect: Dialect) -> Any:
-    from boto3.session import Session
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    keys = {
-        "aws_access_key_id": access.key_id,
-        "aws_secret_access_key": access.secret,
-        "aws_session_token": access.session_token or None,
-    }
-    config = Config(  # type: ignore[no-untyped-call]
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": TRIES},
-        # We send checksums of our own where they are taken. botocore's defaults put them into trailers, which Google
-        # and others refuse or, worse, store as part of the object.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        s3={"addressing_style": "path" if endpoint_url else "auto"},
-        max_pool_connections=8,
-    )
-    region = access.region or {"gcs": "auto"}.get(dialect.name)
-    try:
-        session: Any = Session(region_name=region)  # type: ignore[no-untyped-call]
-        if endpoint_url is not None and session.region_name is None:
-            region = "us-east-1"  # servers of one's own rarely have regions, but a signature names one
-        return session.client(
-            "s3", endpoint_url=endpoint_url, region_name=region, config=config, **(keys if access.key_id else {})
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise Refused(f"no S3 client: {error}", "Correct the address, the region or the profile") from error
+    own = None if endpoint_url is None else check_endpoint(endpoint_url, private=not public_only)
+    address = own or (GCS_ENDPOINT if remote.google else None)
+    dialect = GCS if remote.google else GENERIC if own else AWS
+    encryption = Encryption.of(access, google=remote.google, address=own) if access else NONE
+    clients = Clients(access, address, region="auto" if remote.google else "", guarded=public_only and own is not None)
+    bucket = S3Bucket(clients.s3(), remote.bucket, remote.folder, dialect, server=own or "", encryption=encryption)
+    return bucket, remote, clients

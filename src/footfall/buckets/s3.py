@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,10 +13,11 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from footfall import observe
+from footfall.buckets.encryption import NONE, Encryption
 from footfall.buckets.keys import check_key
 from footfall.buckets.s3_errors import MISSING, code_of, is_denied, translated
-from footfall.buckets.s3_parts import Parts, PartUpload
-from footfall.errors import Conflict, Damaged, FootfallError, Unavailable
+from footfall.buckets.s3_parts import Parts, PartUpload, sweep
+from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
 from footfall.ports import Stored
 
 CHUNK_BYTES: Final = 1 << 20
@@ -54,6 +55,7 @@ class S3Bucket:
     again afterwards. Without permission to read (a policy of ``s3:PutObject`` alone) the comparison after the upload
     is left out, and the log says so. No ACL and no Content-Encoding is ever sent.
     ``delete`` of a key that is not there does nothing. server: the endpoint, where it is not the provider's own.
+    encryption: asked for with every request that has to; an object that a server stored without it is taken away again.
     orphan_age: unfinished uploads of the same key that are older are aborted when a large object is put.
     """
 
@@ -65,12 +67,14 @@ class S3Bucket:
         dialect: Dialect,
         *,
         server: str = "",
+        encryption: Encryption = NONE,
         orphan_age: timedelta = timedelta(days=1),
     ) -> None:
-        self._client = client
+        self.client = client
         self._name = name
         self._folder = "/".join(check_key(folder)) + "/" if folder else ""
         self._dialect = dialect
+        self.encryption = encryption
         self._orphan_age = orphan_age
         self._shown = f"{'gs' if dialect is GCS else 's3'}://{name}/{self._folder}".rstrip("/")
         # Buckets of the same name at two servers are two places.
@@ -93,6 +97,7 @@ class S3Bucket:
         if self._already_there(sent, ""):
             return sent
         arguments: dict[str, Any] = {"Metadata": {_SHA256: sent.sha256}, "ContentType": content_type}
+        arguments |= self.encryption.create()
         if self._dialect.conditional:
             arguments["IfNoneMatch"] = "*"
         if self._dialect.checksums:
@@ -101,7 +106,7 @@ class S3Bucket:
             arguments["ContentMD5"] = _base64(hashlib.md5(body, usedforsecurity=False).digest())
         try:
             with translated("put", self._place(key)):
-                self._client.put_object(Bucket=self._name, Key=self._folder + key, Body=body, **arguments)
+                self.client.put_object(Bucket=self._name, Key=self._folder + key, Body=body, **arguments)
         except Conflict as conflict:
             return self._settle_conflict(sent, "", conflict)
         self._check(sent, "")
@@ -109,8 +114,9 @@ class S3Bucket:
 
     def _put_parts(self, key: str, first: bytes, parts: Parts, content_type: str) -> Stored:
         upload = PartUpload(
-            self._client, self._name, self._folder + key, self._place(key), checksums=self._dialect.checksums
-        )
+            self.client, self._name, self._folder + key, self._place(key),
+            checksums=self._dialect.checksums, encryption=self.encryption,
+        )  # fmt: skip
         with upload.begun(content_type, self._orphan_age):
             upload.send(first)
             for part in parts:
@@ -176,7 +182,11 @@ class S3Bucket:
             with translated("stat", self._place(sent.key)):
                 raise
         if int(head["ContentLength"]) == sent.size_bytes and _same_digest(sent, composite, head) is not False:
-            return
+            if self.encryption.confirmed(head):
+                return
+            with suppress(FootfallError):
+                self.delete(sent.key)
+            raise Refused(f"{self._place(sent.key)} was stored without the encryption asked for", "Choose another one")
         with suppress(FootfallError):
             self.delete(sent.key)
         raise Damaged(
@@ -193,7 +203,9 @@ class S3Bucket:
 
     def _get(self, key: str, **more: str) -> dict[str, Any]:
         with translated("open", self._place(key)):
-            found: dict[str, Any] = self._client.get_object(Bucket=self._name, Key=self._folder + key, **more)
+            found: dict[str, Any] = self.client.get_object(
+                Bucket=self._name, Key=self._folder + key, **self.encryption.key(), **more
+            )
         return found
 
     def _chunks(self, key: str, answer: dict[str, Any]) -> Iterator[bytes]:
@@ -240,7 +252,7 @@ class S3Bucket:
                 yield from self._walk(each)
 
     def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
-        paginator = self._client.get_paginator("list_objects_v2")
+        paginator = self.client.get_paginator("list_objects_v2")
         pages = iter(paginator.paginate(Bucket=self._name, Prefix=self._folder + prefix, **more))
         while True:
             with translated("list", self._place(prefix)):
@@ -258,13 +270,17 @@ class S3Bucket:
     def delete(self, key: str) -> None:
         check_key(key)
         with translated("delete", self._place(key)):
-            self._client.delete_object(Bucket=self._name, Key=self._folder + key)
+            self.client.delete_object(Bucket=self._name, Key=self._folder + key)
+
+    def sweep(self, mine: Callable[[str], bool], age: timedelta) -> int:
+        """See ``Sweeper.sweep``. Needs ``s3:ListBucketMultipartUploads`` and ``s3:AbortMultipartUpload``."""
+        return sweep(self.client, self._name, self._folder, self._shown, mine, age)
 
     def _head(self, key: str) -> dict[str, Any]:
         """What the server says of the object. ``ClientError`` is left to the caller, who may know what it means."""
-        more = {"ChecksumMode": "ENABLED"} if self._dialect.checksums else {}
+        more = self.encryption.key() | ({"ChecksumMode": "ENABLED"} if self._dialect.checksums else {})
         try:
-            head: dict[str, Any] = self._client.head_object(Bucket=self._name, Key=self._folder + key, **more)
+            head: dict[str, Any] = self.client.head_object(Bucket=self._name, Key=self._folder + key, **more)
         except BotoCoreError:
             with translated("stat", self._place(key)):
                 raise

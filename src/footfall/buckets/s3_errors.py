@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
-from footfall.errors import Conflict, FootfallError, Refused, Unavailable
+from footfall.errors import Conflict, Denied, FootfallError, Refused, Unavailable
 
 ACTIONS: Final = {
     "put": "s3:PutObject",
@@ -17,21 +18,44 @@ ACTIONS: Final = {
     "stat": "s3:GetObject",
     "list": "s3:ListBucket",
     "delete": "s3:DeleteObject",
+    "abort": "s3:AbortMultipartUpload",
+    "uploads": "s3:ListBucketMultipartUploads",
 }
 _HINTS: Final = {
     "NoSuchBucket": "Create the bucket, or correct its name",
     "InvalidBucketName": "Correct the bucket's name",
-    "InvalidAccessKeyId": "The key id is unknown there; check which access key is in use",
-    "SignatureDoesNotMatch": "The secret does not belong to the key id, or the server does not speak this dialect",
-    "ExpiredToken": "The session is over; sign in again",
-    "InvalidToken": "The session token is not valid there; sign in again",
     "RequestTimeTooSkewed": "Set this machine's clock",
     "PermanentRedirect": "The bucket is in another region; name its region",
     "AuthorizationHeaderMalformed": "The bucket is in another region; name its region",
     "IllegalLocationConstraintException": "The bucket is in another region; name its region",
     "EntityTooLarge": "The server does not take objects of this size",
+    "400": "The object may be encrypted with another key, or with none",
+    "InvalidEncryptionAlgorithmError": "The server does not know this encryption; choose another",
+    "NotImplemented": "The server does not know this option; leave the encryption out",
+    "KMS.DisabledException": "Enable the KMS key",
+    "KMS.NotFoundException": "Correct the KMS key; it has to be in the region of the bucket",
+    "KMS.KMSInvalidStateException": "The KMS key cannot be used in its state; see it in the console",
 }
-_DENIED: Final = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "403"})
+_KEY_ID: Final = "The key id is unknown there; check which access key is in use"
+_SESSION: Final = "The session is over; sign in again"
+_TOKEN: Final = "The session token is not valid there; sign in again"  # noqa: S105 - a sentence
+# The credentials themselves are refused.
+_CREDENTIALS: Final = {
+    "InvalidAccessKeyId": _KEY_ID,
+    "InvalidClientTokenId": _KEY_ID,
+    "SignatureDoesNotMatch": "The secret does not belong to the key id, or the server does not speak this dialect",
+    "ExpiredToken": _SESSION,
+    "ExpiredTokenException": _SESSION,
+    "TokenRefreshRequired": _SESSION,
+    "InvalidToken": _TOKEN,
+    "UnrecognizedClientException": _TOKEN,
+    "InvalidIdentityToken": "The web identity is not accepted there; check its issuer and audience",
+    "AccountProblem": "The account there is not in order; ask its owner",
+    "NotSignedUp": "The account there is not signed up for this service; ask its owner",
+    "401": "The credentials are not accepted there",
+}
+_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"})
+_NAMED: Final = re.compile(r"not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z0-9]+)")
 # The last ones mean that a request of ours was changed or cut on its way: the next one may arrive as it was sent.
 _WAIT: Final = frozenset(
     {
@@ -59,6 +83,15 @@ def code_of(error: ClientError) -> str:
 
 def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def action_of(error: ClientError, usual: str) -> str:
+    """The permission that was missing: the one Amazon's message names, else the ``usual`` one of that call.
+
+    It is another one where a key of KMS is what may not be used.
+    """
+    named = _NAMED.search(str(error.response.get("Error", {}).get("Message", "")))
+    return named[1] if named else usual
 
 
 def is_denied(error: ClientError) -> bool:
@@ -89,8 +122,13 @@ def translated(call: str, place: str) -> Iterator[None]:
 def _answered(error: ClientError, call: str, place: str) -> FootfallError:
     code, status = code_of(error), status_of(error)
     what = f"{call} {place}: {status} {code}"
+    if error.operation_name.startswith("AssumeRole"):
+        return _not_assumed(error, what)
     if code in _DENIED:
-        return Refused(what, f"Grant {ACTIONS[call]} on it to the credentials in use")
+        action = action_of(error, ACTIONS[call])
+        return Denied(what, f"Grant {action} on it to the credentials in use", action=action)
+    if code in _CREDENTIALS:
+        return Denied(what, _CREDENTIALS[code])
     if is_taken(error):
         return Conflict(f"{place} is already there")
     if code in _WAIT or status >= 500 or status == 429:
@@ -98,10 +136,19 @@ def _answered(error: ClientError, call: str, place: str) -> FootfallError:
     return Refused(what, _HINTS.get(code, str(error.response.get("Error", {}).get("Message", ""))))
 
 
+def _not_assumed(error: ClientError, what: str) -> FootfallError:
+    code = code_of(error)
+    what = f"{what} (assuming the role)"
+    if code in _WAIT or status_of(error) >= 500:
+        return Unavailable(what, retry_after_s=5)
+    hint = "Let the role trust this identity with the ExternalId in use; see `footfall access print`"
+    return Denied(what, _CREDENTIALS.get(code, hint), action="sts:AssumeRole")
+
+
 def _unanswered(error: BotoCoreError, call: str, place: str) -> FootfallError:
     what = f"{call} {place}: {error}"
     if isinstance(error, _NO_CREDENTIALS):
-        return Refused(what, "Give an access key by the environment, a profile, or an authorization")
+        return Denied(what, "Give an access key by the environment, a profile, or an authorization")
     if isinstance(error, boto.SSLError):
         return Refused(what, "The server's certificate is not trusted here; add its authority (AWS_CA_BUNDLE)")
     if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError | boto.NoRegionError):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from footfall import observe
+from footfall.buckets.encryption import NONE, Encryption
 from footfall.buckets.s3_errors import code_of, translated
-from footfall.errors import Conflict, Damaged
+from footfall.errors import Conflict, Damaged, FootfallError
 
 PART_BYTES: Final = 8 << 20
 # S3 takes 10,000 parts. Every thousand parts the size doubles, so the limit is beyond the 5 TiB an object may have,
@@ -71,11 +72,14 @@ class PartUpload:
     composite: SHA-256 of the parts' SHA-256s and their number, as S3 writes it; empty where checksums are not taken.
     """
 
-    def __init__(self, client: Any, bucket: str, key: str, place: str, *, checksums: bool) -> None:
+    def __init__(
+        self, client: Any, bucket: str, key: str, place: str, *, checksums: bool, encryption: Encryption = NONE
+    ) -> None:
         self._client = client
         self._object = {"Bucket": bucket, "Key": key}
         self._place = place
         self._checksums = checksums
+        self._encryption = encryption
         self._id = ""
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[Future[dict[str, Any]]] = deque()
@@ -92,7 +96,7 @@ class PartUpload:
     @contextmanager
     def begun(self, content_type: str, orphan_age: timedelta) -> Iterator[None]:
         """Create the upload; abort it when the block raises."""
-        more = {"ChecksumAlgorithm": "SHA256"} if self._checksums else {}
+        more = self._encryption.create() | ({"ChecksumAlgorithm": "SHA256"} if self._checksums else {})
         with translated("put", self._place):
             answer = self._client.create_multipart_upload(**self._object, ContentType=content_type, **more)
         self._id = answer["UploadId"]
@@ -120,11 +124,12 @@ class PartUpload:
     def _send(self, number: int, part: bytes, digest: bytes) -> dict[str, Any]:
         md5 = hashlib.md5(part, usedforsecurity=False)
         # The header makes the server refuse a part that changed on the way.
-        check = (
+        check: dict[str, Any] = (
             {"ChecksumSHA256": base64.b64encode(digest).decode()}
             if self._checksums
             else {"ContentMD5": base64.b64encode(md5.digest()).decode()}
         )
+        check |= self._encryption.key()
         with translated("put", self._place):
             answer = self._client.upload_part(**self._object, UploadId=self._id, PartNumber=number, Body=part, **check)
         if not self._checksums and answer["ETag"].strip('"') != md5.hexdigest():
@@ -138,7 +143,8 @@ class PartUpload:
 
     def complete(self, *, if_none_match: bool) -> None:
         """Make the parts an object. A lost answer whose retry finds no upload counts as a conflict to look at."""
-        condition = {"IfNoneMatch": "*"} if if_none_match else {}
+        # With checksums the customer's key is needed here too (CompleteMultipartUpload, S3 API reference).
+        condition = self._encryption.key() | ({"IfNoneMatch": "*"} if if_none_match else {})
         try:
             with translated("put", self._place):
                 self._client.complete_multipart_upload(
@@ -152,27 +158,55 @@ class PartUpload:
 
     def abort(self) -> None:
         """Take the parts away. Where that fails the bucket's lifecycle rule has to, so say it."""
-        self._abort(self._id)
-
-    def _abort(self, upload: str) -> None:
-        try:
-            self._client.abort_multipart_upload(**self._object, UploadId=upload)
-        except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code_of(error) == "NoSuchUpload":
-                return
-            observe.went_wrong("an unfinished upload stays in the bucket", error, place=self._place)
+        _abort(self._client, self._object["Bucket"], self._object["Key"], self._id, self._place)
 
     def _sweep(self, created: dict[str, Any], orphan_age: timedelta) -> None:
         """Abort uploads of the same key that a killed or cut-off writer left, by the server's own clock."""
-        date = created["ResponseMetadata"]["HTTPHeaders"].get("date")
-        if date is None:
+        bucket, key = self._object["Bucket"], self._object["Key"]
+        now = _date(created)
+        if now is None:
             return
-        oldest = parsedate_to_datetime(date) - orphan_age
-        try:
-            found = self._client.list_multipart_uploads(Bucket=self._object["Bucket"], Prefix=self._object["Key"])
-        except (ClientError, BotoCoreError):
-            return  # a permission of its own; an orphan costs space, not correctness
-        for upload in found.get("Uploads", ()):
-            ours = upload["Key"] == self._object["Key"] and upload["UploadId"] != self._id
-            if ours and upload["Initiated"] <= oldest:
-                self._abort(upload["UploadId"])
+        # A permission of its own; an orphan costs space, not correctness.
+        with suppress(ClientError, BotoCoreError, FootfallError):
+            for upload in unfinished(self._client, bucket, key):
+                ours = upload["Key"] == key and upload["UploadId"] != self._id
+                if ours and upload["Initiated"] <= now - orphan_age:
+                    _abort(self._client, bucket, key, upload["UploadId"], self._place)
+
+
+def unfinished(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """Yield the uploads under ``prefix`` that are neither complete nor aborted, with the server's time as ``Now``."""
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
+        now = _date(page)
+        for upload in page.get("Uploads", ()):
+            yield {**upload, "Now": now}
+
+
+def sweep(client: Any, bucket: str, folder: str, place: str, mine: Callable[[str], bool], age: timedelta) -> int:
+    """See ``Sweeper.sweep``. folder: with its slash, or empty."""
+    with translated("uploads", place):
+        found = list(unfinished(client, bucket, folder))
+    swept = 0
+    for upload in found:
+        key = str(upload["Key"])
+        old = upload["Now"] is not None and upload["Initiated"] <= upload["Now"] - age
+        if old and mine(key[len(folder) :]):
+            swept += _abort(client, bucket, key, upload["UploadId"], place)
+    return swept
+
+
+def _abort(client: Any, bucket: str, key: str, upload: str, place: str) -> bool:
+    """Abort an upload; True when it is gone."""
+    try:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+    except (ClientError, BotoCoreError, FootfallError) as error:
+        if isinstance(error, ClientError) and code_of(error) == "NoSuchUpload":
+            return True
+        observe.went_wrong("an unfinished upload stays in the bucket", error, place=place)
+        return False
+    return True
+
+
+def _date(answer: dict[str, Any]) -> datetime | None:
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return None if date is None else parsedate_to_datetime(date)
