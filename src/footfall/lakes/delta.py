@@ -28,7 +28,7 @@ from footfall.errors import Conflict, Damaged, Unavailable
 from footfall.lakes.durable import make_folder, make_folders, repair, sync, sync_commits
 from footfall.lakes.parts import STATISTICS, TABLE_SCHEMA, Part, rewrite_day, write_days
 from footfall.model.event import LAKE_COLUMNS
-from footfall.ports import Clock
+from footfall.ports import Clock, Span
 
 POSITION_APP = "footfall-settle"
 SEQUENCE_APP = "footfall-sequence"
@@ -144,6 +144,11 @@ class DeltaLake:
         if not found:
             return pa.table({name: [] for name in names})
         return pa.concat_tables([t.select(names) for t in found]).sort_by("ingest_seq").slice(0, limit)
+
+    def spans(self, from_seq: int, to_seq: int) -> Sequence[Span]:
+        found = (file for file in self._files() if file.first_seq < to_seq and file.last_seq >= from_seq)
+        spans = (Span(str(self._root / file.path), file.first_seq, file.last_seq) for file in found)
+        return sorted(spans, key=lambda span: (span.first_seq, span.path))
 
     def drop(self, day: date, ingest_seqs: pa.Array) -> None:
         if len(ingest_seqs):

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0003"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0004"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -275,4 +275,21 @@ job_run: Final = _table(
     Column("position", BigInteger),
     Column("error", Text, nullable=False),
     Column("hint", Text, nullable=False),
+)
+
+# --- windows: which events a job delivered ---
+
+# written: JSON of what is about to be visible, see model.windows.Written.
+event_window: Final = _table(
+    "event_window",
+    Column("job", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("from_seq", BigInteger, nullable=False),
+    Column("to_seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("written", Text),
+    Column("closed", Boolean(create_constraint=False), nullable=False),
+    Column("manifest_key", Text, nullable=False),
+    Column("manifest_sha256", String(64), nullable=False),
 )

@@ -1,0 +1,122 @@
+"""``ports.Windows`` on the control store: which events each job has delivered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, func, select
+
+from footfall.errors import Conflict
+from footfall.model.manifest import DataFile
+from footfall.model.windows import FIRST_SEQ, Window, Written
+from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.schema import event_window
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Select
+
+
+class SqlWindows:
+    """See ``ports.Windows``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def fix(self, job: str, to_seq: int, at: datetime, mark: str = "") -> Window:
+        """The open window, the one of ``mark``, else a new one up to ``to_seq``, or empty where nothing is new."""
+        with self._database.writing() as connection:
+            last = _last(connection, job)
+            if last is not None and not last.closed:
+                return last
+            if mark:
+                same = select(event_window).where(and_(event_window.c.job == job, event_window.c.mark == mark))
+                found = (
+                    connection.execute(same.order_by(event_window.c.number.desc()).limit(1)).mappings().one_or_none()
+                )
+                if found is not None:
+                    return _window(found)
+            begin = FIRST_SEQ if last is None else last.to_seq
+            number = 1 if last is None else last.number + 1
+            window = Window(job, number, begin, max(begin, to_seq), at, mark)
+            connection.execute(event_window.insert().values(_values(window)))
+            return window
+
+    def note(self, window: Window, written: Written | None) -> Window:
+        """Remember what is about to be visible. Raises ``Conflict`` for a closed window."""
+        with self._database.writing() as connection:
+            known = _known(connection, window)
+            if known.closed:
+                raise Conflict(f"window {window.number} of {window.job} is closed", "Another worker delivered it")
+            text = None if written is None else json.dumps(asdict(written))
+            connection.execute(event_window.update().where(_is(window)).values(written=text))
+            return _known(connection, window)
+
+    def close(self, window: Window, manifest_key: str = "", manifest_sha256: str = "") -> Window:
+        """Mark as done. Raises ``Conflict`` when it was done with another manifest."""
+        with self._database.writing() as connection:
+            known = _known(connection, window)
+            if known.closed and (known.manifest_key, known.manifest_sha256) != (manifest_key, manifest_sha256):
+                raise Conflict(
+                    f"window {window.number} of {window.job} was closed with the manifest {known.manifest_key!r}",
+                    "Another worker delivered it",
+                )
+            done = {"closed": True, "manifest_key": manifest_key, "manifest_sha256": manifest_sha256}
+            connection.execute(event_window.update().where(_is(window)).values(done))
+            return _known(connection, window)
+
+    def last(self, job: str) -> Window | None:
+        """The newest window of a job."""
+        with self._database.reading() as connection:
+            return _last(connection, job)
+
+    def delivered_to(self, job: str) -> int:
+        """Where the last window with a manifest ended; 1 when there is none."""
+        table = event_window
+        query = select(func.max(table.c.to_seq)).where(and_(table.c.job == job, table.c.manifest_key != ""))
+        with self._database.reading() as connection:
+            found = connection.execute(query).scalar_one()
+        return FIRST_SEQ if found is None else int(found)
+
+    def all(self, job: str) -> Sequence[Window]:
+        """Every window of a job, oldest first."""
+        query = select(event_window).where(event_window.c.job == job).order_by(event_window.c.number)
+        with self._database.reading() as connection:
+            return [_window(row) for row in connection.execute(query).mappings()]
+
+
+def _is(window: Window) -> Any:
+    return and_(event_window.c.job == window.job, event_window.c.number == window.number)
+
+
+def _newest(job: str) -> Select[Any]:
+    return select(event_window).where(event_window.c.job == job).order_by(event_window.c.number.desc()).limit(1)
+
+
+def _last(connection: Connection, job: str) -> Window | None:
+    found = connection.execute(_newest(job)).mappings().one_or_none()
+    return None if found is None else _window(found)
+
+
+def _known(connection: Connection, window: Window) -> Window:
+    found = connection.execute(select(event_window).where(_is(window))).mappings().one_or_none()
+    if found is None:
+        raise Conflict(f"window {window.number} of {window.job} is not there", "The job was deleted meanwhile")
+    return _window(found)
+
+
+def _values(window: Window) -> dict[str, object]:
+    names = ("job", "number", "from_seq", "to_seq", "mark", "closed", "manifest_key", "manifest_sha256")
+    return {**{name: getattr(window, name) for name in names}, "at": to_us(window.at), "written": None}
+
+
+def _window(row: Mapping[Any, Any]) -> Window:
+    values = dict(row) | {"at": from_us(row["at"]), "closed": bool(row["closed"])}
+    if row["written"] is not None:
+        noted = json.loads(row["written"])
+        columns = tuple((str(name), str(kind)) for name, kind in noted["columns"])
+        values["written"] = Written(noted["key"], DataFile(**noted["file"]), columns)
+    return Window(**values)
