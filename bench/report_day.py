@@ -97,8 +97,12 @@ def day_input(made: Made, **parts: Any) -> DayInput:
 
 def _streamed(path: Path) -> pa.RecordBatchReader:
     """As the store does it: batch by batch."""
-    file = pq.ParquetFile(path)
-    return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(50_000))
+    reader: pa.RecordBatchReader = (
+        duckdb.connect(config={"memory_limit": "64MB", "threads": 1})
+        .sql(f"SELECT * FROM read_parquet('{path}')")
+        .to_arrow_reader(50_000)
+    )
+    return reader
 
 
 def metadata() -> Metadata:

@@ -1,4 +1,4 @@
-"""A DuckDB of its own for one day: in memory up to a limit, then on disk."""
+"""A DuckDB of its own for one day: in memory up to a limit, the rest on disk."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ _TYPES: Final = {
     "date": "DATE",
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# All tables are made in a database of their own within the engine, so that detaching it drops them at once.
-_BEGIN: Final = "ATTACH ':memory:' AS day; USE day"
+# All tables are made in a database of their own within the engine, so that detaching it drops them at once. It is a
+# file: what does not fit into memory is written once and compressed to a third. Tables of ":memory:" are swapped as
+# they are, again and again: 20 M events took 69 s of CPU instead of 62, and two reports at once ran out of memory.
+# Nothing of it is ever opened again, so it needs no log and no checkpoint.
+_BEGIN: Final = "ATTACH {file} AS day (RECOVERY_MODE no_wal_writes); USE day"
+_ROW_GROUP: Final = 122_880
 _QUERIES: Final = Path(__file__).parent / "queries"
 
 
@@ -83,6 +87,18 @@ def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _together(batches: pa.RecordBatchReader) -> Iterator[list[pa.RecordBatch]]:
+    """Batches of about a row group of DuckDB's: inserting less costs half as much again."""
+    some: list[pa.RecordBatch] = []
+    for batch in batches:
+        some.append(batch)
+        if sum(each.num_rows for each in some) >= _ROW_GROUP:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
 class Database:
     """Connections to one private database. Tables are shared by all of them, registered Arrow tables too.
 
@@ -103,9 +119,11 @@ class Database:
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
                     "preserve_insertion_order": False,
+                    "checkpoint_on_detach": "DISABLED",
                 },
             )
-            self.connection.execute(_BEGIN)
+            self._file = spill_dir / "day.db"
+            self.connection.execute(_BEGIN.format(file=literal(str(self._file))))
         _quiet(self.connection)
         self._arrow: dict[str, pa.Table] = {}
         # A connection answers one question at a time; the next would take away the rows of the one before.
@@ -117,7 +135,9 @@ class Database:
             for name in self._arrow:
                 self.connection.unregister(name)
             self._arrow.clear()
-            self.connection.execute(f"USE memory; DETACH day; {_BEGIN}")
+            self.connection.execute("USE memory; DETACH day")
+            self._file.unlink()
+            self.connection.execute(_BEGIN.format(file=literal(str(self._file))))
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable as ``name``, without a copy."""
@@ -129,8 +149,8 @@ class Database:
         given = f"{name}_given"
         self.register(given, batches.schema.empty_table())
         self.run(f"CREATE TABLE {name} AS SELECT * FROM {given}", f"read {name}")
-        for batch in batches:
-            self.register(given, pa.Table.from_batches([batch]))
+        for some in _together(batches):
+            self.register(given, pa.Table.from_batches(some))
             self.run(f"INSERT INTO {name} SELECT * FROM {given}", f"read {name}")
         self.forget(given)
 
