@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from footfall.model.authorizations import Authorization
     from footfall.model.days import Zone
     from footfall.model.event import EventType
+    from footfall.model.jobs import Job, Run, Verdict
     from footfall.model.metadata import Metadata
     from footfall.model.reports import Report
+    from footfall.model.schedules import Slot
     from footfall.model.windows import Window, Written
 
 # --- the log -------------------------------------------------------------------------------------
@@ -382,21 +384,61 @@ class Catalogue(Protocol):
         """Insert or replace by id; what is not named stays. Deleting is a status, so that names stay known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """The end of a change of master keys. key: id of the one that seals now. secrets: how many were sealed anew.
+
+    kept: ids of older keys that nothing is sealed with, still there for backups of the store. forgotten: of those
+    that are gone.
+    """
+
+    key: str
+    secrets: int
+    kept: tuple[str, ...]
+    forgotten: tuple[str, ...]
+
+
+class Vault(Protocol):
+    """Secrets at rest, whatever they are for: text under (owner, name, field).
+
+    1. ``get`` gives what ``put`` took, in every process that has the master keys.
+    2. No secret lies on the disk as it was given, in no file and at no time.
+    3. A secret opens only as what it was put as. If its key is missing, or its bytes changed or moved, it is
+       ``Damaged``: owner, name and field are named, its value never is. Its neighbours are not affected.
+    4. After ``rotate_key`` nothing is sealed with an older key. Every process can read everything all the while, and
+       after a kill at any moment.
+    """
+
+    def fields(self, owner: str, name: str) -> frozenset[str]:
+        """Which secrets there are; opens none."""
+
+    def get(self, owner: str, name: str) -> Mapping[str, str]: ...
+
+    def put(self, owner: str, name: str, secrets: Mapping[str, str]) -> None:
+        """Add or replace these fields, all or none; others stay."""
+
+    def drop(self, owner: str, name: str, fields: Iterable[str] | None = None) -> None:
+        """Remove these fields, or all."""
+
+    def rotate_key(self, *, forget: bool = False) -> Resealed:
+        """Draw a new master key, where the keys are Footfall's own, and seal everything with the newest.
+
+        forget: remove the older keys too. Backups made before cannot be opened then.
+        """
+
+
 class Authorizations(Protocol):
     """Ways into places, and the secrets that open them.
 
     1. What ``get`` and ``all`` return holds no secret but the last four characters of an access key id; ``secrets``
        alone gives them, as they were given.
-    2. No secret lies on the disk as it was given, in no file and at no time.
-    3. ``add`` and ``rotate`` take everything at once or change nothing, and take nothing that ``model.authorizations``
+    2. ``add`` and ``rotate`` take everything at once or change nothing, and take nothing that ``model.authorizations``
        refuses.
-    4. ``rotate`` keeps name and settings. Of each group of secrets that belong together (an access key with its
+    3. ``rotate`` keeps name and settings. Of each group of secrets that belong together (an access key with its
        token, a private key with its passphrase) the new ones replace all old ones; groups not given stay.
-    5. An authorization that jobs use is not deleted, unless forced: ``Conflict`` names the jobs.
-    6. A status is remembered until the next one; new secrets are ``untested``.
-    7. A secret that cannot be opened, because its key is missing or its bytes changed or moved, is ``Damaged`` with the
-       secret named and never shown. The others are not affected, and new ones may replace it.
-    8. After ``reseal`` every secret is sealed with the newest master key, and readable by every process all the while.
+    4. An authorization that jobs use is not deleted, unless forced: ``Conflict`` names the jobs.
+    5. A status is remembered until the next one; new secrets are ``untested``.
+    6. A secret that is ``Damaged`` can be replaced, and disturbs nothing but ``secrets``.
 
     A name nobody has is ``Refused``.
     """
@@ -405,6 +447,9 @@ class Authorizations(Protocol):
         """By name."""
 
     def get(self, name: str) -> Authorization: ...
+
+    def secret_names(self, name: str) -> frozenset[str]:
+        """Which secrets it has; opens none."""
 
     def secrets(self, name: str) -> Mapping[str, str]: ...
 
@@ -418,8 +463,113 @@ class Authorizations(Protocol):
 
     def delete(self, name: str, *, force: bool = False) -> None: ...
 
-    def reseal(self) -> int:
-        """Seal everything with the newest master key; return how many secrets were sealed anew."""
+
+# --- jobs ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A slot of a job and how it stands.
+
+    state: one of ``model.jobs.SLOT_STATES``. asked: by a person (a backfill), so catching up never skips it.
+    attempts: runs it has had. tries: those since it was last asked for. retry_at: not tried again before.
+    holder, leased_until: who runs it; empty and None while nobody does.
+    """
+
+    job: str
+    slot: Slot
+    state: str
+    asked: bool
+    attempts: int
+    tries: int
+    retry_at: datetime | None
+    holder: str
+    leased_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run one slot until ``leased_until``, and whatever happens under it carries its ``fence``.
+
+    attempt: of the slot, from 1. tries: those since it was asked for, this one included.
+    """
+
+    job: Job
+    slot: Slot
+    attempt: int
+    tries: int
+    fence: int
+    leased_until: datetime
+
+
+class Jobs(Protocol):
+    """Jobs, their slots, and what became of each.
+
+    1. A slot is created once, however many plan it at once, and planning it again changes nothing of it.
+    2. Of several who claim at once, one gets the slot. While its lease lasts no other slot of the job can be claimed.
+    3. ``claim`` gives what is oldest: of each live job only the first unfinished slot, so that a job catches up in
+       order, slots asked for by a person after all others; of several jobs, the slot that was due first.
+    4. Fences of a job rise with every claim and cancel, also over deleting and adding it again. ``extend`` and
+       ``finish`` with a fence that is not the slot's raise ``Conflict`` and change nothing.
+    5. A slot whose lease ran out can be claimed anew; the run it was in has failed.
+    6. A slot that is not to be run is there all the same, as ``skipped``: no gap is silent.
+    7. A job that was stopped by a person while it ran stays stopped, however the run ends.
+    8. Deleting a job keeps its slots and runs; only adding one of its name removes them.
+
+    A name, slot or run that nobody knows is ``Refused``.
+    """
+
+    def add(self, job: Job, planned_until: datetime) -> None:
+        """``Conflict`` when there is a job of that name. Slots are planned from ``planned_until`` on."""
+
+    def get(self, name: str) -> Job: ...
+
+    def all(self) -> Sequence[Job]:
+        """Every job by name, without the deleted ones."""
+
+    def move(self, name: str, state: str, at: datetime, cause: str = "") -> Job:
+        """Put the job into a state; see ``model.jobs.moved``."""
+
+    def planned_until(self, name: str) -> datetime: ...
+
+    def plan(
+        self, name: str, waiting: Sequence[Slot], skipped: Sequence[Slot], until: datetime, *, supersede: bool
+    ) -> int:
+        """Create slots, remember how far was planned (never less than before), return how many are new and wait.
+
+        supersede: slots that still wait and are older than the newest of these are skipped, but for those asked for.
+        """
+
+    def issue(self, name: str, slots: Sequence[Slot], at: datetime) -> Sequence[str]:
+        """Ask for slots, be they new or done before; return the names of those that now wait. One that runs is left."""
+
+    def claim(
+        self, now: datetime, until: datetime, holder: str, *, job: str | None = None, slot: str | None = None
+    ) -> Claim | None:
+        """The oldest slot that is due, leased to ``holder`` until ``until``; None when there is nothing to do.
+
+        job, slot: this slot and no other, due or not, whatever state the job is in but deleted. Then ``Conflict`` says
+        that the job is being run, or that the slot does not wait.
+        """
+
+    def extend(self, claim: Claim, until: datetime) -> None: ...
+
+    def finish(self, claim: Claim, run: Run, verdict: Verdict) -> None: ...
+
+    def cancel(self, run_id: str, at: datetime) -> Run:
+        """End a run, or the slot that waits to be tried again; ``Refused`` when it is over."""
+
+    def retry(self, run_id: str, at: datetime) -> Planned:
+        """Let the slot of a run be tried again at once, what was delivered by then left alone; ``Refused`` if it is
+        being run or succeeded."""
+
+    def slots(self, name: str, states: Iterable[str] = (), limit: int = 100) -> Sequence[Planned]:
+        """The newest slots, in any of these states, newest first."""
+
+    def runs(self, name: str | None = None, limit: int = 100) -> Sequence[Run]:
+        """The newest runs, newest first."""
+
+    def run(self, run_id: str) -> Run: ...
 
 
 # --- reports -------------------------------------------------------------------------------------
@@ -525,6 +675,89 @@ class Engine(Protocol):
         neither snapshots nor metadata."""
 
     def open(self, day: DayInput) -> OpenDay: ...
+
+
+# --- audiences -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceInput:
+    """What an audience export is made of: users as of an instant and what belongs to them, read when it is needed.
+
+    end: links said at or after it do not count. users, links, merges, texts: as ``People`` gives them.
+    custom_attributes: of users. activity: the activity file of each day, see ``Engine.activity``.
+    memberships: user keys in, for each a list of the audiences the user is in; None while there are no audiences.
+    """
+
+    end: datetime
+    users: Callable[[], pa.RecordBatchReader]
+    custom_attributes: Sequence[tuple[str, str]]
+    links: Callable[[], pa.Table]
+    merges: Callable[[], pa.Table]
+    texts: Callable[[str], pa.Table]
+    activity: Callable[[], Mapping[date, str]]
+    memberships: Callable[[pa.Array], pa.Array] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudiencePart:
+    """One file of an audience export. name: of the list or map it holds; empty for the file with a row per user."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+class OpenAudience(Protocol):
+    """A draft opened for rendering. matched: users who answered the filter, before a limit."""
+
+    matched: int
+
+    def counts(self) -> Mapping[str, int]:
+        """Users ``added``, ``changed``, ``removed`` and ``unchanged`` since the last run."""
+
+    def parts(self) -> Sequence[AudiencePart]: ...
+
+    def render(self, part: AudiencePart, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, text) of a part's body, sorted by identify id."""
+
+    def parquet(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (rows, bytes) of the whole as one Parquet file."""
+
+
+class AudienceEngine(Protocol):
+    """Chooses users and says what they are.
+
+    1. The same users give the same files, in whatever order and batches they come.
+    2. A draft, and a state, is written whole or not at all.
+    3. Memory stays within the configured limit however many users there are.
+    """
+
+    def draft(self, export: AudienceExport, given: AudienceInput, before: Path | None, path: Path) -> None:
+        """Write the draft of a run to ``path``. before: the state that it is compared with."""
+
+    def state(self, draft: Path, path: Path) -> None:
+        """Write what the next run is compared with: user_key, uid and digest of everybody in the draft."""
+
+    def open(self, export: AudienceExport, draft: Path) -> AbstractContextManager[OpenAudience]: ...
+
+
+class AudienceStates(Protocol):
+    """Where each job keeps the draft of the run under way and what its last runs delivered.
+
+    1. The place of a draft depends on job, instant and definition: a run that is repeated finds its own draft.
+    2. ``before`` is the newest delivered run that is earlier than the instant.
+    3. After ``settled`` the draft, which holds people's attributes, is gone.
+    """
+
+    def draft(self, export: AudienceExport, at: datetime) -> Path: ...
+
+    def before(self, job: str, at: datetime) -> Path | None: ...
+
+    def later(self, job: str, at: datetime) -> bool:
+        """Was a run delivered that is later than ``at``?"""
+
+    def settled(self, export: AudienceExport, at: datetime, write: Callable[[Path], None]) -> None:
+        """The run is delivered: let ``write`` write its state, then forget the draft and all but the newest states."""
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -640,6 +873,55 @@ class Windows(Protocol):
     def all(self, job: str) -> Sequence[Window]: ...
 
 
+class Sweeper(Protocol):
+    """A bucket whose large objects arrive in parts, so that a writer that was killed leaves some behind.
+
+    1. ``sweep`` takes away the unfinished uploads of the keys that ``mine`` accepts, when they began longer than
+       ``age`` ago by the place's own clock, and returns how many it took. It touches nothing that is complete and
+       nothing that is another's.
+    """
+
+    def sweep(self, mine: Callable[[str], bool], age: timedelta) -> int: ...
+
+
+class Probe(Protocol):
+    """A place tried one call at a time, to find out which of them work.
+
+    1. A method asks the place for one thing and returns in words what it found; it raises ``Denied`` when that is not
+       permitted, another error when it does not work, and returns None when the place has no such thing.
+    2. Nothing is made but the object called ``name`` and unfinished uploads, which are taken away where permitted.
+    """
+
+    url: str
+
+    def resolve(self) -> str | None: ...
+
+    def authenticate(self) -> str | None: ...
+
+    def write(self, name: str, body: bytes) -> str | None: ...
+
+    def encryption(self, name: str) -> str | None: ...
+
+    def read(self, name: str, body: bytes | None) -> str | None:
+        """Read an object to its end; raises ``Damaged`` when ``body`` is given and it is another one."""
+
+    def list(self, name: str) -> str | None:
+        """Find the object among those listed; raises ``Damaged`` when it is not."""
+
+    def first(self) -> str | None:
+        """The key of any object that is there."""
+
+    def upload(self, name: str) -> str | None:
+        """Begin an upload in parts and send one; ``abort`` takes it away again."""
+
+    def abort(self, name: str) -> str | None: ...
+
+    def delete(self, name: str) -> str | None: ...
+
+    def excess(self, name: str, *, writes: bool) -> Sequence[str]:
+        """What the credentials may do beyond writing (or, without ``writes``, beyond reading), each in a sentence."""
+
+
 # --- the world -----------------------------------------------------------------------------------
 
 
@@ -653,86 +935,3 @@ class Progress(Protocol):
     """Told how far long work has come: a step's name, what is done, of how much (None when nobody knows)."""
 
     def __call__(self, step: str, done: int, total: int | None, unit: str) -> None: ...
-# --- audiences -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AudienceInput:
-    """What an audience export is made of: users as of an instant and what belongs to them, read when it is needed.
-
-    end: links said at or after it do not count. users, links, merges, texts: as ``People`` gives them.
-    custom_attributes: of users. activity: the activity file of each day, see ``Engine.activity``.
-    memberships: user keys in, for each a list of the audiences the user is in; None while there are no audiences.
-    """
-
-    end: datetime
-    users: Callable[[], pa.RecordBatchReader]
-    custom_attributes: Sequence[tuple[str, str]]
-    links: Callable[[], pa.Table]
-    merges: Callable[[], pa.Table]
-    texts: Callable[[str], pa.Table]
-    activity: Callable[[], Mapping[date, str]]
-    memberships: Callable[[pa.Array], pa.Array] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AudiencePart:
-    """One file of an audience export. name: of the list or map it holds; empty for the file with a row per user."""
-
-    name: str
-    columns: tuple[Column, ...]
-
-
-class OpenAudience(Protocol):
-    """A draft opened for rendering. matched: users who answered the filter, before a limit."""
-
-    matched: int
-
-    def counts(self) -> Mapping[str, int]:
-        """Users ``added``, ``changed``, ``removed`` and ``unchanged`` since the last run."""
-
-    def parts(self) -> Sequence[AudiencePart]: ...
-
-    def render(self, part: AudiencePart, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text) of a part's body, sorted by identify id."""
-
-    def parquet(self) -> Iterator[tuple[int, bytes]]:
-        """Yield (rows, bytes) of the whole as one Parquet file."""
-
-
-class AudienceEngine(Protocol):
-    """Chooses users and says what they are.
-
-    1. The same users give the same files, in whatever order and batches they come.
-    2. A draft, and a state, is written whole or not at all.
-    3. Memory stays within the configured limit however many users there are.
-    """
-
-    def draft(self, export: AudienceExport, given: AudienceInput, before: Path | None, path: Path) -> None:
-        """Write the draft of a run to ``path``. before: the state that it is compared with."""
-
-    def state(self, draft: Path, path: Path) -> None:
-        """Write what the next run is compared with: user_key, uid and digest of everybody in the draft."""
-
-    def open(self, export: AudienceExport, draft: Path) -> AbstractContextManager[OpenAudience]: ...
-
-
-class AudienceStates(Protocol):
-    """Where each job keeps the draft of the run under way and what its last runs delivered.
-
-    1. The place of a draft depends on job, instant and definition: a run that is repeated finds its own draft.
-    2. ``before`` is the newest delivered run that is earlier than the instant.
-    3. After ``settled`` the draft, which holds people's attributes, is gone.
-    """
-
-    def draft(self, export: AudienceExport, at: datetime) -> Path: ...
-
-    def before(self, job: str, at: datetime) -> Path | None: ...
-
-    def later(self, job: str, at: datetime) -> bool:
-        """Was a run delivered that is later than ``at``?"""
-
-    def settled(self, export: AudienceExport, at: datetime, write: Callable[[Path], None]) -> None:
-        """The run is delivered: let ``write`` write its state, then forget the draft and all but the newest states."""
-
-

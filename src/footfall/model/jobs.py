@@ -18,13 +18,13 @@ Source: Lytics API, job object. See docs/guide/deliveries.md, "Jobs".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from footfall.errors import FootfallError, Refused, Unavailable
-from footfall.model.schedules import Schedule
+from footfall.model.schedules import Schedule, Slot
 
 KINDS: Final = ("rollups", "activity", "audience", "app_events")
 CATCH_UP: Final = ("all", "latest", "none")
@@ -33,9 +33,9 @@ CATCH_UP: Final = ("all", "latest", "none")
 LIVE: Final = frozenset({"sleeping", "runnable", "fault", "failed"})
 TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     **{state: LIVE | {"paused", "completed", "killed", "deleted"} for state in LIVE},
-    "paused": frozenset({"sleeping", "completed", "killed", "deleted"}),
+    "paused": frozenset({"sleeping", "runnable", "completed", "killed", "deleted"}),
     "completed": frozenset({"sleeping", "runnable", "paused", "deleted"}),
-    "killed": frozenset({"sleeping", "deleted"}),
+    "killed": frozenset({"sleeping", "runnable", "deleted"}),
     "deleted": frozenset(),
 }
 
@@ -60,8 +60,8 @@ class Job:
     name: lower-case letters, digits, ``.``, ``_`` and ``-``. label, description: for people.
     kind: one of ``KINDS``. authorization: name of one, or empty for the machine's own access. url: the place.
     options: of the kind (``format``, ``version``, ``reports`` …), as JSON has them.
-    catch_up: of the slots that passed while nobody ran them, run ``all``, the ``latest`` or ``none``; those left out are
-    remembered as skipped. cause: why it is paused or failed; empty otherwise.
+    catch_up: of the slots that passed while nobody ran them, run ``all``, the ``latest`` or ``none``; those left out
+    are remembered as skipped. cause: why it is paused or failed; empty otherwise.
     """
 
     name: str
@@ -149,9 +149,9 @@ class Verdict:
 def verdict(error: Exception | None, tries: int, now: datetime) -> Verdict:
     """What to do after the ``tries``-th attempt since the slot was asked for ended with ``error``, or without one.
 
-    What passes by itself is tried again for ever, at longer and longer pauses up to an hour: a place that is down for a
-    week loses nothing. What only a person can change pauses the job at once. Anything else is tried ``TRIES_MAX`` times,
-    then the slot is a gap and the job goes on.
+    What passes by itself is tried again for ever, at longer and longer pauses up to an hour: a place that is down for
+    a week loses nothing. What only a person can change pauses the job at once. Anything else is tried ``TRIES_MAX``
+    times, then the slot is a gap and the job goes on.
     """
     if error is None:
         return Verdict("succeeded", "sleeping")
@@ -164,3 +164,45 @@ def verdict(error: Exception | None, tries: int, now: datetime) -> Verdict:
     if isinstance(error, Unavailable):
         wait = max(wait, timedelta(seconds=error.retry_after_s))
     return Verdict("waiting", "fault", now + wait, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a kind of job is told about the attempt it makes.
+
+    number: of the slot, from 1; 0 for a rehearsal. tries: since the slot was asked for: beyond the first, what was
+    delivered may be left alone. fence: rises with every attempt of the job. rehearsal: nothing may be written
+    anywhere, be it to the place or to the store.
+    beat: call it every few seconds of work; it keeps the lease, and raises when the attempt is to end.
+    """
+
+    number: int
+    tries: int
+    fence: int
+    rehearsal: bool
+    beat: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """One file that was delivered. size_bytes: as stored. position: how far in the events it goes, if that counts."""
+
+    key: str
+    rows: int
+    size_bytes: int
+    position: int | None = None
+
+
+def first_watermark(job: Job) -> datetime:
+    """The instant after which a new job's slots are planned: right before it was made, or before its only run."""
+    start = job.schedule.start
+    begin = min(job.created_at, start) if job.schedule.kind == "once" and start is not None else job.created_at
+    return begin - timedelta(microseconds=1)
+
+
+def to_run(catch_up: str, passed: Sequence[Slot], now: datetime) -> Sequence[Slot]:
+    """Those of the slots that passed since the last look, oldest first, that are still to be run."""
+    if catch_up == "all":
+        return passed
+    newest = passed[-1:]
+    return newest if catch_up == "latest" else [slot for slot in newest if now - slot.due <= LATE_MAX]
