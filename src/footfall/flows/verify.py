@@ -244,7 +244,7 @@ def _text_faults(
     if codec is None:
         return [f"no codec is known as {manifest.codec!r}, so only its size and SHA-256 were checked"]
     try:
-        rows = _counter(manifest)
+        rows = _counter(manifest, file)
     except KeyError:
         return [f"no format is known as {manifest.format!r}, so its rows were not counted"]
     text = _Digested(codec.decode(stored))
@@ -261,10 +261,11 @@ def _text_faults(
     return faults
 
 
-def _counter(manifest: Manifest | JobManifest) -> Counter:
-    columns = [name for name, _ in manifest.columns]
+def _counter(manifest: Manifest | JobManifest, file: DataFile) -> Counter:
     if isinstance(manifest, JobManifest):
+        columns = [name for name, _ in manifest.columns_of(file)]
         return counter(manifest.format, "", "", "", columns, header=manifest.header)
+    columns = [name for name, _ in manifest.columns]
     return counter(manifest.format, manifest.report, manifest.version, manifest.day.isoformat(), columns)
 
 

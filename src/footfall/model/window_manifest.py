@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from footfall.errors import Damaged
 from footfall.model.manifest import MANIFEST_FORMAT, DataFile, Fields, file_value, instant_text, read_file
 
+Columns = tuple[tuple[str, str], ...]
+
 ACTIVITY: Final = "activity"
 APP_EVENTS: Final = "app_events"
+AUDIENCE: Final = "audience"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class JobManifest:
     header: whether a CSV file begins with the names of its columns. at: the instant that names the files, UTC.
     window: the events it is made of; None for what is no window of events. options: what was asked for, as texts.
     columns: (name, type) in order; of JSON those that every row may have, and rows may have others, if there are none.
+    columns_of_files: by name of file, the columns of those that have others.
     """
 
     kind: str
@@ -42,12 +46,16 @@ class JobManifest:
     format: str
     codec: str
     at: datetime
-    columns: tuple[tuple[str, str], ...]
+    columns: Columns
     files: tuple[DataFile, ...]
     writer: str
     window: Range | None = None
     header: bool = True
     options: Mapping[str, str] | None = None
+    columns_of_files: Mapping[str, Columns] = field(default_factory=dict)
+
+    def columns_of(self, file: DataFile) -> Columns:
+        return self.columns_of_files.get(file.name, self.columns)
 
     @property
     def rows(self) -> int:
@@ -68,10 +76,14 @@ class JobManifest:
             "window": None if window is None else {"from_seq": window.from_seq, "to_seq": window.to_seq},
             "options": {name: options[name] for name in sorted(options)},
             "rows": self.rows,
-            "columns": [{"name": name, "type": type_} for name, type_ in self.columns],
-            "files": [file_value(file) for file in self.files],
+            "columns": _columns_value(self.columns),
+            "files": [self._file_value(file) for file in self.files],
         }
         return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+    def _file_value(self, file: DataFile) -> dict[str, Any]:
+        own = self.columns_of_files.get(file.name)
+        return file_value(file) if own is None else {**file_value(file), "columns": _columns_value(own)}
 
     @classmethod
     def from_fields(cls, fields: Fields) -> JobManifest:
@@ -88,8 +100,11 @@ class JobManifest:
             at=fields.instant("at"),
             window=None if window is None else Range(window.count("from_seq"), window.count("to_seq")),
             options=fields.texts("options"),
-            columns=tuple((column.text("name"), column.text("type")) for column in fields.objects("columns")),
+            columns=_read_columns(fields),
             files=tuple(read_file(file) for file in fields.objects("files")),
+            columns_of_files={
+                file.name("name"): _read_columns(file) for file in fields.objects("files") if file.has("columns")
+            },
         )
         if fields.count("rows") != manifest.rows:
             raise Damaged(f"the manifest says {fields.count('rows')} rows, but its files add up to {manifest.rows}")
@@ -100,3 +115,11 @@ class JobManifest:
     def same_delivery(self, other: JobManifest) -> bool:
         """Do both describe the same files of the same window? Who wrote them may differ."""
         return self == replace(other, writer=self.writer)
+
+
+def _columns_value(columns: Columns) -> list[dict[str, str]]:
+    return [{"name": name, "type": type_} for name, type_ in columns]
+
+
+def _read_columns(fields: Fields) -> Columns:
+    return tuple((column.text("name"), column.text("type")) for column in fields.objects("columns"))
