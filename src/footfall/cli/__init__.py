@@ -12,6 +12,7 @@ import typer
 
 from footfall import __version__
 from footfall.cli import serving
+from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
 from footfall.cli.exports import export
@@ -39,6 +40,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 serving.add_to(app)
 app.add_typer(events, name="events")
 app.add_typer(export, name="export")
+app.add_typer(authorizations, name="authorizations")
 app.add_typer(days, name="days")
 app.add_typer(keys, name="keys")
 

@@ -21,6 +21,7 @@ def export_rollups(
     format: Annotated[str, typer.Option(help="csv, json or xml.")] = "csv",
     version: Annotated[str, typer.Option(help="1.0 or 2.0.")] = "2.0",
     reports: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
+    authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,
     data: Data = None,
@@ -37,7 +38,7 @@ def export_rollups(
     with opened(screen, data, config) as hub, screen.progress() as progress:
         delivered = hub.export_rollups(
             day.date(), last, to=to, reports=names, version=version, format=format,
-            endpoint_url=endpoint_url, unfinished=unfinished, progress=progress,
+            authorization=authorization, endpoint_url=endpoint_url, unfinished=unfinished, progress=progress,
         )  # fmt: skip
     _show_delivered(screen, delivered)
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from footfall.config.zone import load_zone
 from footfall.errors import Refused
+from footfall.model.master_keys import MasterKeys
 
 PREFIX: Final = "FOOTFALL_"
 DEFAULT: Final = "default"
@@ -48,6 +49,15 @@ def _secret(value: object) -> str:
     return _text(value)
 
 
+def _master_keys(value: object) -> MasterKeys:
+    try:
+        return MasterKeys.read(_text(value))
+    except _Unfit:
+        raise
+    except ValueError as error:
+        raise _Unfit(f"must be written id:base64,id:base64 with the newest first: {error}") from None
+
+
 def _uuid(value: object) -> UUID:
     try:
         return UUID(_text(value))
@@ -66,6 +76,20 @@ def _file_prefix(value: object) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._=+-]{0,100}", _text(value)):
         raise _Unfit("may hold letters, digits and . _ = + - only")
     return _text(value)
+
+
+def _verify_name(value: object) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._=+-]{0,80}\{timestamp\}[A-Za-z0-9._=+-]{0,80}", _text(value)):
+        raise _Unfit("must hold {timestamp} once, and beside it letters, digits and . _ = + - only")
+    return _text(value)
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise _Unfit("must be true or false")
+    return value == "true"
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -116,6 +140,7 @@ class Settings:
     admin_port: int = 8081
     write_key: str | None = None
     admin_token: str | None = None
+    master_keys: MasterKeys | None = None
     time_zone: str = "UTC"
     subscription_id: UUID | None = None
     organization_id: UUID | None = None
@@ -131,6 +156,8 @@ class Settings:
     reserve_bytes: int = 256 << 20
     definitions: Path | None = None
     file_prefix: str = "GainsightPX"
+    verify_name: str = "airkit-verify-test-{timestamp}"
+    allow_private_endpoints: bool = False
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from: ``default``, ``FILE:LINE``, a variable's name, or ``flag``."""
@@ -149,6 +176,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "admin_port": _between(0, 65535),
     "write_key": _secret,
     "admin_token": _secret,
+    "master_keys": _master_keys,
     "time_zone": _zone,
     "subscription_id": _uuid,
     "organization_id": _uuid,
@@ -164,6 +192,8 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "reserve_bytes": _between(0, 1 << 50),
     "definitions": _path,
     "file_prefix": _file_prefix,
+    "verify_name": _verify_name,
+    "allow_private_endpoints": _truth,
 }
 
 
@@ -202,7 +232,7 @@ def _value(name: str, value: object, origin: str) -> Any:
     try:
         return _READERS[name](value)
     except _Unfit as error:
-        shown = "" if _READERS[name] is _secret else f", not {value!r}"
+        shown = "" if _READERS[name] in (_secret, _master_keys) else f", not {value!r}"
         raise Refused(f"{where}: {name} {error}{shown}", "See docs/reference/settings.md") from error
 
 

@@ -23,6 +23,7 @@ from footfall.stores.schema import REVISION
 
 FILE_NAME: Final = "footfall.db"
 BUSY_TIMEOUT_S: Final = 30
+FOLD_TIMEOUT_MS: Final = 1000
 CACHE_KIB: Final = 64 * 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WRITING: Final = "footfall_writing"
@@ -58,6 +59,21 @@ class Database:
     def close(self) -> None:
         """Give back every idle connection; SQLite folds the WAL into the file when the last one goes."""
         self._engine.dispose()
+
+    def fold(self) -> None:
+        """Fold the WAL into the file and empty it, so that neither holds what was overwritten.
+
+        Left to a later time when other readers or writers are in the way for ``FOLD_TIMEOUT_MS``.
+        """
+        with _translated():
+            connection = self._engine.raw_connection()
+            try:
+                driver = cast("sqlite3.Connection", connection.driver_connection)
+                driver.execute(f"PRAGMA busy_timeout = {FOLD_TIMEOUT_MS}")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+            finally:
+                connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -5,7 +5,8 @@ One data directory:
     log/          segment files, held by one process at a time
     lake/events/  the Delta table
     activity/     who was active, one Parquet file per closed day
-    store.db      people, ledger, sources, catalogue
+    store.db      people, ledger, sources, catalogue, authorizations, jobs
+    master.keys   what the secrets in store.db are sealed with
     spill/        what does not fit into memory; emptied at start
     server.json   where the running server answers
 """
@@ -21,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -41,12 +42,16 @@ from footfall.lakes.delta import DeltaLake
 from footfall.model import reports
 from footfall.model.days import Zone
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT, EventType
-from footfall.ports import Clock, DayState, Format, Log, Progress, Source
+from footfall.ports import Clock, DayState, Format, Ledger, Log, Progress, Source
+from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.database import Database
+from footfall.stores.jobs import SqlJobs
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 from footfall.stores.sources import SqlSources, key_sha256
+from footfall.stores.vault import SqlVault
+from footfall.wiring.authorizations import authorizations_of, bucket_at, vault_of
 
 if TYPE_CHECKING:
     from footfall.engines.shaping import DuckShaper
@@ -123,6 +128,18 @@ class Footfall:
     @cached_property
     def catalogue(self) -> SqlCatalogue:
         return SqlCatalogue(self.database)
+
+    @cached_property
+    def vault(self) -> SqlVault:
+        return vault_of(self)
+
+    @cached_property
+    def authorizations(self) -> SqlAuthorizations:
+        return authorizations_of(self)
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        return SqlJobs(self.database, load_zone)
 
     @cached_property
     def lake(self) -> DeltaLake:
@@ -228,11 +245,12 @@ class Footfall:
             return True
         return False
 
-    def close_day(self, day: date, *, unfinished: bool = False) -> DayState:
-        """Seal a day that is settled. Raises as ``flows.close_day``."""
+    def close_day(self, day: date, *, unfinished: bool = False, ledger: Ledger | None = None) -> DayState:
+        """Seal a day that is settled, in ``ledger`` if it is another. Raises as ``flows.close_day``."""
         log_end = self._log.end() if self._log is not None else self.lake.position()
+        books = self.books if ledger is None else replace(self.books, ledger=ledger)
         with self._working:
-            return close_day(self.books, day, log_end=log_end, now=self.clock(), unfinished=unfinished)
+            return close_day(books, day, log_end=log_end, now=self.clock(), unfinished=unfinished)
 
     def export_rollups(
         self,
@@ -243,13 +261,15 @@ class Footfall:
         reports: Sequence[str] | None,
         version: str,
         format: str,
+        authorization: str | None = None,
         endpoint_url: str | None = None,
         unfinished: bool = False,
         progress: Progress = _silent,
     ) -> list[Delivery]:
         """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names."""
         return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
-                                    endpoint_url=endpoint_url, unfinished=unfinished, progress=progress))  # fmt: skip
+                                    authorization=authorization, endpoint_url=endpoint_url,
+                                    unfinished=unfinished, progress=progress))  # fmt: skip
 
     def deliveries(
         self,
@@ -260,17 +280,16 @@ class Footfall:
         names: Sequence[str] | None,
         version: str,
         format: str,
+        authorization: str | None,
         endpoint_url: str | None,
         unfinished: bool,
         progress: Progress,
     ) -> Iterator[Delivery]:
         """Like ``export_rollups``, one delivery at a time, each when its manifest is written."""
-        from footfall.buckets.places import open_place
-
-        chosen = _reports(names, version)
+        chosen = chosen_reports(names, version)
         if format not in FORMATS:
             raise Refused(f"'{format}' is no format", f"Choose one of {', '.join(FORMATS)}")
-        bucket = open_place(to, endpoint_url=endpoint_url)
+        bucket = bucket_at(self, to, authorization, endpoint_url)
         destination = Destination(
             bucket=bucket,
             format=FORMATS[format](),
@@ -353,7 +372,8 @@ class Footfall:
             yield event | {"user_key": row["user_key"], "session_id": row["session_id"]}
 
 
-def _reports(names: Sequence[str] | None, version: str) -> list[reports.Report]:
+def chosen_reports(names: Sequence[str] | None, version: str) -> list[reports.Report]:
+    """The reports of these names, all of the version by default. Raises ``Refused`` for names it does not have."""
     try:
         offered = reports.catalogue(version)
         wanted = offered if names is None else [reports.by_name(name) for name in names]
