@@ -764,12 +764,24 @@ class AudienceStates(Protocol):
 
 
 class Codec(Protocol):
-    """A stream of bytes in, a stream of bytes out; same input, same output. extension: ``.gz`` or nothing."""
+    """A stream of bytes in, a stream of bytes out.
 
+    name: what manifests call it: ``gzip``, ``gzip+openpgp``. extension: ``.gz``, ``.gz.pgp`` or nothing.
+    repeatable: the same input gives the same output on every run; not so where something is encrypted.
+
+    1. What ``encode`` gives depends on the bytes and the name, not on how the bytes were cut.
+    2. ``encode`` takes the name of the file without the codec's extension; only archives keep it.
+    3. ``decode`` gives back the bytes or raises ``Damaged`` (or ``Refused`` for what it does not read), at the end at
+       the latest; pieces are of bounded size, however far the input was compressed.
+    4. ``decode`` of what is encrypted gives nothing before the integrity of all of it is proved.
+    """
+
+    name: str
     extension: str
     content_type: str
+    repeatable: bool
 
-    def encode(self, chunks: Iterable[memoryview | bytes]) -> Iterator[bytes]: ...
+    def encode(self, chunks: Iterable[memoryview | bytes], *, name: str = "") -> Iterator[bytes]: ...
 
     def decode(self, chunks: Iterable[bytes]) -> Iterator[bytes]: ...
 
