@@ -43,7 +43,9 @@ class Fault:
 
 
 @dataclass
-class _Message:
+class Message:
+    """A request or an answer: head, with the empty line at its end, and body."""
+
     head: bytes
     body: bytes
 
@@ -82,6 +84,14 @@ class FaultProxy:
         self._thread.join(10)
         self._loop.close()
 
+    def refused(self, request: Message) -> bytes | None:
+        """An answer in place of the server's, for fronts that are stricter; None to ask the server."""
+        return None
+
+    def answered(self, request: Message, answer: Message) -> Message:
+        """The server's answer as it is passed on."""
+        return answer
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await self._exchange(reader, writer):
@@ -104,27 +114,33 @@ class FaultProxy:
         if b"100-continue" in head.lower():
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = re.sub(rb"(?i)expect: *100-continue\r\n", b"", head)
-        request = _Message(head, await _body(reader, head))
+        request = Message(head, await _body(reader, head))
         if fault is not None and kind == "status":
-            writer.write(_refusal(fault))
+            writer.write(refusal(fault.status, fault.code, "made up"))
+            await writer.drain()
+            return False
+        refused = self.refused(request)
+        if refused is not None:
+            writer.write(refused)
             await writer.drain()
             return False
         if kind == "flip":
             request.body = request.body[:-1] + bytes([request.body[-1] ^ 1])
         if kind == "cut":
-            await self._forward(_Message(request.head, request.body[: len(request.body) // 2]), method, answer=False)
+            await self._forward(Message(request.head, request.body[: len(request.body) // 2]), method, answer=False)
             return False
         if kind == "twice":
             await self._forward(request, method)
         answer = await self._forward(request, method)
         if kind == "lost" or answer is None:
             return False
+        answer = self.answered(request, answer)
         body = answer.body[: len(answer.body) // 2] if kind == "short" else answer.body
         writer.write(answer.head + body)
         await writer.drain()
         return kind != "short"
 
-    async def _forward(self, request: _Message, method: bytes, *, answer: bool = True) -> _Message | None:
+    async def _forward(self, request: Message, method: bytes, *, answer: bool = True) -> Message | None:
         reader, writer = await asyncio.open_connection(*self._upstream, limit=LIMIT)
         try:
             writer.write(request.head + request.body)
@@ -133,7 +149,7 @@ class FaultProxy:
                 return None
             head = await _head(reader)
             no_body = method == b"HEAD" or head.split(b" ", 2)[1] in (b"204", b"304")
-            return _Message(head, b"" if no_body else await _body(reader, head))
+            return Message(head, b"" if no_body else await _body(reader, head))
         finally:
             writer.transport.abort()
 
@@ -155,7 +171,9 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
     return await reader.readexactly(int(length[1])) if length else b""
 
 
-def _refusal(fault: Fault) -> bytes:
-    body = f'<?xml version="1.0"?><Error><Code>{fault.code}</Code><Message>made up</Message></Error>'.encode()
-    head = f"HTTP/1.1 {fault.status} X\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
+def refusal(status: int, code: str, message: str, *, wrapped: bool = False) -> bytes:
+    """A whole answer that refuses. wrapped: in the form of STS."""
+    inner = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = (f"<ErrorResponse>{inner}</ErrorResponse>" if wrapped else f'<?xml version="1.0"?>{inner}').encode()
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"Connection: close\r\n\r\n" + body

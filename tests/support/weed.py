@@ -19,12 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import certificates
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 ADMIN = ("ADMINKEY00000000", "admin-secret-admin-secret")
 WRITER = ("WRITERKEY0000000", "writer-secret-writer-secret")
+ROLE = "arn:aws:iam::111122223333:role/Export"
+ROLE_BUCKET = "exports"
 _PORTS = (
     "master.port", "filer.port", "volume.port", "s3.port", "admin.port",
     "s3.port.iceberg", "master.port.grpc", "filer.port.grpc", "volume.port.grpc", "s3.port.grpc", "admin.port.grpc",
@@ -32,19 +35,30 @@ _PORTS = (
 
 
 class SeaweedFS:
-    """url: of the S3 endpoint. WRITER may do nothing until a bucket policy says so."""
+    """url: of the S3 endpoint. WRITER may do nothing until a bucket policy says so.
 
-    def __init__(self) -> None:
+    secure: speaks TLS too, at ``tls_url`` with a certificate by ``authority``, and lets ROLE be assumed by STS, which
+    may do nothing but write to ``ROLE_BUCKET/f/``.
+    """
+
+    def __init__(self, *, secure: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
         ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
         self.url = f"http://127.0.0.1:{ports['s3.port']}"
         identities = self._folder / "identities.json"
-        identities.write_text(json.dumps(_identities()))
+        identities.write_text(json.dumps(_identities() | (_roles() if secure else {})))
+        more = []
+        if secure:
+            files = certificates.make(self._folder)
+            self.authority = str(files.authority)
+            self.tls_url = f"https://127.0.0.1:{(tls_port := _free_ports(1)[0])}"
+            more = [f"-s3.port.https={tls_port}", f"-s3.cert.file={files.certificate}", f"-s3.key.file={files.key}"]
         command = [
             str(Path(sysconfig.get_path("scripts")) / "weed"), "-logdir", str(self._folder), "mini",
             f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false",
             "-s3.autoCreateBucket=false", "-s3.port.lance=0", f"-s3.config={identities}",
             f"-s3.iam.config={identities}", "-volume.max=4000", *(f"-{name}={port}" for name, port in ports.items()),
+            *more,
         ]  # fmt: skip
         (self._folder / "data").mkdir()
         # A bucket takes seven volumes unless told otherwise, and there are only as many as fit on the disk:
@@ -90,6 +104,14 @@ def server() -> SeaweedFS:
 
 
 @cache
+def secure_server() -> SeaweedFS:
+    """The server with TLS and a role; its ROLE_BUCKET is there."""
+    server = SeaweedFS(secure=True)
+    server.bucket(ROLE_BUCKET)
+    return server
+
+
+@cache
 def _client(url: str, key: tuple[str, str]) -> Any:
     config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
     return Session(*key, region_name="us-east-1").client("s3", endpoint_url=url, config=config)
@@ -100,6 +122,28 @@ def _identities() -> dict[str, Any]:
         return {"name": name, "credentials": [{"accessKey": key[0], "secretKey": key[1]}], "actions": actions}
 
     return {"identities": [identity("admin", ADMIN, ["Admin", "Read", "Write"]), identity("writer", WRITER, [])]}
+
+
+def _roles() -> dict[str, Any]:
+    """A role that anybody may assume: SeaweedFS cannot ask for an ExternalId, see ``fronts.RoleFront``."""
+    write = {
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+        "Resource": [f"arn:aws:s3:::{ROLE_BUCKET}/f/*"],
+    }
+    anybody = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["sts:AssumeRole"]}
+    role = {
+        "roleName": "Export",
+        "roleArn": "arn:aws:iam::role/Export",
+        "trustPolicy": {"Version": "2012-10-17", "Statement": [anybody]},
+        "attachedPolicies": ["Write"],
+    }
+    return {
+        "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "tests", "signingKey": "a2V5" * 11},
+        "policy": {"defaultEffect": "Deny", "storeType": "memory"},
+        "policies": [{"name": "Write", "document": {"Version": "2012-10-17", "Statement": [write]}}],
+        "roles": [role],
+    }
 
 
 def _die_along() -> None:

@@ -142,6 +142,8 @@ def _not_assumed(error: ClientError, what: str) -> FootfallError:
     if code in _WAIT or status_of(error) >= 500:
         return Unavailable(what, retry_after_s=5)
     hint = "Let the role trust this identity with the ExternalId in use; see `footfall access print`"
+    if error.operation_name == "AssumeRoleWithWebIdentity":
+        hint = "Let the role trust this web identity: its provider, audience and subject"
     return Denied(what, _CREDENTIALS.get(code, hint), action="sts:AssumeRole")
 
 
