@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from footfall.cli import audience
 from footfall.cli.options import AsJson, Config, Data, Quiet, Unfinished, opened
 from footfall.terminal import Screen
 
 export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
+audience.add_to(export)
 
 
 @export.command("rollups")

@@ -69,7 +69,7 @@ def close_day(books: Books, day: date, *, log_end: int, now: datetime, unfinishe
 
 def open_day(books: Books, day: date) -> OpenDay:
     """Open ``day`` for its reports. Days before it that have no activity file yet get theirs first."""
-    return books.engine.open(_input(books, day, _activity_before(books, day)))
+    return books.engine.open(_input(books, day, activity_before(books, day)))
 
 
 def _tidy(books: Books, day: date) -> int:
@@ -133,7 +133,7 @@ def _remember_activity(books: Books, day: date) -> str:
     return str(path)
 
 
-def _activity_before(books: Books, day: date) -> dict[date, str]:
+def activity_before(books: Books, day: date) -> dict[date, str]:
     """One activity file for every earlier day that holds events."""
     known = {path.name: path for path in sorted(books.activity_dir.glob("*.parquet"))}
     by_day = {date.fromisoformat(name[:10]): name for name in known}

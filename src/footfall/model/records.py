@@ -1,7 +1,8 @@
 """Reading delivered text just far enough to check it: how many records, and are they what the manifest says?
 
-Each counter takes the text in pieces of any size and keeps only a line of it. What is written here about the three
-formats is what a reader may rely on: CSV has one header, JSON one object a line, XML one ``<row>`` a record.
+Each counter takes the text in pieces of any size and keeps only a line of it. What is written here about the
+formats is what a reader may rely on: CSV has one header, JSON one object a line, XML one ``<row>`` a record. Parquet
+says itself how many rows it has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from xml.sax.saxutils import quoteattr
 
+from footfall.errors import Damaged
+from footfall.model.parquet_footer import MAGIC, footer_of
+
 LINE_BYTES_MAX: Final = 64 << 20
+FOOTER_BYTES_MAX: Final = 32 << 20
 
 
 class Counter(Protocol):
@@ -38,6 +43,8 @@ def counter(
         return _Json(columns)
     if format == "xml":
         return _Xml(report, version, day)
+    if format == "parquet":
+        return _Parquet(columns)
     raise KeyError(format)
 
 
@@ -135,4 +142,32 @@ class _Xml:
             found.append(f"the root element is not {self._root}")
         if not self._tail.endswith(b"</export>\n"):
             found.append("the root element has no end")
+        return found
+
+
+class _Parquet:
+    """Its footer is at the end, so the last bytes are kept."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.rows = 0
+        self._columns = tuple(columns)
+        self._head = b""
+        self._tail = bytearray()
+
+    def feed(self, text: bytes) -> None:
+        if len(self._head) < len(MAGIC):
+            self._head += text[: len(MAGIC)]
+        self._tail += text
+        if len(self._tail) > 2 * FOOTER_BYTES_MAX:
+            del self._tail[:-FOOTER_BYTES_MAX]
+
+    def faults(self) -> list[str]:
+        try:
+            footer = footer_of(bytes(self._tail[-FOOTER_BYTES_MAX:]))
+        except Damaged as error:
+            return [error.what]
+        self.rows = footer.rows
+        found = [] if self._head.startswith(MAGIC) else ["it does not begin as a Parquet file does"]
+        if footer.columns != self._columns:
+            found.append(f"its columns are {footer.columns[:5]}…, the manifest says {self._columns[:5]}…")
         return found

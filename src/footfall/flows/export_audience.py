@@ -1,0 +1,246 @@
+"""Deliver an audience: whom the definition takes, as of a day, in one file or, as Multi-CSV, several; then a manifest.
+
+Choosing comes first and is written down as a draft, so that a run which broke off anywhere delivers the same bytes when
+it is run again, whatever was learned about users meanwhile. What the next run is compared with is written last, when
+everything lies where it belongs. Source: Lytics, "Export Audiences" to S3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from footfall.errors import Conflict, Damaged, Refused
+from footfall.model.audience_export import FULL, PARQUET, TEMPLATE, AudienceExport
+from footfall.model.files import MANIFEST_SUFFIX
+from footfall.model.manifest import BYTES_MAX, DataFile, Fields
+from footfall.model.names import NameTemplate
+from footfall.model.window_manifest import AUDIENCE, Columns, JobManifest
+from footfall.ports import (
+    AudienceEngine,
+    AudienceInput,
+    AudiencePart,
+    AudienceStates,
+    Bucket,
+    Codec,
+    Format,
+    OpenAudience,
+    Progress,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where and how an audience is delivered.
+
+    format: of text; None for Parquet, which ``codec`` should leave as it is: it is compressed already.
+    names: how files are called; beyond that, a list or map of Multi-CSV has its field's name at the end.
+    writer: who writes, for the manifest.
+    """
+
+    bucket: Bucket
+    format: Format | None
+    codec: Codec
+    writer: str
+    names: NameTemplate = field(default_factory=lambda: NameTemplate(TEMPLATE))
+
+    @property
+    def extension(self) -> str:
+        return PARQUET if self.format is None else self.format.name
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """When: ``at`` names the files, UTC; users are as of the end of the local ``day``, or as of now while it lasts."""
+
+    at: datetime
+    day: date
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredFile:
+    """One file of an audience. key, size_bytes: as stored."""
+
+    key: str
+    rows: int
+    size_bytes: int
+    manifest_key: str
+
+
+def export_audience(
+    export: AudienceExport,
+    when: Instant,
+    given: AudienceInput,
+    to: Destination,
+    *,
+    engine: AudienceEngine,
+    states: AudienceStates,
+    progress: Progress | None = None,
+) -> Iterator[DeliveredFile]:
+    """Yield each file of the audience, all of them when the manifest and what the next run needs are written.
+
+    An audience of nobody gives files with a header only, and a manifest with 0 rows.
+
+    Raises ``Refused`` for a difference to a run that is later than ``when.at``, ``Conflict`` when a name is taken by
+    other bytes, and whatever the bucket raises. Then nothing counts as delivered, and running again is the way.
+    """
+    if export.mode != FULL and states.later(export.job, when.at):
+        raise Refused(
+            f"a run of '{export.job}' that is later than {when.at:%Y-%m-%d %H:%M:%S} UTC was delivered already",
+            "Differences are to the run before: export in mode full, or under another job name",
+        )
+    draft = states.draft(export, when.at)
+    if not draft.exists():
+        engine.draft(export, given, states.before(export.job, when.at), draft)
+    with engine.open(export, draft) as opened:
+        run = _Run(export, when, to, opened, progress)
+        files = [run.put(part) for part in opened.parts()]
+        manifest_key = run.put_manifest(files)
+    states.settled(export, when.at, lambda path: engine.state(draft, path))
+    folder = run.folder
+    for file in files:
+        yield DeliveredFile(folder + file.name, file.rows, file.size_bytes, manifest_key)
+
+
+@dataclass(slots=True)
+class _Text:
+    """A file on its way to the codec, counted and digested as it passes."""
+
+    pieces: Iterator[tuple[int, memoryview | bytes]]
+    said: Callable[[int], None]
+    rows: int = 0
+    size_bytes: int = 0
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[memoryview | bytes]:
+        for rows, text in self.pieces:
+            self.rows += rows
+            view = memoryview(text)
+            if view.nbytes:
+                self._digest.update(view)
+                self.size_bytes += view.nbytes
+                yield text
+            self.said(self.rows)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: its files and its manifest."""
+
+    export: AudienceExport
+    when: Instant
+    to: Destination
+    opened: OpenAudience
+    progress: Progress | None
+
+    @property
+    def folder(self) -> str:
+        return ""
+
+    @property
+    def stem(self) -> str:
+        return self.to.names.stem(self.when.at)
+
+    def name(self, part: AudiencePart) -> str:
+        """Without the codec's extension. Fields may be called what no file can."""
+        of = f"-{_file_word(part.name)}" if part.name else ""
+        return f"{self.stem}{of}.{self.to.extension}"
+
+    def put(self, part: AudiencePart) -> DataFile:
+        name, codec = self.name(part), self.to.codec
+        text = _Text(self._pieces(part), lambda rows: self._say(name, rows))
+        stored_as = name + codec.extension
+        stored = self.to.bucket.put(
+            self.folder + stored_as, codec.encode(text, name=name), content_type=codec.content_type
+        )
+        return DataFile(stored_as, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, text.sha256)
+
+    def _pieces(self, part: AudiencePart) -> Iterator[tuple[int, memoryview | bytes]]:
+        form = self.to.format
+        if form is None:
+            yield from self.opened.parquet()
+            return
+        if self.export.header:
+            yield 0, form.head(part.columns, "", "", self.when.day)
+        yield from self.opened.render(part, form)
+        yield 0, form.foot()
+
+    def _say(self, name: str, rows: int) -> None:
+        if self.progress is not None:
+            self.progress(name, rows, None, "users")
+
+    def put_manifest(self, files: list[DataFile]) -> str:
+        """Write the manifest and return its key. One that is there and describes the same delivery stays."""
+        manifest = self._manifest(files)
+        key, bucket = f"{self.folder}{self.stem}.{self.to.extension}{MANIFEST_SUFFIX}", self.to.bucket
+        try:
+            bucket.put(key, [manifest.to_json()], content_type="application/json")
+        except Conflict:
+            found = _manifest_at(bucket, key)
+            if found is None or not manifest.same_delivery(found):
+                raise
+        return key
+
+    def _manifest(self, files: list[DataFile]) -> JobManifest:
+        parts = self.opened.parts()
+        own: dict[str, Columns] = {
+            file.name: tuple((column.name, column.type) for column in part.columns)
+            for part, file in zip(parts, files, strict=True)
+            if part.name
+        }
+        return JobManifest(
+            kind=AUDIENCE,
+            job=self.export.job,
+            format=self.to.extension,
+            codec=self.to.codec.name,
+            at=self.when.at,
+            columns=tuple((column.name, column.type) for column in parts[0].columns),
+            files=tuple(files),
+            writer=self.to.writer,
+            header=self.export.header,
+            options=self._options(),
+            columns_of_files=own,
+        )
+
+    def _options(self) -> dict[str, str]:
+        """What was asked for and what was found, as texts; what is no text as JSON."""
+        asked = self.export.describe()
+        counts = self.opened.counts()
+        found = {
+            "day": self.when.day.isoformat(),
+            "time_zone": self.when.time_zone,
+            "matched": self.opened.matched,
+            "users": counts["added"] + counts["changed"] + counts["unchanged"],
+            **({} if self.export.mode == FULL else counts),
+        }
+        both = {**{name: value for name, value in asked.items() if value is not None and name != "job"}, **found}
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in both.items()
+        }
+
+
+def _file_word(name: str) -> str:
+    """A field's name as part of a file's name: what not every place takes is its code in UTF-8, ``_C3_A9``."""
+    return re.sub("[^A-Za-z0-9.-]", lambda found: "".join(f"_{byte:02X}" for byte in found[0].encode()), name)
+
+
+def _manifest_at(bucket: Bucket, key: str) -> JobManifest | None:
+    text = bytearray()
+    try:
+        for chunk in bucket.open(key):
+            text += chunk
+            if len(text) > BYTES_MAX:
+                return None
+        return JobManifest.from_fields(Fields.of(bytes(text)))
+    except (KeyError, Refused, Damaged):
+        return None
