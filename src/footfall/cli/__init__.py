@@ -16,7 +16,9 @@ from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
 from footfall.cli.exports import export
+from footfall.cli.jobs import jobs
 from footfall.cli.keys import keys
+from footfall.cli.runs import runs
 from footfall.errors import FootfallError
 from footfall.terminal import Exit
 
@@ -41,6 +43,8 @@ serving.add_to(app)
 app.add_typer(events, name="events")
 app.add_typer(export, name="export")
 app.add_typer(authorizations, name="authorizations")
+app.add_typer(jobs, name="jobs")
+app.add_typer(runs, name="runs")
 app.add_typer(days, name="days")
 app.add_typer(keys, name="keys")
 

@@ -185,12 +185,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """One file that was delivered. size_bytes: as stored. position: how far in the events it goes, if that counts."""
+    """One file that was delivered. size_bytes: as stored. position: how far in the events it goes, if that counts.
+
+    note: in a rehearsal, how it differs from what was delivered last.
+    """
 
     key: str
     rows: int
     size_bytes: int
     position: int | None = None
+    note: str = ""
 
 
 def first_watermark(job: Job) -> datetime:

@@ -41,7 +41,7 @@ def serve(
 ) -> None:
     """Run collector, admin API and worker until SIGTERM or SIGINT, or until ``stop`` is set; see ``footfall up``.
 
-    work: without it nothing is settled and no day closed; what was accepted waits in the log.
+    work: without it nothing is settled, no day closed and no job run; what was accepted waits in the log.
     """
     from footfall.flows.collect import Collect, Doorkeeper
     from footfall.flows.work import Closing, Duty, Worker
@@ -49,6 +49,7 @@ def serve(
     from footfall.web.app import Admission, create_admin, create_collector, listen
     from footfall.web.app import serve as serve_apps
     from footfall.wire import native, segment
+    from footfall.wiring.jobs import runner_of
 
     with Footfall.open(settings, clock=clock) as hub:
         settings = hub.settings
@@ -77,13 +78,19 @@ def serve(
             Duty("close days", closing, 30.0),
             Duty("compact", hub.compact, 60.0),
         )
-        worker = Worker(duties, clock)
-        thread = threading.Thread(target=worker.run, name="footfall-worker", daemon=True)
+        # Jobs have a thread of their own: what takes minutes to deliver must not keep events from being settled.
+        runner = runner_of(hub)
+        workers = (Worker(duties, clock), Worker((Duty("run jobs", runner.once, 5.0),), clock))
+        threads = [
+            threading.Thread(target=worker.run, name=f"footfall-{name}", daemon=True)
+            for name, worker in zip(("worker", "jobs"), workers, strict=True)
+        ]
 
         def on_ready() -> None:
             (settings.data / "server.json").write_text(json.dumps(addresses))
             if work:
-                thread.start()
+                for thread in threads:
+                    thread.start()
             say(f"Collector  {addresses['collector']}")
             say(f"Admin API  {addresses['admin']}")
             if key is not None and not settings.write_key:
@@ -102,7 +109,10 @@ def serve(
                 stop=stop,
             )
         finally:
-            worker.stop()
-            if thread.is_alive():
-                thread.join(10)
+            runner.stop()
+            for worker in workers:
+                worker.stop()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join(10)
             (settings.data / "server.json").unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""Jobs over a data directory: which function delivers which kind, and what the command line and the server ask for."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from footfall import __version__
+from footfall.codecs.gzip_member import GzipMember
+from footfall.config.cron import next_instant
+from footfall.errors import Refused
+from footfall.flows.close_day import open_day
+from footfall.flows.export import Delivery, Destination, export_day
+from footfall.flows.run_jobs import Deliver, Runner
+from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
+from footfall.model.report import Report
+from footfall.model.schedules import Slot, between, named, next_slot, slots
+from footfall.wiring.authorizations import bucket_at
+from footfall.wiring.hub import FORMATS, chosen_reports
+from footfall.wiring.rehearsal import RehearsedLedger, difference
+
+if TYPE_CHECKING:
+    from footfall.ports import Bucket, Ledger
+    from footfall.wiring.hub import Footfall
+
+
+def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
+    """What delivers each kind of job."""
+    return {"rollups": partial(deliver_rollups, hub)}
+
+
+def runner_of(hub: Footfall) -> Runner:
+    """A runner over the jobs of this data directory, in the name of this process."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    return Runner(hub.jobs, deliverers(hub), hub.clock, holder=holder, cron=next_instant)
+
+
+def place_of(hub: Footfall, job: Job, attempt: Attempt) -> Bucket:
+    """Where the job delivers to; in a rehearsal a bucket that only counts."""
+    endpoint_url = job.options.get("endpoint_url") or None
+    bucket = bucket_at(hub, job.url, job.authorization or None, endpoint_url)
+    if not attempt.rehearsal:
+        return bucket
+    from footfall.buckets.nowhere import Nowhere
+
+    return Nowhere(bucket)
+
+
+# --- what people ask for -------------------------------------------------------------------------
+
+
+def add_job(hub: Footfall, job: Job) -> Job:
+    """Make a job. Raises ``Refused`` for one that could never run, ``Conflict`` when its name is taken.
+
+    What it is not asked to do before its first slot, it does not do: no event is read and nothing is sent.
+    """
+    if job.kind == "rollups":
+        _rollup_choice(job)
+    if job.authorization:
+        hub.authorizations.get(job.authorization)
+    bucket_at(hub, job.url, job.authorization or None, job.options.get("endpoint_url") or None)
+    watermark = first_watermark(job)
+    if next_slot(job.schedule, watermark, cron=next_instant) is None:
+        raise Refused(f"job '{job.name}' would never run: its schedule is over", "Give it another start or end")
+    with hub.database.transaction():
+        hub.jobs.add(job, watermark)
+        if job.kind != "rollups" and job.schedule.kind not in ("once", "minutes"):
+            # "The export will run once within a few minutes of clicking Start Export", then at the selected time.
+            at = job.created_at.replace(microsecond=0)
+            hub.jobs.issue(job.name, [Slot(at, at, at)], job.created_at)
+    return hub.jobs.get(job.name)
+
+
+def slot_of(hub: Footfall, job: Job, name: str | None) -> Slot:
+    """The slot of that name; by default the newest that is due. Raises ``Refused`` when there is none."""
+    now = hub.clock()
+    if name is not None:
+        known = [each.slot for each in hub.jobs.slots(job.name, limit=10_000) if each.slot.name == name]
+        found = known[0] if known else named(job.schedule, name, cron=next_instant)
+        if found is None:
+            hint = "Name its day (2026-11-20) or the instant it is due (20261121T080000Z)"
+            raise Refused(f"job '{job.name}' ({job.schedule}) has no slot {name!r}", hint)
+        return found
+    if job.schedule.floating:
+        at = now.replace(microsecond=0)
+        return Slot(at, at, at)
+    for days in (2, 16, 62, 800, 3300):  # a leap day's slot may be eight years back
+        passed = list(slots(job.schedule, now - timedelta(days=days), now, cron=next_instant))
+        if passed:
+            return passed[-1]
+    raise Refused(f"no slot of job '{job.name}' is due yet", "Name one with --slot, or wait")
+
+
+def next_run(hub: Footfall, job: Job) -> datetime | None:
+    """When the job runs next, as far as its schedule knows: at once if a slot waits; None if it is stopped or over."""
+    if not job.live:
+        return None
+    waiting = hub.jobs.slots(job.name, ("waiting",), 10_000)
+    if waiting:
+        return max(hub.clock(), min(each.retry_at or each.slot.due for each in waiting))
+    slot = next_slot(job.schedule, hub.jobs.planned_until(job.name), cron=next_instant)
+    return None if slot is None else slot.due
+
+
+def backfill(hub: Footfall, job: Job, first: date, last: date) -> Sequence[str]:
+    """Ask for every slot of the local days from ``first`` to ``last``; return the names of those that now wait.
+
+    Days that were delivered are delivered again: the same bytes to the same names, or, for a day that got late events,
+    its next revision. Raises ``Refused`` for days that are not over.
+    """
+    wanted = list(between(job.schedule, first, last, cron=next_instant))
+    if not wanted:
+        raise Refused(f"job '{job.name}' ({job.schedule}) has no slot from {first} to {last}")
+    if wanted[-1].end > hub.clock():
+        raise Refused(f"{last} is not over before {wanted[-1].end:%Y-%m-%d %H:%M} UTC", "Name an earlier last day")
+    return hub.jobs.issue(job.name, wanted, hub.clock())
+
+
+# --- rollups -------------------------------------------------------------------------------------
+
+
+def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
+    """The reports of each day of a slot: see ``flows.export``. options: format, version, reports, endpoint_url.
+
+    An attempt after one that failed delivers only what is missing of each day's revision.
+    """
+    reports, version, format_ = _rollup_choice(job)
+    bucket = place_of(hub, job, attempt)
+    ledger: Ledger = RehearsedLedger(hub.ledger) if attempt.rehearsal else hub.ledger
+    to = Destination(
+        bucket, FORMATS[format_](), GzipMember(), version, f"footfall {__version__}", hub.settings.file_prefix
+    )
+
+    def beat(step: str, done: int, total: int | None, unit: str) -> None:
+        attempt.beat()
+
+    hub.settle(beat)
+    here = job.schedule.zone.name == hub.zone.name
+    for day in (slot if here else Slot(slot.start, slot.end, slot.due)).days(hub.zone):
+        wanted = _missing(hub, reports, to, day) if attempt.tries > 1 else reports
+        if not wanted:
+            continue
+        for delivery in export_day(
+            day, wanted, to,
+            close=lambda each: hub.close_day(each, ledger=ledger), open_day=lambda each: open_day(hub.books, each),
+            ledger=ledger, zone=hub.zone, progress=beat,
+        ):  # fmt: skip
+            note = _note(to, ledger, delivery) if attempt.rehearsal else ""
+            yield FileFacts(delivery.key, delivery.rows, delivery.size_bytes, note=note)
+
+
+def _rollup_choice(job: Job) -> tuple[Sequence[Report], str, str]:
+    """(reports, version, format) of a job's options. Raises ``Refused`` for what there is not."""
+    known = {"format", "version", "reports", "endpoint_url"}
+    unknown = sorted(job.options.keys() - known)
+    if unknown:
+        raise Refused(f"a rollups job has no option {', '.join(unknown)}", f"It has {', '.join(sorted(known))}")
+    version, format_ = str(job.options.get("version", "2.0")), str(job.options.get("format", "csv"))
+    if format_ not in FORMATS:
+        raise Refused(f"'{format_}' is no format", f"Choose one of {', '.join(FORMATS)}")
+    return chosen_reports(job.options.get("reports"), version), version, format_
+
+
+def _missing(hub: Footfall, reports: Sequence[Report], to: Destination, day: date) -> Sequence[Report]:
+    """The reports whose current revision of ``day`` was not delivered there yet."""
+    revision = hub.close_day(day).revision
+
+    def delivered(report: Report) -> bool:
+        last = hub.ledger.delivered(to.bucket.url, report.name, to.version, to.format.name, day)
+        return last is not None and last.revision == revision
+
+    return [report for report in reports if not delivered(report)]
+
+
+def _note(to: Destination, ledger: Ledger, delivery: Delivery) -> str:
+    last = ledger.delivered(to.bucket.url, delivery.report, delivery.version, delivery.format, delivery.day)
+    put = getattr(to.bucket, "put_here", {}).get(delivery.key)
+    digest = "" if put is None else put.sha256
+    return difference(to.bucket, last, delivery.rows, delivery.size_bytes, digest, delivery.revision)
