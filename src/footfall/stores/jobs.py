@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy import BigInteger, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from footfall.errors import Conflict, Refused
@@ -151,11 +151,19 @@ class SqlJobs:
         self, now: datetime, until: datetime, holder: str, *, job: str | None = None, slot: str | None = None
     ) -> Claim | None:
         at = to_us(now)
+        asked = job is not None and slot is not None
+        if not asked:  # look before taking the lock: mostly there is nothing
+            with self._database.reading() as connection:
+                if connection.execute(_OLDEST, {"at": at}).one_or_none() is None:
+                    return None
         with self._database.writing() as connection:
-            asked = job is not None and slot is not None
-            found = _this(connection, job or "", slot or "", at) if asked else _oldest(connection, at)
-            if found is None:
-                return None
+            if asked:
+                found = _this(connection, job or "", slot or "", at)
+            else:
+                candidate = connection.execute(_OLDEST, {"at": at}).one_or_none()
+                if candidate is None:
+                    return None
+                found = candidate
             known = _job_row(connection, found.job)
             mine = and_(_SLOT.c.job == found.job, _SLOT.c.name == found.name)
             if found.state == "running":
@@ -262,15 +270,20 @@ def _waits(connection: Connection, job: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def _oldest(connection: Connection, at: int) -> Row[Any] | None:
-    """Of each live job that nobody runs: its first open slot, if it is time for it. Of these the one due first."""
+def _oldest() -> Any:
+    """Of each live job that nobody runs: its first open slot, if it is time for it at ``at``. Of these the one due
+    first."""
+    at = bindparam("at", type_=BigInteger)
     busy = select(_SLOT.c.job).where(and_(_SLOT.c.state == "running", _SLOT.c.leased_until_at > at))
     rank = func.row_number().over(partition_by=_SLOT.c.job, order_by=_ORDER).label("rank")
     open_ones = and_(_SLOT.c.state.in_(_OPEN), _JOB.c.state.in_(sorted(LIVE)), _SLOT.c.job.not_in(busy))
     heads = select(_SLOT, rank).join(_JOB, _JOB.c.name == _SLOT.c.job).where(open_ones).subquery()
     ready = and_(heads.c.rank == 1, heads.c.due_at <= at, or_(heads.c.retry_at.is_(None), heads.c.retry_at <= at))
     query = select(heads).where(ready).order_by(heads.c.asked, heads.c.due_at, heads.c.start_at, heads.c.job)
-    return connection.execute(query.limit(1)).one_or_none()
+    return query.limit(1)
+
+
+_OLDEST: Final = _oldest()  # built once: it is asked every few seconds
 
 
 def _this(connection: Connection, job: str, slot: str, at: int) -> Row[Any]:
