@@ -139,7 +139,7 @@ class S3Probe:
         """Only calls that change nothing, or that begin an upload and take it away, are tried."""
         bucket, folder = self._remote.bucket, self._folder
         found = [*self._trust()]
-        if self._permits(self._client.list_buckets):
+        if self._sees_other_buckets():
             found.append("The key may list all buckets of the account (s3:ListAllMyBuckets)")
         if not self._remote.google and self._permits(lambda: self._client.get_bucket_policy(Bucket=bucket)):
             found.append("The key may read the bucket's policy (s3:GetBucketPolicy)")
@@ -150,6 +150,14 @@ class S3Probe:
         if not writes and self._permits(lambda: self._try_upload(folder + name)):
             found.append("The key may write, which imports never do (s3:PutObject)")
         return found
+
+    def _sees_other_buckets(self) -> bool:
+        """Some servers let everyone ask and answer with what is theirs."""
+        try:
+            answer = self._client.list_buckets()
+        except (ClientError, BotoCoreError, FootfallError):
+            return False
+        return any(each["Name"] != self._remote.bucket for each in answer.get("Buckets", ()))
 
     def _trust(self) -> Iterator[str]:
         """A role that anyone may borrow through us is no role for us alone (the confused deputy)."""

@@ -57,6 +57,17 @@ class Findings:
             step.outcome is Outcome.FAILED or (step.needed and step.outcome is not Outcome.OK) for step in self.steps
         )
 
+    @property
+    def cause(self) -> str:
+        """Why the place cannot be used: the first step that went wrong; empty when it can."""
+        wrong = (
+            step
+            for step in self.steps
+            if step.outcome is Outcome.FAILED or (step.needed and step.outcome is Outcome.DENIED)
+        )
+        step = next(wrong, None)
+        return "" if step is None else f"{step.name}: {step.found}. {step.advice}".strip()
+
     def went(self, name: str) -> Outcome | None:
         return next((step.outcome for step in self.steps if step.name == name), None)
 

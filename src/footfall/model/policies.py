@@ -19,6 +19,9 @@ from footfall.model.remote import Remote
 VERSION: Final = "2012-10-17"  # of the policy language; without it variables and some conditions mean something else
 IDENTITY: Final = "arn:aws:iam::111122223333:user/footfall"
 _ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[\w+=,.@/:*{}-]{1,512}", re.ASCII)
+_WRITER: Final = "roles/storage.objectCreator"
+_READER: Final = "roles/storage.objectViewer"
+_ACCOUNT: Final = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Document = dict[str, Any]
@@ -72,9 +75,9 @@ class Grant:
             mail = what == "principal" and self.place.google
             if value and not (mail and "@" in value and re.fullmatch(r"[\w.@-]+", value)) and not _ARN.fullmatch(value):
                 raise Refused(f"{value!r} is no ARN", f"Write the {what} as arn:aws:…, for Google as an e-mail address")
-        if not _NAME.fullmatch(self.role):
-            raise Refused(f"{self.role!r} cannot name a role", "Use letters, digits, _ and -")
-        if any(char in self.place.folder for char in '*?$"\\\n'):
+        if not (_ACCOUNT if self.place.google else _NAME).fullmatch(self.role):
+            raise Refused(f"{self.role!r} cannot name a role", "Use small letters, digits and -, 6 to 30 of them")
+        if any(char in self.place.folder for char in '*?$"\'\\\n'):
             raise Refused(f"{self.place} has characters that mean something in a policy", "Choose another folder")
 
     @property
@@ -111,7 +114,11 @@ def statements(grant: Grant) -> list[Document]:
 
 def bucket_policy(grant: Grant, principal: str) -> Document:
     """To be attached to the bucket: ``principal`` may do what is needed. Merge it with a policy that is there."""
-    return _policy([statement | {"Principal": {"AWS": principal}} for statement in statements(grant)])
+    found = statements(grant)
+    order = ("Sid", "Effect", "Principal", "Action", "Resource", "Condition")
+    for statement in found:
+        statement["Principal"] = {"AWS": principal}
+    return _policy([{name: each[name] for name in order if name in each} for each in found])
 
 
 def identity_policy(grant: Grant) -> Document:
@@ -158,8 +165,9 @@ def gcloud(grant: Grant) -> str:
     if grant.principal == IDENTITY:
         lines.append(f"gcloud iam service-accounts create {grant.role} --project=PROJECT")
     for role in _google_roles(grant):
-        condition = _google_condition(grant)
-        more = f" \\\n  --condition='title=footfall,expression={condition}'" if condition else " --condition=None"
+        condition = _google_condition(grant, role)
+        # The expression holds commas, so another sign parts the fields (see `gcloud topic escaping`).
+        more = f" \\\n  --condition='^;^title=footfall;expression={condition}'" if condition else " --condition=None"
         lines.append(
             f"gcloud storage buckets add-iam-policy-binding gs://{grant.place.bucket} \\\n"
             f"  --member=serviceAccount:{account} --role={role}{more}"
@@ -195,18 +203,19 @@ def _account(grant: Grant) -> str:
 
 
 def _google_roles(grant: Grant) -> list[str]:
-    write, read = "roles/storage.objectCreator", "roles/storage.objectViewer"
     if grant.use is Use.IMPORT:
-        return [read]
-    return [write, read] if grant.read_back else [write]
+        return [_READER]
+    return [_WRITER, _READER] if grant.read_back else [_WRITER]
 
 
-def _google_condition(grant: Grant) -> str:
+def _google_condition(grant: Grant, role: str) -> str:
     """Objects of the folder; listing is a matter of the bucket, so there the prefix asked for is what counts."""
     if not grant.place.folder:
         return ""
     folder = _within(grant.place.folder)
     objects = f'resource.name.startsWith("projects/_/buckets/{grant.place.bucket}/objects/{folder}")'
+    if role != _READER:
+        return objects
     listed = f'api.getAttribute("storage.googleapis.com/objectListPrefix", "").startsWith("{folder}")'
     return f"{objects} || {listed}"
 
@@ -214,7 +223,7 @@ def _google_condition(grant: Grant) -> str:
 def _terraform_google(grant: Grant) -> str:
     parts = [_TERRAFORM_ACCOUNT.format(role=grant.role)]
     for number, role in enumerate(_google_roles(grant)):
-        condition = _google_condition(grant).replace("\\", "\\\\").replace('"', '\\"')
+        condition = _google_condition(grant, role).replace("\\", "\\\\").replace('"', '\\"')
         block = (
             f'\n  condition {{\n    title      = "footfall"\n    expression = "{condition}"\n  }}' if condition else ""
         )
