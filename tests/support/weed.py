@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import json
+import os
 import shutil
 import signal
 import socket
@@ -65,7 +66,11 @@ class SeaweedFS:
         # some hundred tests with a bucket each would end in 500 InternalError.
         (self._folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         with (self._folder / "out.txt").open("wb") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=self._folder, preexec_fn=_die_along)
+            self._process = subprocess.Popen(
+                command, stdout=out, stderr=out, cwd=self._folder, preexec_fn=_die_along,
+                # It would make an administrator of whoever's keys a test has in the environment.
+                env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            )  # fmt: skip
         atexit.register(self.stop)
         self._await()
 

@@ -12,6 +12,7 @@ import typer
 
 from footfall import __version__
 from footfall.cli import serving
+from footfall.cli.access import access
 from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
@@ -45,6 +46,7 @@ app.add_typer(export, name="export")
 app.add_typer(authorizations, name="authorizations")
 app.add_typer(jobs, name="jobs")
 app.add_typer(runs, name="runs")
+app.add_typer(access, name="access")
 app.add_typer(days, name="days")
 app.add_typer(keys, name="keys")
 

@@ -1,0 +1,105 @@
+"""What a data engineer does before the first delivery: print what to grant, have it granted, check it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import weed
+
+from footfall.cli import main
+
+WRITER_ARN = "arn:aws:iam::000000000000:user/writer"
+SUBSCRIPTION = "9b2f6f0e-5d0c-4c5a-9d0a-0d2a2f0f5a11"
+Types = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Types:
+    monkeypatch.setenv("FOOTFALL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("FOOTFALL_SUBSCRIPTION_ID", SUBSCRIPTION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", weed.WRITER[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", weed.WRITER[1])
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(dict(zip(("access_key_id", "access_key_secret"),
+                                                                           weed.WRITER, strict=True)))))  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture
+def name() -> str:
+    return weed.server().bucket(f"b-{uuid.uuid4().hex}")
+
+
+def test_what_is_printed_is_granted_and_then_it_works(types: Types, name: str) -> None:
+    url, server = f"s3://{name}/px", ("--endpoint-url", weed.server().url)
+    code, out, _ = types("access", "check", url, *server)
+    assert (code, "Grant s3:PutObject" in out) == (1, True)
+
+    code, policy, _ = types("access", "print", url, "--as", "bucket-policy", "--principal", WRITER_ARN)
+    assert code == 0
+    weed.server().client().put_bucket_policy(Bucket=name, Policy=policy)
+
+    code, out, err = types("access", "check", url, *server)
+    assert code == 0, out
+    assert "can be used" in out
+    assert "airkit-verify-test-" in out
+    assert "Warning" not in err
+
+
+def test_for_a_program_the_check_is_one_json_value(types: Types, name: str) -> None:
+    code, out, _ = types("access", "check", f"s3://{name}/px", "--endpoint-url", weed.server().url, "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["kind"]) == (1, False, "export"), out
+    assert {step["step"] for step in found["steps"]} >= {"resolve", "authenticate", "write"}
+
+
+def test_a_check_by_an_authorization_is_remembered(types: Types, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTFALL_ALLOW_PRIVATE_ENDPOINTS", "true")
+    added = types("authorizations", "add", "there", "--secrets", "-", "--endpoint-url", weed.server().url)
+    assert added[0] == 0, added
+    assert types("access", "check", f"s3://{name}/px", "--authorization", "there")[0] == 1
+    shown = json.loads(types("authorizations", "show", "there", "--json")[1])
+    assert shown["status"] == "refused"
+    assert "s3:PutObject" in shown["status_note"]
+
+
+def test_an_authorization_reaches_no_server_inside(types: Types, name: str) -> None:
+    types("authorizations", "add", "inside", "--secrets", "-", "--endpoint-url", "https://127.0.0.1:9000")
+    code, out, _ = types("access", "check", f"s3://{name}/px", "--authorization", "inside")
+    assert code == 1
+    assert "not a public address" in out
+
+
+def test_the_external_id_of_the_printed_trust_is_the_subscription(types: Types) -> None:
+    code, out, _ = types("access", "print", "s3://my-bucket/px", "--as", "trust-policy", "--principal", WRITER_ARN)
+    assert code == 0
+    condition = json.loads(out)["Statement"][0]["Condition"]
+    assert condition == {"StringEquals": {"sts:ExternalId": SUBSCRIPTION}}
+
+
+def test_everything_is_printed_with_headings_or_as_one_json_value(types: Types) -> None:
+    code, out, err = types("access", "print", "s3://my-bucket/px")
+    assert code == 0
+    assert [line[2:8] for line in out.splitlines() if line.startswith("# ")] == ["Bucket", "Trust ", "Policy", "Terraf"]
+    assert "--principal" in err
+    code, out, _ = types("access", "print", "gs://my-bucket/px", "--json")
+    assert (code, set(json.loads(out))) == (0, {"gcloud", "terraform"})
+
+
+def test_a_folder_needs_no_grant_and_an_unknown_form_is_a_usage_error(types: Types, tmp_path: Path) -> None:
+    assert types("access", "print", str(tmp_path))[0] == 1
+    assert types("access", "print", "s3://my-bucket", "--as", "gcloud")[0] == 2
+    assert types("access", "check", str(tmp_path / "out"))[0] == 0
