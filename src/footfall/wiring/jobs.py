@@ -7,19 +7,18 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from footfall import __version__
-from footfall.codecs.gzip_member import GzipMember
 from footfall.config.cron import next_instant
-from footfall.errors import Refused
+from footfall.errors import Denied, Refused
 from footfall.flows.close_day import open_day
 from footfall.flows.export import Delivery, Destination, export_day
 from footfall.flows.run_jobs import Deliver, Runner
 from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
 from footfall.model.report import Report
 from footfall.model.schedules import Slot, between, named, next_slot, slots
-from footfall.wiring.authorizations import bucket_at
+from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.hub import FORMATS, chosen_reports
 from footfall.wiring.rehearsal import RehearsedLedger, difference
 
@@ -27,10 +26,28 @@ if TYPE_CHECKING:
     from footfall.ports import Bucket, Ledger
     from footfall.wiring.hub import Footfall
 
+# Kinds of jobs that write with the codec of their authorization, OpenPGP included.
+_ENCRYPTS: Final = frozenset({"rollups"})
+
 
 def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
     """What delivers each kind of job."""
-    return {"rollups": partial(deliver_rollups, hub)}
+    from footfall.wiring.audience import deliver_audience
+
+    kinds = {"rollups": deliver_rollups, "audience": deliver_audience}
+    return {kind: partial(_remember_status, hub, partial(deliver, hub)) for kind, deliver in kinds.items()}
+
+
+def _remember_status(hub: Footfall, deliver: Deliver, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
+    """Deliver, and remember of the job's authorization whether it was accepted."""
+    try:
+        yield from deliver(job, slot, attempt)
+    except Denied as denied:
+        if job.authorization and not attempt.rehearsal:
+            hub.authorizations.mark(job.authorization, "refused", denied.what)
+        raise
+    if job.authorization and not attempt.rehearsal and hub.authorizations.get(job.authorization).status != "authorized":
+        hub.authorizations.mark(job.authorization, "authorized")
 
 
 def runner_of(hub: Footfall) -> Runner:
@@ -42,7 +59,7 @@ def runner_of(hub: Footfall) -> Runner:
 def place_of(hub: Footfall, job: Job, attempt: Attempt) -> Bucket:
     """Where the job delivers to; in a rehearsal a bucket that only counts."""
     endpoint_url = job.options.get("endpoint_url") or None
-    bucket = bucket_at(hub, job.url, job.authorization or None, endpoint_url)
+    bucket = bucket_at(hub, job.url, job.authorization or None, endpoint_url, encrypts=job.kind in _ENCRYPTS)
     if not attempt.rehearsal:
         return bucket
     from footfall.buckets.nowhere import Nowhere
@@ -60,9 +77,14 @@ def add_job(hub: Footfall, job: Job) -> Job:
     """
     if job.kind == "rollups":
         _rollup_choice(job)
+    elif job.kind == "audience":
+        from footfall.wiring.audience import audience_of
+
+        audience_of(job)
     if job.authorization:
         hub.authorizations.get(job.authorization)
-    bucket_at(hub, job.url, job.authorization or None, job.options.get("endpoint_url") or None)
+    endpoint_url = job.options.get("endpoint_url") or None
+    bucket_at(hub, job.url, job.authorization or None, endpoint_url, encrypts=job.kind in _ENCRYPTS)
     watermark = first_watermark(job)
     if next_slot(job.schedule, watermark, cron=next_instant) is None:
         raise Refused(f"job '{job.name}' would never run: its schedule is over", "Give it another start or end")
@@ -132,7 +154,12 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
     bucket = place_of(hub, job, attempt)
     ledger: Ledger = RehearsedLedger(hub.ledger) if attempt.rehearsal else hub.ledger
     to = Destination(
-        bucket, FORMATS[format_](), GzipMember(), version, f"footfall {__version__}", hub.settings.file_prefix
+        bucket=bucket,
+        format=FORMATS[format_](),
+        codec=codec_of(hub, job.authorization or None, "gzip"),
+        version=version,
+        writer=f"footfall {__version__}",
+        prefix=hub.settings.file_prefix,
     )
 
     def beat(step: str, done: int, total: int | None, unit: str) -> None:

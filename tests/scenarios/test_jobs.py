@@ -1,0 +1,171 @@
+"""Jobs as an operator meets them: made, rehearsed, run by hand and by the server, stopped by a refusal, healed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import weed
+
+from footfall.cli import main
+
+DAY = "2026-03-09"
+EVENT = {"type": "track", "event": "Report opened", "userId": "ada", "timestamp": f"{DAY}T15:00:00Z"}
+REPORTS = "User_Custom_Event_Rollups,Users"
+
+
+@pytest.fixture
+def type_in(monkeypatch, capsys):
+    """type_in(hub, "jobs", "ls") -> (exit code, output, errors), in this process: starting one takes two seconds."""
+
+    def type_in(hub, *arguments: str) -> tuple[int, str, str]:
+        for name, value in hub.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return type_in
+
+
+@pytest.fixture
+def asked(type_in) -> Callable[..., Any]:
+    """The JSON answer of a command that ends with ``code``."""
+
+    def ask(hub, *arguments: str, code: int = 0) -> Any:
+        ended, out, errors = type_in(hub, *arguments, "--json")
+        assert ended == code, f"{arguments}: {ended}\n{out}\n{errors}"
+        return json.loads(out)
+
+    return ask
+
+
+@pytest.fixture
+def hub(install):
+    hub = install(zone="America/New_York", env={"FOOTFALL_ALLOW_PRIVATE_ENDPOINTS": "true"})
+    hub.start()
+    assert hub.post("/v1/batch", {"batch": [{**EVENT, "messageId": "t-1"}]})["success"]
+    return hub
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def wait_for(what, seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
+    return found
+
+
+def test_a_daily_job_is_rehearsed_run_by_hand_and_backfilled_by_the_server(hub, asked, tmp_path):
+    out = tmp_path / "out"
+    made = asked(hub, "jobs", "add", "daily", "--to", str(out), "--reports", REPORTS, "--label", "For the warehouse")
+    assert made["schedule"] == {"kind": "daily", "zone": "America/New_York", "at": "03:00"}
+    assert made["state"] == "sleeping"
+    assert made["next_run"].endswith(("07:00Z", "08:00Z")), "03:00 in New York"
+
+    # The whole way to nowhere: the files are counted, and neither the place nor the day has changed.
+    rehearsed = asked(hub, "jobs", "run", "daily", "--slot", DAY, "--dry-run")
+    assert [(f["rows"], f["difference"]) for f in rehearsed] == [(1, "new"), (1, "new")]
+    assert not out.exists()
+    assert {d["day"]: d["state"] for d in asked(hub, "days", "ls")} == {DAY: "open"}
+
+    run = asked(hub, "jobs", "run", "daily", "--slot", DAY)
+    assert (run["id"], run["state"], run["files"], run["rows"]) == (f"daily:{DAY}:1", "succeeded", 2, 2)
+    assert run["bytes"] == sum(f["bytes"] for f in rehearsed)
+    before = contents(out)
+    assert {f["file"] for f in rehearsed} < before.keys()
+    assert all(f["difference"] == "same as revision 1" for f in asked(hub, "jobs", "run", "daily", "--slot", DAY,
+                                                                        "--dry-run"))  # fmt: skip
+
+    # A late event: the rehearsal tells what would come, the server delivers it as the next revision.
+    hub.post("/v1/batch", {"batch": [{**EVENT, "event": "Report closed", "messageId": "t-2"}]})
+    [custom, _] = sorted(asked(hub, "jobs", "run", "daily", "--slot", DAY, "--dry-run"), key=lambda f: f["file"])
+    assert "_r2" in custom["file"]
+    assert custom["difference"].startswith("+1 rows, ")
+    assert contents(out) == before
+    slots = asked(hub, "jobs", "backfill", "daily", "--from", "2026-03-08", "--until", DAY)["slots"]
+    assert slots == ["2026-03-08", DAY]
+    runs = wait_for(lambda: [r for r in asked(hub, "runs", "ls", "--job", "daily") if r["state"] == "succeeded"][2:]
+                    and asked(hub, "runs", "ls", "--job", "daily"))  # fmt: skip
+    assert {r["id"] for r in runs} == {f"daily:{DAY}:1", f"daily:{DAY}:2", "daily:2026-03-08:1"}
+    after = contents(out)
+    assert {key: text for key, text in after.items() if key in before} == before
+    assert sum("_r2" in key for key in after) == 4
+    assert "everything is as delivered" in hub.run("verify", str(out)).stdout
+
+
+def test_a_refused_key_pauses_the_job_and_it_goes_on_when_the_bucket_lets_it_in(hub, asked, monkeypatch):
+    server = weed.server()
+    bucket = server.bucket(f"jobs-{time.monotonic_ns()}")
+    monkeypatch.setenv("THE_ID", weed.WRITER[0])
+    monkeypatch.setenv("THE_SECRET", weed.WRITER[1])
+    asked(hub, "authorizations", "add", "writer", "--endpoint-url", server.url, "--region", "us-east-1",
+          "--secret", "access_key_id=env:THE_ID", "--secret", "access_key_secret=env:THE_SECRET")  # fmt: skip
+    asked(hub, "jobs", "add", "daily", "--to", f"s3://{bucket}/px", "--reports", REPORTS, "--authorization", "writer")
+    asked(hub, "jobs", "backfill", "daily", "--from", DAY, "--until", DAY)
+    job = wait_for(lambda: (j := asked(hub, "jobs", "show", "daily"))["state"] == "paused" and j)
+    assert bucket in job["cause"]
+    assert (job["status"], job["waiting"]) == ("refused", [DAY])
+    [run] = asked(hub, "runs", "ls")
+    shown = asked(hub, "runs", "show", run["id"])
+    assert (shown["state"], shown["attempt"], shown["files"], shown["error"]) == ("failed", 1, 0, job["cause"])
+
+    actions = ["s3:PutObject", "s3:GetObject"]
+    allow = {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": f"arn:aws:s3:::{bucket}/*"}
+    server.client().put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+    assert asked(hub, "jobs", "resume", "daily")["state"] == "runnable"
+    wait_for(lambda: asked(hub, "jobs", "show", "daily")["state"] == "sleeping")
+    assert server.client().list_objects_v2(Bucket=bucket)["KeyCount"] == 4
+    assert asked(hub, "jobs", "show", "daily")["status"] == "authorized"
+    assert asked(hub, "runs", "show", f"daily:{DAY}:2")["state"] == "succeeded"
+
+
+def test_jobs_are_paused_cancelled_retried_and_deleted_without_a_server(install, asked, tmp_path):
+    hub = install(zone="America/New_York")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    asked(hub, "jobs", "add", "daily", "--to", str(blocked / "px"), "--format", "json", "--schedule", "cron",
+          "--cron", "0 3 * * *", "--catch-up", "latest")  # fmt: skip
+    assert asked(hub, "jobs", "pause", "daily", "--cause", "holidays")["state"] == "paused"
+    assert [(j["name"], j["state"], j["next run"]) for j in asked(hub, "jobs", "ls")] == [("daily", "paused", "")]
+    failed = asked(hub, "jobs", "run", "daily", "--slot", "20260310T070000Z", code=1)
+    assert failed["state"] == "failed"
+    assert asked(hub, "runs", "cancel", failed["id"])["id"] == failed["id"]
+    assert asked(hub, "jobs", "show", "daily")["gaps"] == [{"slot": "20260310T070000Z", "state": "cancelled"}]
+    assert asked(hub, "runs", "retry", failed["id"])["state"] == "waiting"
+    blocked.unlink()
+    assert asked(hub, "jobs", "run", "daily", "--slot", "20260310T070000Z")["files"] == 22
+    assert asked(hub, "jobs", "show", "daily")["cause"] == "holidays"
+    assert asked(hub, "jobs", "delete", "daily")["state"] == "deleted"
+    assert asked(hub, "jobs", "ls") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("add", "Daily", "--to", "out"), "cannot be the name", id="name"),
+        pytest.param(("add", "d", "--to", "ftp://x/y"), "not a kind of place", id="place"),
+        pytest.param(("add", "d", "--to", "out", "--reports", "Nope"), "Nope", id="report"),
+        pytest.param(("add", "d", "--to", "out", "--schedule", "cron", "--cron", "0 25 * * *"), "hour", id="cron"),
+        pytest.param(("add", "d", "--to", "out", "--end", "2020-01-01"), "never run", id="over"),
+        pytest.param(("add", "d", "--to", "out", "--authorization", "none"), "none", id="authorization"),
+        pytest.param(("run", "d"), "no job 'd'", id="no job"),
+    ],
+)
+def test_a_mistake_is_named_and_leaves_no_job_behind(install, type_in, asked, arguments, said):
+    hub = install()
+    code, _, errors = type_in(hub, "jobs", *arguments)
+    assert code == 1, errors
+    assert said in errors
+    assert asked(hub, "jobs", "ls") == []
