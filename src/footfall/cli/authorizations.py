@@ -71,8 +71,10 @@ def authorizations_add(
     )  # fmt: skip
     given = read_secrets(secret, secrets)
     given = Secrets({**given, **ask(each for each in sorted(needed_secrets(wanted)) if each not in given)})
+    from footfall.wiring.authorizations import add_authorization
+
     with opened(screen, data, config) as hub:
-        added = hub.authorizations.add(wanted, given)
+        added = add_authorization(hub, wanted, given)
     _show(screen, added, sorted(given))
 
 
@@ -88,10 +90,12 @@ def authorizations_rotate(
     """Give an authorization new secrets; its name and settings stay, and so do the jobs that use it."""
     screen = Screen(as_json=as_json)
     given = read_secrets(secret, secrets)
+    from footfall.wiring.authorizations import rotate_authorization
+
     with opened(screen, data, config) as hub:
         if not given:
             given = ask(sorted(hub.authorizations.secret_names(name)))
-        rotated = hub.authorizations.rotate(name, given, now())
+        rotated = rotate_authorization(hub, name, given)
         held = sorted(hub.authorizations.secret_names(name))
     _show(screen, rotated, held)
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from footfall.errors import Refused
-from footfall.model.authorizations import check_place, customer_key
+from footfall.model.authorizations import Authorization, check_place, customer_key
 from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.envelope import Envelope
 from footfall.stores.key_ring import FILE_NAME, KeyRing
 from footfall.stores.vault import SqlVault
+from footfall.wiring.codecs import encoder, key_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from footfall.buckets.places import Access
-    from footfall.ports import Bucket
+    from footfall.ports import Bucket, Codec
     from footfall.wiring.hub import Footfall
 
 
@@ -24,8 +28,36 @@ def vault_of(hub: Footfall) -> SqlVault:
 
 
 def authorizations_of(hub: Footfall) -> SqlAuthorizations:
-    """The authorizations of this data directory."""
-    return SqlAuthorizations(hub.database, hub.vault)
+    """The authorizations of this data directory; one that a job uses is not deleted unless forced."""
+
+    def jobs_using(name: str) -> list[str]:
+        return [job.name for job in hub.jobs.all() if job.authorization == name and job.state != "deleted"]
+
+    return SqlAuthorizations(hub.database, hub.vault, jobs_using)
+
+
+def add_authorization(hub: Footfall, authorization: Authorization, secrets: Mapping[str, str]) -> Authorization:
+    """Keep a new authorization, after a look at its OpenPGP keys. Raises as ``ports.Authorizations.add``."""
+    _check_pgp(hub, secrets)
+    return hub.authorizations.add(authorization, secrets)
+
+
+def rotate_authorization(hub: Footfall, name: str, secrets: Mapping[str, str]) -> Authorization:
+    """Give it new secrets, after a look at its OpenPGP keys. Raises as ``ports.Authorizations.rotate``."""
+    _check_pgp(hub, secrets)
+    return hub.authorizations.rotate(name, secrets, hub.clock())
+
+
+def _check_pgp(hub: Footfall, secrets: Mapping[str, str]) -> None:
+    """Refuse a key that could not be used today: expired, revoked, without a usable subkey, or not opened."""
+    if not {"pgp_public_key", "pgp_private_key"} & set(secrets):
+        return
+    from footfall.codecs.openpgp_keys import check_certificate, check_private_key
+
+    if "pgp_public_key" in secrets:
+        check_certificate(secrets["pgp_public_key"].encode(), hub.clock())
+    if "pgp_private_key" in secrets:
+        check_private_key(secrets["pgp_private_key"].encode(), secrets.get("pgp_passphrase"))
 
 
 def access_of(hub: Footfall, name: str) -> Access:
@@ -53,11 +85,28 @@ def access_of(hub: Footfall, name: str) -> Access:
     )
 
 
-def bucket_at(hub: Footfall, url: str, name: str | None, endpoint_url: str | None = None) -> Bucket:
+def codec_of(hub: Footfall, name: str | None, compression: str, pgp_keys: Sequence[Path] = ()) -> Codec:
+    """The codec to write files with: ``compression``, then OpenPGP to the public key of the authorization ``name``, if
+    it has one, and to those in the files ``pgp_keys``.
+
+    Raises ``Refused`` for an unknown compression, and for a key that expired since it was given.
+    """
+    keys = [key_file(path) for path in pgp_keys]
+    if name is not None and hub.authorizations.get(name).pgp == "encrypt":
+        keys.append(hub.authorizations.secrets(name)["pgp_public_key"].encode())
+    return encoder(compression, keys, at=hub.clock())
+
+
+def bucket_at(
+    hub: Footfall, url: str, name: str | None, endpoint_url: str | None = None, *, encrypts: bool = False
+) -> Bucket:
     """The bucket at ``url``: by the authorization ``name`` at the server it names; without one by the standard chain.
 
     Raises ``Refused`` for an address that this kind of authorization cannot open, and when ``endpoint_url`` names
     another server than it does: keys do not go where they were not meant to.
+
+    encrypts: the caller writes with ``codec_of`` the same authorization. Who does not may not write where OpenPGP is
+    asked for, also ``Refused``: a file in the clear must not come from forgetting.
     """
     from footfall.buckets.places import open_place
 
@@ -65,6 +114,11 @@ def bucket_at(hub: Footfall, url: str, name: str | None, endpoint_url: str | Non
         return open_place(url, endpoint_url=endpoint_url)
     authorization = hub.authorizations.get(name)
     check_place(authorization, url)
+    if authorization.pgp == "encrypt" and not encrypts:
+        raise Refused(
+            f"authorization '{name}' asks for OpenPGP, which this kind of export cannot do yet",
+            "Use an authorization without pgp, and encryption by the server",
+        )
     server = authorization.endpoint_url.rstrip("/")
     if endpoint_url is not None and endpoint_url.rstrip("/") != server:
         raise Refused(
