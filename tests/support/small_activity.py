@@ -23,6 +23,7 @@ from footfall.ports import Bucket, EventSelection
 from footfall.stores.windows import SqlWindows
 
 LIMITS = Limits(memory_mb=256, threads=2)
+PLAIN = Joining()
 WORKSPACE = Workspace(UUID(int=3), UUID(int=7))
 
 
@@ -41,7 +42,7 @@ def export_activity(
     sources: Sequence[str] | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-    joining: Joining = Joining(),
+    joining: Joining = PLAIN,
     keep_empty: bool = True,
 ) -> list[WindowDelivery]:
     template = NameTemplate(timestamp="YYYYMMDDTHHmmssSSSZ")

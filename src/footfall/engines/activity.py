@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from footfall.engines.database import Limits, literal
-from footfall.engines.fields import MIXED, NULL, Joining, Tree, fitted, leaves, macros, merged, template, tree_of
+from footfall.engines.database import Database, Limits, literal
+from footfall.engines.fields import NULL, Joining, Tree, leaves, macros, template
+from footfall.engines.observing import observed
 from footfall.engines.windows import Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
@@ -42,8 +43,8 @@ _ASKED: Final = ", ".join(
     [
         "count(*)",
         "coalesce(max(strlen(properties)), 0) + coalesce(max(strlen(global_context)), 0)",
-        "json_group_structure(properties::JSON)",
-        "json_group_structure(global_context::JSON)",
+        "count(properties) > 0",
+        "count(global_context) > 0",
         "coalesce(list_sort(list(DISTINCT type) FILTER (name IS NOT NULL)), [])",
         "coalesce(list_sort(list(DISTINCT type) FILTER (detail IS NOT NULL)), [])",
         *(f"count({column}) > 0" for column in _SCALARS),
@@ -52,7 +53,7 @@ _ASKED: Final = ", ".join(
 _MACROS: Final = "CREATE MACRO instant(moment) AS strftime(make_timestamp(epoch_us(moment)), '%Y-%m-%dT%H:%M:%S.%fZ');"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Observed:
     """What the events of a window hold. names, details: types of which some event has one."""
 
@@ -60,23 +61,23 @@ class _Observed:
     row_bytes: int = 0
     properties: Tree = NULL
     context: Tree = NULL
-    names: frozenset[int] = frozenset()
-    details: frozenset[int] = frozenset()
-    scalars: frozenset[str] = frozenset()
+    names: set[int] = field(default_factory=set)
+    details: set[int] = field(default_factory=set)
+    scalars: set[str] = field(default_factory=set)
 
-    def with_slice(self, row: Sequence[Any]) -> _Observed:
-        rows, size, properties, context, names, details, *present = row
-        tree = {"p": merged(self.properties, tree_of(properties)), "c": merged(self.context, tree_of(context))}
-        fit = fitted(tree)
-        return _Observed(
-            self.rows + rows,
-            max(self.row_bytes, size),
-            fit["p"] if isinstance(fit, dict) else MIXED,
-            fit["c"] if isinstance(fit, dict) else MIXED,
-            self.names | frozenset(names),
-            self.details | frozenset(details),
-            self.scalars | {column for column, there in zip(_SCALARS, present, strict=True) if there},
-        )
+    def look(self, database: Database, rows: str) -> None:
+        """Learn from a slice."""
+        asked = database.one(f"SELECT {_ASKED} FROM ({rows})", "count the events of a window")
+        count, size, properties, context, names, details, *present = cast("list[Any]", asked)
+        self.rows += count
+        self.row_bytes = max(self.row_bytes, size)
+        self.names.update(names)
+        self.details.update(details)
+        self.scalars.update(column for column, there in zip(_SCALARS, present, strict=True) if there)
+        if properties:
+            self.properties = observed(database, rows, "properties", self.properties)
+        if context:
+            self.context = observed(database, rows, "global_context", self.context)
 
 
 class ActivityText:
@@ -98,14 +99,16 @@ class ActivityText:
     ) -> None:
         self._format = format
         self._header = header
-        self._joining = joining
         self._window = WindowRows(spill, limits, wanted, texts, self._quoted)
-        self._window.database.script(_MACROS + macros(joining))
-        seen = _Observed()
-        for row in self._window.ask(_ASKED):
-            seen = seen.with_slice(row)
-        self._seen = seen
-        self.rows = seen.rows
+        self._seen = _Observed()
+        try:
+            self._window.database.script(_MACROS + macros(joining))
+            for rows in self._window.slices():
+                self._seen.look(self._window.database, rows)
+        except BaseException:
+            self.close()
+            raise
+        self.rows = self._seen.rows
         self._values = self._columns()
         self.columns = tuple(Column(name, STRING) for name in self._values)
 
@@ -125,7 +128,7 @@ class ActivityText:
         """Printed name -> (SQL, is it quoted already?), in the order of the file."""
         words = " ".join(f"WHEN {int(each)} THEN {literal(each.word)}" for each in EventType)
         fixed = {name: (sql.replace("{types}", words), name != "event_id") for name, sql in _FIXED.items()}
-        fields = {**self._known_fields(), **self._properties(fixed.keys())}
+        fields = {**self._known_fields(), **self._properties()}
         return fixed | {name: fields[name] for name in sorted(fields, key=str.encode)}
 
     def _known_fields(self) -> dict[str, tuple[str, bool]]:
@@ -140,19 +143,19 @@ class ActivityText:
             named: dict[str, list[int]] = {}
             for kind in sorted(present):
                 named.setdefault(fields.get(EventType(kind), term), []).append(kind)
-            for field, kinds in named.items():
-                found[field] = (f"CASE WHEN e.type IN ({', '.join(map(str, kinds))}) THEN t_{term}.text END", True)
+            for name, kinds in named.items():
+                found[name] = (f"CASE WHEN e.type IN ({', '.join(map(str, kinds))}) THEN t_{term}.text END", True)
         return found
 
-    def _properties(self, taken: object) -> dict[str, tuple[str, bool]]:
+    def _properties(self) -> dict[str, tuple[str, bool]]:
         """A name that the envelope has already gets ``properties.`` in front."""
         known = {*_FIXED, *_SCALARS.values(), *NAME_FIELD.values(), *DETAIL_FIELD.values(), "name", "detail"}
         found = {}
-        for leaf in leaves(self._seen.properties, "e.p", self._joining):
+        for leaf in leaves(self._seen.properties, "e.p"):
             name = f"properties.{leaf.name}" if leaf.name in known else leaf.name or "properties"
             found[name] = (leaf.sql, False)
-        for leaf in leaves(self._seen.context, "e.c", self._joining, ("global_context",)):
-            found[leaf.name] = (leaf.sql, False)
+        for leaf in leaves(self._seen.context, "e.c"):
+            found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = (leaf.sql, False)
         return found
 
     def _statement(self, rows: str) -> str:

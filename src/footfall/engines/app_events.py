@@ -91,7 +91,7 @@ class AppEventText:
             "x_schema": _by_type(schema_of),
             "x_id": "id_of(concat('event:', t_source.plain), e.event_id)",
             "x_kind": _by_type(kind_of),
-            "x_rest": f"json_merge_patch(json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{{}}'), "
+            "x_rest": "json_merge_patch(json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{}'), "
             f"coalesce(e.properties, '{{}}')), {literal(_taken())})::VARCHAR",
         } | {f"own_{place}": sql for place, sql in enumerate(_own().values())}
         picked = ", ".join(f"{sql} AS {name}" for name, sql in values.items())

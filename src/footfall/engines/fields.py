@@ -45,34 +45,6 @@ class Leaf:
     sql: str
 
 
-def tree_of(structure: str | None) -> Tree:
-    """The tree of what DuckDB's ``json_group_structure`` says of a column; NULL when nothing was there."""
-    if structure is None:
-        return NULL
-    try:
-        return _tree(json.loads(structure))
-    except RecursionError:
-        return MIXED
-
-
-def _tree(value: object) -> Tree:
-    if isinstance(value, dict):
-        return {name: _tree(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return LIST
-    return {"NULL": NULL, "JSON": MIXED}.get(str(value), TEXT)
-
-
-def merged(one: Tree, other: Tree) -> Tree:
-    """What either may hold."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = one.keys() | other.keys()
-        return {name: merged(one.get(name, NULL), other.get(name, NULL)) for name in names}
-    if one == other or other == NULL:
-        return one
-    return other if one == NULL else MIXED
-
-
 def folded(tree: Tree, depth: int) -> Tree:
     """The tree without what lies more than ``depth`` names deep: objects there are maps."""
     if not isinstance(tree, dict):
@@ -100,15 +72,38 @@ def fitted(tree: Tree) -> Tree:
     return tree
 
 
-def template(tree: Tree) -> str:
-    """What DuckDB's ``from_json`` shall make of a column, as JSON; see ``leaves``."""
-    return json.dumps(_shape(tree), ensure_ascii=False)
+def objects(tree: Tree) -> Iterator[tuple[str, ...]]:
+    """The path of every object of a tree, the outermost first."""
+    for path, kind in _nodes(tree, ()):
+        if isinstance(kind, dict):
+            yield path
 
 
-def _shape(tree: Tree) -> object:
+def _nodes(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tree]]:
+    yield path, tree
     if isinstance(tree, dict):
-        return {name: _shape(inner) for name, inner in tree.items()} if _plain(tree) else "JSON"
-    return "VARCHAR" if tree == TEXT else "JSON"
+        for name, inner in tree.items():
+            yield from _nodes(inner, (*path, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A leaf of a tree, with SQL for its value: text where the tree says TEXT, else JSON."""
+
+    path: tuple[str, ...]
+    kind: str
+    sql: str
+
+
+def template(tree: Tree, *, as_json: bool = False) -> str:
+    """What DuckDB's ``from_json`` shall make of a column, as JSON; see ``values``. as_json: of texts too."""
+    return json.dumps(_shape(tree, as_json), ensure_ascii=False)
+
+
+def _shape(tree: Tree, as_json: bool) -> object:
+    if isinstance(tree, dict):
+        return {name: _shape(inner, as_json) for name, inner in tree.items()} if _plain(tree) else "JSON"
+    return "VARCHAR" if tree == TEXT and not as_json else "JSON"
 
 
 def _plain(tree: dict[str, Any]) -> bool:
@@ -117,46 +112,45 @@ def _plain(tree: dict[str, Any]) -> bool:
     return bool(tree) and "" not in tree and max(lower.values()) == 1
 
 
-def leaves(tree: Tree, sql: str, joining: Joining, path: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    """The columns of a tree. sql: the value that ``from_json(column, template(tree))`` gave."""
-    if tree == NULL:
-        return
+def values(tree: Tree, sql: str, *, as_json: bool = False, path: tuple[str, ...] = ()) -> Iterator[Value]:
+    """The leaves of a tree. sql: what ``from_json(column, template(tree, as_json=as_json))`` gave."""
     if not isinstance(tree, dict):
-        yield Leaf(".".join(map(_escaped, path)), _text(tree, sql, joining))
+        yield Value(path, tree, sql)
         return
     plain = _plain(tree)
     for place, (name, inner) in enumerate(tree.items(), 1):
         if plain:
             value = f"struct_extract_at({sql}, {place})"
         elif isinstance(inner, dict) and _plain(inner):
-            value = f"from_json({_member(sql, name)}, {literal(template(inner))})"
-        elif inner == TEXT:
-            value = f"json_extract_string({sql}, {_pointer(name)})"
+            shape = literal(template(inner, as_json=as_json))
+            value = f"from_json(json_extract({sql}, {pointer((name,))}), {shape})"
+        elif inner == TEXT and not as_json:
+            value = f"json_extract_string({sql}, {pointer((name,))})"
         else:
-            value = _member(sql, name)
-        yield from leaves(inner, value, joining, (*path, name))
+            value = f"json_extract({sql}, {pointer((name,))})"
+        yield from values(inner, value, as_json=as_json, path=(*path, name))
 
 
-def _member(sql: str, name: str) -> str:
-    return f"json_extract({sql}, {_pointer(name)})"
+def leaves(tree: Tree, sql: str) -> Iterator[Leaf]:
+    """The columns of a tree, each as text. sql: what ``from_json(column, template(tree))`` gave. See ``macros``."""
+    for value in values(tree, sql):
+        name = ".".join(map(_escaped, value.path))
+        if value.kind != NULL:
+            call = {TEXT: "", LIST: "joined_list"}.get(value.kind, "joined")
+            yield Leaf(name, f"{call}({value.sql})" if call else value.sql)
 
 
-def _pointer(name: str) -> str:
+def pointer(path: tuple[str, ...]) -> str:
     """A JSON pointer (RFC 6901) as SQL; a SQL text cannot hold U+0000."""
-    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-    return "concat(" + ", chr(0), ".join(literal(piece) for piece in pointer.split("\0")) + ")"
+    if not path:
+        return "'$'"
+    text = "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)
+    pieces = [literal(piece) for piece in text.split("\0")]
+    return pieces[0] if len(pieces) == 1 else "concat(" + ", chr(0), ".join(pieces) + ")"
 
 
 def _escaped(name: str) -> str:
     return name.replace("%", "%25").replace(".", "%2E")
-
-
-def _text(kind: str, sql: str, joining: Joining) -> str:
-    if kind == TEXT:
-        return sql
-    if kind == LIST:
-        return f"joined_list({sql})"
-    return f"joined({sql})"
 
 
 def macros(joining: Joining) -> str:

@@ -21,7 +21,9 @@ from footfall.errors import Damaged
 from footfall.ports import EventSelection
 
 # Events per slice. Fewer cost more reading of row groups that hold others too, more cost memory or spilling.
-SLICE: Final = 500_000
+SLICE: Final = 125_000
+SLICE_MIN: Final = 4_000
+SLICE_BYTES: Final = 64 << 20
 BATCH_BYTES: Final = 8 << 20
 BATCH_ROWS: Final = 50_000
 _READ: Final = "read the events of a window"
@@ -51,6 +53,8 @@ class WindowRows:
         self._texts = texts
         self._quoted = quoted
         try:
+            # In memory, for the tables of a file are compressed as they are made, and a slice is read but a few times.
+            self.database.run("ATTACH ':memory:' AS held", _READ)
             self._name_terms()
         except BaseException:
             self.close()
@@ -73,18 +77,22 @@ class WindowRows:
         self.database.run(f"CREATE TABLE {dimension} AS SELECT {columns} FROM texts_given", _READ)
         self.database.forget("texts_given")
 
-    def slices(self) -> Iterator[str]:
-        """SQL of each slice's rows, in order; the columns are those of the lake's files."""
+    def slices(self, row_bytes: int = 0) -> Iterator[str]:
+        """SQL of each slice's rows, in order; the columns are those of the lake's files.
+
+        row_bytes: of the larger rows' text. A slice is a table, valid until the next: files are read once for it.
+        """
         wanted = self._wanted
-        for first in range(wanted.from_seq, wanted.to_seq, SLICE):
-            end = min(first + SLICE, wanted.to_seq)
+        length = max(SLICE_MIN, min(SLICE, SLICE_BYTES // max(1, row_bytes)))
+        for first in range(wanted.from_seq, wanted.to_seq, length):
+            end = min(first + length, wanted.to_seq)
             files = [span.path for span in wanted.spans if span.first_seq < end and span.last_seq >= first]
             if files and self._sources != []:
                 listed = ", ".join(literal(file) for file in files)
-                yield (
-                    f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false) "
-                    f"WHERE ingest_seq >= {first} AND ingest_seq < {end}{self._conditions()}"
-                )
+                source = f"read_parquet([{listed}], hive_partitioning = false)"
+                bounds = f"ingest_seq >= {first} AND ingest_seq < {end}{self._conditions()}"
+                self.database.run(f"CREATE OR REPLACE TABLE held.slice AS FROM {source} WHERE {bounds}", _READ)
+                yield "FROM held.slice"
 
     def _conditions(self) -> str:
         wanted, found = self._wanted, []
@@ -110,7 +118,7 @@ class WindowRows:
         rows, so that a batch of large ones has fewer.
         """
         batch = max(256, min(BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))
-        for rows in self.slices():
+        for rows in self.slices(row_bytes):
             self._name_people(rows)
             for found in self.database.stream(statement(rows), batch, "write the events of a window"):
                 if found.num_rows:
