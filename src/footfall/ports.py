@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -885,6 +885,7 @@ class Windows(Protocol):
     def all(self, job: str) -> Sequence[Window]: ...
 
 
+@runtime_checkable
 class Sweeper(Protocol):
     """A bucket whose large objects arrive in parts, so that a writer that was killed leaves some behind.
 

@@ -7,12 +7,16 @@ import json
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import weed
 
 from footfall.cli import main
+from footfall.config import load_settings
+from footfall.wiring import Footfall
+from footfall.wiring.sweeping import sweep_places
 
 WRITER_ARN = "arn:aws:iam::000000000000:user/writer"
 SUBSCRIPTION = "9b2f6f0e-5d0c-4c5a-9d0a-0d2a2f0f5a11"
@@ -97,6 +101,26 @@ def test_everything_is_printed_with_headings_or_as_one_json_value(types: Types) 
     assert "--principal" in err
     code, out, _ = types("access", "print", "gs://my-bucket/px", "--json")
     assert (code, set(json.loads(out))) == (0, {"gcloud", "terraform"})
+
+
+def test_what_killed_writers_left_at_the_places_of_jobs_is_taken_away(
+    types: Types, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", weed.ADMIN[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", weed.ADMIN[1])
+    ours = "px/GainsightPX_Users_20260310T070000Z.csv.gz"
+    for key in (ours, "px/theirs.csv", "other/GainsightPX_Users_20260310T070000Z.csv.gz"):
+        weed.server().client().create_multipart_upload(Bucket=name, Key=key)
+    url = ("--to", f"s3://{name}/px", "--endpoint-url", weed.server().url)
+    assert types("jobs", "add", "nightly", *url)[0] == 0
+    assert types("jobs", "add", "to-a-folder", "--to", str(tmp_path / "out"))[0] == 0
+    assert types("jobs", "add", "down", "--to", "s3://not-there/px", "--endpoint-url", weed.server().url)[0] == 0
+    with Footfall.open(load_settings(), clock=lambda: datetime.now(UTC)) as hub:
+        assert sweep_places(hub) == 0, "an upload of today may still be running"
+        assert sweep_places(hub, timedelta(0)) == 1
+    left = weed.server().client().list_multipart_uploads(Bucket=name)["Uploads"]
+    assert ours not in {each["Key"] for each in left}
+    assert len(left) == 2
 
 
 def test_a_folder_needs_no_grant_and_an_unknown_form_is_a_usage_error(types: Types, tmp_path: Path) -> None:

@@ -29,10 +29,15 @@ ADMIN = ("ADMINKEY00000000", "admin-secret-admin-secret")
 WRITER = ("WRITERKEY0000000", "writer-secret-writer-secret")
 ROLE = "arn:aws:iam::111122223333:role/Export"
 ROLE_BUCKET = "exports"
+START_TRIES = 3
 _PORTS = (
     "master.port", "filer.port", "volume.port", "s3.port", "admin.port",
     "s3.port.iceberg", "master.port.grpc", "filer.port.grpc", "volume.port.grpc", "s3.port.grpc", "admin.port.grpc",
 )  # fmt: skip
+
+
+class _PortTakenError(RuntimeError):
+    """Somebody else took a port between our finding it free and the server's taking it."""
 
 
 class SeaweedFS:
@@ -43,8 +48,21 @@ class SeaweedFS:
     """
 
     def __init__(self, *, secure: bool = False) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
-        ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        for tries_left in reversed(range(START_TRIES)):
+            self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
+            self._start(secure)
+            atexit.register(self.stop)
+            try:
+                self._await()
+                return
+            except _PortTakenError:
+                self.stop()
+                if not tries_left:
+                    raise
+
+    def _start(self, secure: bool) -> None:
+        *rest, tls_port = _free_ports(len(_PORTS) + 1)
+        ports = dict(zip(_PORTS, rest, strict=True))
         self.url = f"http://127.0.0.1:{ports['s3.port']}"
         identities = self._folder / "identities.json"
         identities.write_text(json.dumps(_identities() | (_roles() if secure else {})))
@@ -52,7 +70,7 @@ class SeaweedFS:
         if secure:
             files = certificates.make(self._folder)
             self.authority = str(files.authority)
-            self.tls_url = f"https://127.0.0.1:{(tls_port := _free_ports(1)[0])}"
+            self.tls_url = f"https://127.0.0.1:{tls_port}"
             more = [f"-s3.port.https={tls_port}", f"-s3.cert.file={files.certificate}", f"-s3.key.file={files.key}"]
         command = [
             str(Path(sysconfig.get_path("scripts")) / "weed"), "-logdir", str(self._folder), "mini",
@@ -71,8 +89,6 @@ class SeaweedFS:
                 # It would make an administrator of whoever's keys a test has in the environment.
                 env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             )  # fmt: skip
-        atexit.register(self.stop)
-        self._await()
 
     def client(self, key: tuple[str, str] = ADMIN) -> Any:
         return _client(self.url, key)
@@ -90,7 +106,9 @@ class SeaweedFS:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise RuntimeError(f"weed ended: {(self._folder / 'out.txt').read_text()[-2000:]}")
+                said = (self._folder / "out.txt").read_text()
+                taken = "address already in use" in said
+                raise (_PortTakenError if taken else RuntimeError)(f"weed ended: {said[-2000:]}")
             try:
                 self.client().list_buckets()
                 probe = f"probe-{time.monotonic_ns()}"

@@ -7,27 +7,34 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall import observe
-from footfall.codecs.gzip_member import GzipMember
-from footfall.codecs.plain import Plain
 from footfall.config import Settings
 from footfall.model import definitions
-from footfall.ports import Clock, Codec, Progress
+from footfall.ports import Clock, Progress
 
 if TYPE_CHECKING:
     from footfall.flows.verify import Outcome
 
+from footfall.wiring.codecs import decoders, key_file, passphrase_given
 from footfall.wiring.hub import Footfall
+from footfall.wiring.sweeping import EVERY_S, sweep_places
 
 
-def verify_place(url: str, endpoint_url: str | None, progress: Progress) -> Outcome:
-    """Check what was delivered at ``url``; needs nothing of this machine."""
+def verify_place(
+    url: str, endpoint_url: str | None, progress: Progress, pgp_private_key: Path | None = None
+) -> Outcome:
+    """Check what was delivered at ``url``; needs nothing of this machine.
+
+    pgp_private_key: file of an OpenPGP key, to check the text of encrypted files too.
+    """
     from footfall.buckets.places import open_place
     from footfall.flows.verify import examine
 
-    codecs: dict[str, Codec] = {"gzip": GzipMember(), "none": Plain()}
+    key = None if pgp_private_key is None else key_file(pgp_private_key)
+    codecs = decoders(key, passphrase_given())
     return examine(open_place(url, endpoint_url=endpoint_url), codecs, progress=progress)
 
 
@@ -53,6 +60,7 @@ def serve(
 
     with Footfall.open(settings, clock=clock) as hub:
         settings = hub.settings
+        hub.vault.require_keys()  # now, when somebody looks, rather than with the first delivery of the night
         log = hub.log
         key = hub.first_key()
         token = settings.admin_token or secrets.token_urlsafe(24)
@@ -80,7 +88,8 @@ def serve(
         )
         # Jobs have a thread of their own: what takes minutes to deliver must not keep events from being settled.
         runner = runner_of(hub)
-        workers = (Worker(duties, clock), Worker((Duty("run jobs", runner.once, 5.0),), clock))
+        sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
+        workers = (Worker(duties, clock), Worker((Duty("run jobs", runner.once, 5.0), sweep), clock))
         threads = [
             threading.Thread(target=worker.run, name=f"footfall-{name}", daemon=True)
             for name, worker in zip(("worker", "jobs"), workers, strict=True)
