@@ -16,6 +16,7 @@ from pathlib import Path
 
 from footfall.config import Settings, load_zone
 from footfall.errors import FootfallError
+from footfall.stores.key_ring import FILE_NAME, KeyRing
 
 FREE_BYTES_MIN = 2 * 1024**3
 FSYNC_SLOW_S = 0.05
@@ -36,6 +37,7 @@ def examine(settings: Settings, now: datetime) -> list[Check]:
         ("python", _python),
         ("libraries", _libraries),
         ("data directory", lambda: _writable(settings.data)),
+        ("master keys", lambda: _master_keys(settings)),
         ("disk", lambda: _disk(settings.data)),
         ("fsync", lambda: _fsync(settings.data)),
         ("time zone", lambda: _zone(settings.time_zone)),
@@ -73,6 +75,14 @@ def _writable(data: Path) -> tuple[bool, str]:
     if not os.access(place, os.W_OK | os.X_OK):
         return False, f"{place} cannot be written: change its owner or choose another with --data"
     return True, f"{data.absolute()}" + ("" if data.exists() else " (will be made at the first start)")
+
+
+def _master_keys(settings: Settings) -> tuple[bool, str]:
+    keys = KeyRing(settings.data / FILE_NAME, settings.master_keys).keys()
+    if keys is None:
+        return True, f"none yet; {FILE_NAME} is made with the first secret"
+    where = FILE_NAME if settings.master_keys is None else "FOOTFALL_MASTER_KEYS"
+    return True, f"{keys.newest} of {where} seals secrets; {len(keys) - 1} older. Keep a copy apart from the backups"
 
 
 def _disk(data: Path) -> tuple[bool, str]:

@@ -420,6 +420,9 @@ class Vault(Protocol):
     def drop(self, owner: str, name: str, fields: Iterable[str] | None = None) -> None:
         """Remove these fields, or all."""
 
+    def require_keys(self) -> None:
+        """Raise ``Damaged`` if a secret is sealed with a master key that is not there; opens none."""
+
     def rotate_key(self, *, forget: bool = False) -> Resealed:
         """Draw a new master key, where the keys are Footfall's own, and seal everything with the newest.
 

@@ -101,3 +101,24 @@ def test_a_secret_is_never_repeated_in_an_error():
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(Refused, match=r"nowhere\.toml: No such file"):
         load(config=tmp_path / "nowhere.toml")
+
+
+def test_master_keys_are_read_newest_first_and_shown_nowhere():
+    one, two = "A" * 43 + "=", "B" * 43 + "="
+    settings = load({"FOOTFALL_MASTER_KEYS": f"new:{one},old:{two}"})
+    assert list(settings.master_keys) == ["new", "old"]
+    assert settings.master_keys["old"] == b"\x04\x10\x41" * 10 + b"\x04\x10"
+    assert one not in repr(settings)
+    for unfit in ("secret-without-an-id", "k:secret-too-short", f"k:{one},k:{two}"):
+        with pytest.raises(Refused, match="FOOTFALL_MASTER_KEYS: master_keys must be written id:base64") as refused:
+            load({"FOOTFALL_MASTER_KEYS": unfit})
+        assert "secret" not in str(refused.value)
+        assert one not in str(refused.value)
+
+
+@pytest.mark.parametrize(("value", "means"), [("true", True), ("false", False)])
+def test_private_endpoints_are_allowed_by_a_clear_word_only(value, means):
+    assert load({"FOOTFALL_ALLOW_PRIVATE_ENDPOINTS": value}).allow_private_endpoints is means
+    for word in ("yes", "1", ""):
+        with pytest.raises(Refused, match="must be true or false"):
+            load({"FOOTFALL_ALLOW_PRIVATE_ENDPOINTS": word})

@@ -268,3 +268,13 @@ def test_master_keys_may_come_from_the_environment_and_are_changed_there(operato
     unfit = operator.types("authorizations", "ls", ok=False)
     assert "FOOTFALL_MASTER_KEYS: master_keys must be written id:base64" in unfit.err
     assert CANARY not in unfit.err
+
+
+def test_the_server_does_not_start_without_the_key_of_its_secrets_and_the_doctor_says_which_it_is(operator, install):
+    operator.adds("warehouse", KEY)
+    [said] = [each["what"] for each in json.loads(operator.types("doctor", "--json").out) if "key" in each["check"]]
+    assert said.endswith("of master.keys seals secrets; 0 older. Keep a copy apart from the backups")
+    (operator.data / "master.keys").unlink()
+    started = install(zone="UTC").run("up", "--port", "0", "--admin-port", "0", "--quiet", ok=False, timeout_s=60)
+    assert started.returncode == 1
+    assert "2 of 2 secrets cannot be opened, access_key_id of authorization 'warehouse' among them" in started.stderr

@@ -191,6 +191,16 @@ def test_a_key_file_that_holds_no_keys_is_damaged(tmp_path, bytes_):
             one.vault.get("a", "b")
 
 
+def test_a_missing_master_key_is_noticed_without_opening_anything(tmp_path):
+    with kept(tmp_path) as one:
+        one.vault.require_keys()
+        one.vault.put("a", "b", {"c": CANARY, "d": CANARY})
+        one.vault.require_keys()
+        (tmp_path / "master.keys").rename(tmp_path / "away")
+        with pytest.raises(Damaged, match="2 of 2 secrets cannot be opened, c of a 'b' among them"):
+            one.vault.require_keys()
+
+
 def test_two_rows_that_were_swapped_do_not_open(tmp_path):
     with kept(tmp_path) as one:
         one.vault.put("authorization", "mine", {"access_key_secret": "one"})

@@ -77,6 +77,21 @@ class SqlVault:
         with self._changing() as connection:
             connection.execute(table.delete().where(mine))
 
+    def require_keys(self) -> None:
+        """See ``ports.Vault.require_keys``."""
+        query = select(schema.secret).order_by(schema.secret.c.owner, schema.secret.c.name, schema.secret.c.field)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        keys: Mapping[str, bytes] = self._ring.keys() or {}
+        lost = [row for row in rows if key_id_of(row.sealed) not in keys]
+        if lost:
+            first = Place(lost[0].owner, lost[0].name, lost[0].field)
+            raise Damaged(
+                f"{len(lost)} of {len(rows)} secrets cannot be opened, {first} among them: their master key is missing",
+                "Restore master.keys or set FOOTFALL_MASTER_KEYS as it was; or give the secrets anew "
+                "(`footfall authorizations rotate`)",
+            )
+
     def rotate_key(self, *, forget: bool = False) -> Resealed:
         """See ``ports.Vault.rotate_key``. Raises ``Damaged`` for what does not open, and changes nothing then."""
         with self._changing() as connection:
