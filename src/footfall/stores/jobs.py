@@ -101,9 +101,9 @@ class SqlJobs:
             known = _job_row(connection, name)
             new = 0
             for state, some in (("skipped", skipped), ("waiting", waiting)):
-                for slot in some:
-                    values = _slot_values(name, slot, state, asked=False)
-                    created = connection.execute(insert(_SLOT).values(values).on_conflict_do_nothing()).rowcount
+                rows = [_slot_values(name, slot, state, asked=False) for slot in some]
+                if rows:
+                    created = connection.execute(insert(_SLOT).on_conflict_do_nothing(), rows).rowcount
                     new += created if state == "waiting" else 0
             if supersede and waiting:
                 older = and_(_SLOT.c.job == name, _SLOT.c.state == "waiting", ~_SLOT.c.asked)
