@@ -122,11 +122,11 @@ class SmallHub:
         *,
         version: str = "2.0",
         format: str = "csv",
-        codec: str = "gzip",
+        codec: str | Codec = "gzip",
         writer: str = "footfall test",
     ) -> list[Delivery]:
         chosen: list[Report] = list(catalogue(version)) if reports is None else [by_name(name) for name in reports]
-        to = Destination(bucket, FORMATS[format], CODECS[codec], version, writer)
+        to = Destination(bucket, FORMATS[format], CODECS[codec] if isinstance(codec, str) else codec, version, writer)
         return list(
             export_day(
                 day, chosen, to, close=self.close_day, open_day=self.open_day, ledger=self.ledger, zone=self.zone

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from footfall.cli import audience
+from footfall.cli import activity, audience
 from footfall.cli.options import AsJson, Config, Data, Quiet, Unfinished, opened
 from footfall.terminal import Screen
 
 export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
 audience.add_to(export)
+activity.add_to(export)
 
 
 @export.command("rollups")
@@ -24,6 +26,10 @@ def export_rollups(
     version: Annotated[str, typer.Option(help="1.0 or 2.0.")] = "2.0",
     reports: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
+    compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none.")] = "gzip",
+    pgp_key: Annotated[
+        list[Path] | None, typer.Option(help="Encrypt to this OpenPGP public key; may be repeated.")
+    ] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,
     data: Data = None,
@@ -40,6 +46,7 @@ def export_rollups(
     with opened(screen, data, config) as hub, screen.progress() as progress:
         delivered = hub.export_rollups(
             day.date(), last, to=to, reports=names, version=version, format=format,
+            compression=compression, pgp_keys=pgp_key or (),
             authorization=authorization, endpoint_url=endpoint_url, unfinished=unfinished, progress=progress,
         )  # fmt: skip
     _show_delivered(screen, delivered)

@@ -55,6 +55,9 @@ def demo(
 def verify(
     url: Annotated[str, typer.Argument(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
+    pgp_private_key: Annotated[
+        Path | None, typer.Option(help="Check the text of encrypted files too; passphrase in FOOTFALL_PGP_PASSPHRASE.")
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -63,12 +66,13 @@ def verify(
 
     screen = Screen(as_json=as_json, quiet=quiet)
     with screen.progress() as progress:
-        outcome = verify_place(url, endpoint_url, progress)
+        outcome = verify_place(url, endpoint_url, progress, pgp_private_key)
     for finding in outcome.findings:
         screen.warn(f"{finding.severity.upper()} {finding.key}: {finding.fault}")
     screen.result(
         {
             "manifests": outcome.manifests, "files": outcome.files, "rows": outcome.rows, "bytes": outcome.size_bytes,
+            "sealed": outcome.sealed,
             "findings": [{"severity": f.severity, "file": f.key, "fault": f.fault} for f in outcome.findings],
         },
         f"{outcome.manifests:,} manifests, {outcome.files:,} files, {outcome.rows:,} rows, "

@@ -84,7 +84,7 @@ def check_certificate(text: bytes, at: datetime) -> Recipient:
     """
     cert = _only_certificate(text)
     shown = cert.fingerprint.upper()
-    if cert.has_secret_keys:
+    if _is_private(text):
         raise Refused(
             f"{shown} is a private key",
             f"Give the public one: `gpg --armor --export {shown}`. Keep this one to yourself",
@@ -129,7 +129,7 @@ def check_private_key(text: bytes, passphrase: str | None) -> PrivateKey:
     """
     cert = _only_certificate(text)
     shown = cert.fingerprint.upper()
-    if not cert.has_secret_keys:
+    if not _is_private(text):
         raise Refused(f"{shown} is a public key", f"Give the private one: `gpg --armor --export-secret-keys {shown}`")
     packets = _pile(text)
     primary, *subkeys = _components(b"".join(bytes(packet) for packet in packets))
@@ -276,6 +276,10 @@ def _expiration(cert: pysequoia.Cert) -> datetime | None:
 
 def _pile(text: bytes) -> list[Packet]:
     return list(PacketPile.from_bytes(text))
+
+
+def _is_private(text: bytes) -> bool:
+    return any(packet.tag in (Tag.SecretKey, Tag.SecretSubkey) for packet in _pile(text))
 
 
 def _components(binary: bytes) -> list[_Key]:

@@ -9,22 +9,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import Enum
 from typing import Final
 
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.days import Zone
 from footfall.model.files import PREFIX, FileName
-from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded
+from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded, is_encrypted
 from footfall.model.reports import VERSIONS, Report, catalogue
 from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress
 
 MANIFEST_TYPE: Final = "application/json"
 AT_ONCE: Final = 2
-# What a manifest calls the codec of an extension.
-CODECS: Final[Mapping[str, str]] = {"": "none", ".gz": "gzip"}
+# Names that are tried for an encrypted file; each one taken is an attempt that broke off before its manifest.
+ATTEMPTS_MAX: Final = 100
+
+
+class Place(Enum):
+    """Is a name taken? UNKNOWN where that may not be asked: writing tells."""
+
+    FREE = 1
+    TAKEN = 2
+    UNKNOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +202,9 @@ class _Text:
 
 def _deliver(order: _Order, ledger: Ledger) -> Delivery:
     to, report = order.to, order.report
-    text = _Text(order)
-    name = order.name.data(to.codec.extension)
-    key = order.folder + name
-    with _advice(order):
-        stored = to.bucket.put(key, to.codec.encode(text), content_type=to.codec.content_type)
-    file = DataFile(name, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, text.sha256)
-    manifest_key, manifest_sha256 = _put_manifest(order, _manifest(order, file, _superseded(order, ledger)))
+    file = _put_file(order)
+    manifest_key, manifest_sha256, manifest = _put_manifest(order, _manifest(order, file, _superseded(order, ledger)))
+    [file] = manifest.files
     ledger.deliver(
         Delivered(
             destination=to.bucket.url,
@@ -213,9 +218,69 @@ def _deliver(order: _Order, ledger: Ledger) -> Delivery:
         )
     )
     return Delivery(
-        order.day, report.name, to.version, to.format.name, order.state.revision, text.rows, stored.size_bytes,
-        key, manifest_key,
+        order.day, report.name, to.version, to.format.name, order.state.revision, file.rows, file.size_bytes,
+        order.folder + file.name, manifest_key,
     )  # fmt: skip
+
+
+def _put_file(order: _Order) -> DataFile:
+    """Write the data file, or find the one that is delivered already.
+
+    Encrypted twice, a text gives other bytes, so bytes cannot tell whether a file that is there is the same. If its
+    manifest is there, that tells. If not, the file is what an attempt left that broke off, or what another writer is
+    about to describe; it stays, and this attempt writes under a name of its own. Manifests are never replaced, so the
+    first one that is written says which attempt counts.
+    """
+    codec = order.to.codec
+    if codec.repeatable:
+        with _advice(order):
+            return _put_attempt(order, 1)
+    found = _manifest_at(order.to.bucket, order.folder + order.name.manifest)
+    if found is not None:
+        with _advice(order):
+            return _delivered_before(order, found[0])
+    for attempt in range(1, ATTEMPTS_MAX):
+        if _place(order, order.name.data(codec.extension, attempt)) is not Place.TAKEN:
+            with suppress(Conflict):
+                return _put_attempt(order, attempt)
+    with _advice(order):
+        return _put_attempt(order, ATTEMPTS_MAX)
+
+
+def _put_attempt(order: _Order, attempt: int) -> DataFile:
+    to, text = order.to, _Text(order)
+    name = order.name.data(to.codec.extension, attempt)
+    chunks = to.codec.encode(text, name=order.name.data("", attempt))
+    stored = to.bucket.put(order.folder + name, chunks, content_type=to.codec.content_type)
+    plain_sha256 = "" if is_encrypted(to.codec.name) else text.sha256
+    return DataFile(name, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, plain_sha256)
+
+
+def _place(order: _Order, name: str) -> Place:
+    try:
+        order.to.bucket.stat(order.folder + name)
+    except KeyError:
+        return Place.FREE
+    except Refused:
+        return Place.UNKNOWN
+    return Place.TAKEN
+
+
+def _delivered_before(order: _Order, found: Manifest) -> DataFile:
+    """The file that ``found`` names, if it describes the text of this order and the file is there."""
+    text = _Text(order)
+    for _ in text:
+        pass
+    url = order.to.bucket.url
+    if len(found.files) == 1:
+        [file] = found.files
+        ours = replace(file, rows=text.rows, plain_bytes=text.size_bytes)
+        if _manifest(order, ours, found.supersedes).same_delivery(found):
+            if _place(order, file.name) is not Place.FREE:
+                return file
+            what = f"{url}/{order.folder}{file.name} is gone, though its manifest is there"
+            raise Conflict(what, "Encrypted bytes cannot be made again")
+    raise Conflict(f"{url}/{order.folder}{order.name.manifest} is already there and describes something else")
 
 
 def _manifest(order: _Order, file: DataFile, supersedes: Superseded | None) -> Manifest:
@@ -227,7 +292,7 @@ def _manifest(order: _Order, file: DataFile, supersedes: Superseded | None) -> M
         report=order.report.name,
         version=to.version,
         format=to.format.name,
-        codec=CODECS.get(to.codec.extension, to.codec.extension.lstrip(".")),
+        codec=to.codec.name,
         day=state.day,
         time_zone=zone.name,
         tzdata_version=zone.tzdata_version,
@@ -245,21 +310,22 @@ def _manifest(order: _Order, file: DataFile, supersedes: Superseded | None) -> M
     )
 
 
-def _put_manifest(order: _Order, manifest: Manifest) -> tuple[str, str]:
-    """Write the manifest; return its key and the SHA-256 of what is there.
+def _put_manifest(order: _Order, manifest: Manifest) -> tuple[str, str, Manifest]:
+    """Write the manifest; return its key, the SHA-256 of what is there, and what it says.
 
     One that is there already and describes the same delivery stays, whoever wrote it.
     """
     key, text, bucket = order.folder + order.name.manifest, manifest.to_json(), order.to.bucket
+    same = manifest.same_delivery if order.to.codec.repeatable else manifest.same_text
     with _advice(order):
         try:
             stored = bucket.put(key, [text], content_type=MANIFEST_TYPE)
         except Conflict:
             found = _manifest_at(bucket, key)
-            if found is None or not manifest.same_delivery(found[0]):
+            if found is None or not same(found[0]):
                 raise
-            return key, found[1]
-    return key, stored.sha256
+            return key, found[1], found[0]
+    return key, stored.sha256, manifest
 
 
 def _manifest_at(bucket: Bucket, key: str) -> tuple[Manifest, str] | None:

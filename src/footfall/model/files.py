@@ -1,6 +1,6 @@
 """Names of delivered files, from what they hold and never from the clock: a retry finds its own file again.
 
-``{prefix}_{ExtractType}_{ISODateTime}[_r{n}].{csv|json|xml}[.gz]`` and, beside it, the manifest
+``{prefix}_{ExtractType}_{ISODateTime}[_r{n}][_a{n}].{csv|json|xml}[.gz]`` and, beside it, the manifest
 ``{prefix}_{ExtractType}_{ISODateTime}[_r{n}].{csv|json|xml}.manifest.json``. ISODateTime is the instant the day was
 due (03:00 local of the next date) in ISO 8601 basic form, UTC, also when the export is run by hand later.
 Source: PX bucket export, "Filename Structure". Reference: docs/reference/manifest.md.
@@ -18,7 +18,7 @@ FORMATS: Final = ("csv", "json", "xml")
 MANIFEST_SUFFIX: Final = ".manifest.json"
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
-_DATA_NAME: Final = re.compile(r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?\.(csv|json|xml)(\.[a-z0-9]+)*")
+_DATA_NAME: Final = re.compile(r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?(_a[1-9]\d*)?\.(csv|json|xml)(\.[a-z0-9]+)*")
 # Of the app-event stream, see model.windows. Names that a job's template makes can look like anything.
 _WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}\.ndjson(\.[a-z0-9]+)*")
 # Letters that every bucket, file system and shell takes as they are.
@@ -52,9 +52,13 @@ class FileName:
         mark = f"_r{self.revision}" if self.revision > 1 else ""
         return f"{self.prefix}_{self.report}_{self.scheduled_at.astimezone(UTC):{_STAMP}}{mark}"
 
-    def data(self, extension: str) -> str:
-        """The data file; ``extension`` is the codec's (``.gz`` or nothing)."""
-        return f"{self.stem}.{self.format}{extension}"
+    def data(self, extension: str, attempt: int = 1) -> str:
+        """The data file; ``extension`` is the codec's (``.gz`` or nothing).
+
+        attempt: 2 or more for a file that is encrypted again because what an earlier attempt left cannot be compared.
+        """
+        mark = f"_a{attempt}" if attempt > 1 else ""
+        return f"{self.stem}{mark}.{self.format}{extension}"
 
     @property
     def manifest(self) -> str:

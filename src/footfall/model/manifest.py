@@ -16,10 +16,17 @@ from typing import Any, Final
 from footfall.errors import Damaged
 
 MANIFEST_FORMAT: Final = 1
+# What the name of a codec ends with when it encrypts.
+ENCRYPTED: Final = "+openpgp"
 BYTES_MAX: Final = 4 << 20
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f]{1,512}")
+
+
+def is_encrypted(codec: str) -> bool:
+    """Does the codec that manifests call by this name encrypt?"""
+    return codec.endswith(ENCRYPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,8 @@ class DataFile:
     """One file as stored, and its text before compression.
 
     name: without folder; the file lies beside its manifest. size_bytes, sha256: of the bytes in the bucket.
-    plain_bytes, plain_sha256: of the text within. rows: records, the CSV header not counted.
+    plain_bytes, plain_sha256: of the text within; the digest is empty when the file is encrypted, as it would let
+    anybody check a guess of what is in it. rows: records, the CSV header not counted.
     """
 
     name: str
@@ -52,7 +60,7 @@ class Manifest:
 
     start, end, scheduled_at, sealed_at: UTC. log_position: every event of the day that lies before it in the log is
     counted, none after it. excluded: events of the day that the report cannot count, by reason.
-    columns: (name, type) as printed in the file. codec: ``gzip`` or ``none``. writer: who wrote the files.
+    columns: (name, type) as printed in the file. codec: by its name (``gzip``). writer: who wrote the files.
     """
 
     report: str
@@ -129,6 +137,16 @@ class Manifest:
             tzdata_version=self.tzdata_version,
         )
 
+    def same_text(self, other: Manifest) -> bool:
+        """``same_delivery``, but the stored bytes and the names of the files may differ: the same, encrypted twice."""
+        if len(self.files) != len(other.files):
+            return False
+        files = tuple(
+            replace(theirs, name=ours.name, size_bytes=ours.size_bytes, sha256=ours.sha256)
+            for ours, theirs in zip(self.files, other.files, strict=True)
+        )
+        return self.same_delivery(replace(other, files=files))
+
 
 def file_value(file: DataFile) -> dict[str, Any]:
     """A data file as it stands in a manifest."""
@@ -138,7 +156,7 @@ def file_value(file: DataFile) -> dict[str, Any]:
         "bytes": file.size_bytes,
         "sha256": file.sha256,
         "plain_bytes": file.plain_bytes,
-        "plain_sha256": file.plain_sha256,
+        "plain_sha256": file.plain_sha256 or None,
     }
 
 
@@ -172,6 +190,9 @@ class Fields:
 
     def has(self, name: str) -> bool:
         return name in self._value
+
+    def is_null(self, name: str) -> bool:
+        return self.has(name) and self._value[name] is None
 
     def take(self, name: str, type_: type, check: Callable[[Any], bool] = lambda _: True) -> Any:
         """The field ``name``, which must be there, be of the type and pass ``check``."""
@@ -252,7 +273,7 @@ def _read(fields: Fields) -> Manifest:
         log_position=fields.count("log_position"),
         excluded=fields.counts("excluded"),
         columns=tuple((column.text("name"), column.text("type")) for column in fields.objects("columns")),
-        files=tuple(read_file(file) for file in fields.objects("files")),
+        files=tuple(read_file(file, encrypted=is_encrypted(fields.text("codec"))) for file in fields.objects("files")),
         writer=fields.text("writer"),
     )
     if fields.count("rows") != manifest.rows:
@@ -260,7 +281,7 @@ def _read(fields: Fields) -> Manifest:
     return manifest
 
 
-def read_file(file: Fields) -> DataFile:
+def read_file(file: Fields, *, encrypted: bool = False) -> DataFile:
     """The reverse of ``file_value``."""
     return DataFile(
         name=file.name("name"),
@@ -268,5 +289,5 @@ def read_file(file: Fields) -> DataFile:
         size_bytes=file.count("bytes"),
         sha256=file.sha256("sha256"),
         plain_bytes=file.count("plain_bytes"),
-        plain_sha256=file.sha256("plain_sha256"),
+        plain_sha256="" if encrypted and file.is_null("plain_sha256") else file.sha256("plain_sha256"),
     )

@@ -25,10 +25,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall import __version__, observe
-from footfall.codecs.gzip_member import GzipMember
 from footfall.config import Settings, Subscription, load_definitions, load_zone, open_subscription
 from footfall.engines.database import Limits
 from footfall.engines.day import DuckDBEngine
@@ -51,7 +51,7 @@ from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 from footfall.stores.sources import SqlSources, key_sha256
 from footfall.stores.vault import SqlVault
-from footfall.wiring.authorizations import authorizations_of, bucket_at, vault_of
+from footfall.wiring.authorizations import authorizations_of, bucket_at, codec_of, vault_of
 
 if TYPE_CHECKING:
     from footfall.engines.shaping import DuckShaper
@@ -261,6 +261,8 @@ class Footfall:
         reports: Sequence[str] | None,
         version: str,
         format: str,
+        compression: str = "gzip",
+        pgp_keys: Sequence[Path] = (),
         authorization: str | None = None,
         endpoint_url: str | None = None,
         unfinished: bool = False,
@@ -268,6 +270,7 @@ class Footfall:
     ) -> list[Delivery]:
         """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names."""
         return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
+                                    compression=compression, pgp_keys=pgp_keys,
                                     authorization=authorization, endpoint_url=endpoint_url,
                                     unfinished=unfinished, progress=progress))  # fmt: skip
 
@@ -280,6 +283,8 @@ class Footfall:
         names: Sequence[str] | None,
         version: str,
         format: str,
+        compression: str,
+        pgp_keys: Sequence[Path],
         authorization: str | None,
         endpoint_url: str | None,
         unfinished: bool,
@@ -289,11 +294,11 @@ class Footfall:
         chosen = chosen_reports(names, version)
         if format not in FORMATS:
             raise Refused(f"'{format}' is no format", f"Choose one of {', '.join(FORMATS)}")
-        bucket = bucket_at(self, to, authorization, endpoint_url)
+        bucket = bucket_at(self, to, authorization, endpoint_url, encrypts=True)
         destination = Destination(
             bucket=bucket,
             format=FORMATS[format](),
-            codec=GzipMember(),
+            codec=codec_of(self, authorization, compression, pgp_keys),
             version=version,
             writer=f"footfall {__version__}",
             prefix=self.settings.file_prefix,

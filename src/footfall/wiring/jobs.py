@@ -27,14 +27,20 @@ if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall
 
 # Kinds of jobs that write with the codec of their authorization, OpenPGP included.
-_ENCRYPTS: Final = frozenset({"rollups"})
+_ENCRYPTS: Final = frozenset({"rollups", "activity", "app_events"})
 
 
 def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
     """What delivers each kind of job."""
+    from footfall.wiring.activity import deliver_activity, deliver_app_events
     from footfall.wiring.audience import deliver_audience
 
-    kinds = {"rollups": deliver_rollups, "audience": deliver_audience}
+    kinds = {
+        "rollups": deliver_rollups,
+        "audience": deliver_audience,
+        "activity": deliver_activity,
+        "app_events": deliver_app_events,
+    }
     return {kind: partial(_remember_status, hub, partial(deliver, hub)) for kind, deliver in kinds.items()}
 
 
@@ -77,10 +83,19 @@ def add_job(hub: Footfall, job: Job) -> Job:
     """
     if job.kind == "rollups":
         _rollup_choice(job)
+        codec_of(hub, job.authorization or None, str(job.options.get("compression", "gzip")))
     elif job.kind == "audience":
         from footfall.wiring.audience import audience_of
 
         audience_of(job)
+    elif job.kind == "activity":
+        from footfall.wiring.activity import activity_of
+
+        activity_of(hub, job)
+    elif job.kind == "app_events":
+        from footfall.wiring.activity import app_events_of
+
+        app_events_of(job)
     if job.authorization:
         hub.authorizations.get(job.authorization)
     endpoint_url = job.options.get("endpoint_url") or None
@@ -146,12 +161,15 @@ def backfill(hub: Footfall, job: Job, first: date, last: date) -> Sequence[str]:
 
 
 def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
-    """The reports of each day of a slot: see ``flows.export``. options: format, version, reports, endpoint_url.
+    """The reports of each day of a slot: see ``flows.export``.
+
+    options: format, version, reports, compression, endpoint_url. Encrypted if the authorization has a public key.
 
     An attempt after one that failed delivers only what is missing of each day's revision.
     """
     reports, version, format_ = _rollup_choice(job)
     bucket = place_of(hub, job, attempt)
+    codec = codec_of(hub, job.authorization or None, str(job.options.get("compression", "gzip")))
     ledger: Ledger = RehearsedLedger(hub.ledger) if attempt.rehearsal else hub.ledger
     to = Destination(
         bucket=bucket,
@@ -182,7 +200,7 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
 
 def _rollup_choice(job: Job) -> tuple[Sequence[Report], str, str]:
     """(reports, version, format) of a job's options. Raises ``Refused`` for what there is not."""
-    known = {"format", "version", "reports", "endpoint_url"}
+    known = {"format", "version", "reports", "compression", "endpoint_url"}
     unknown = sorted(job.options.keys() - known)
     if unknown:
         raise Refused(f"a rollups job has no option {', '.join(unknown)}", f"It has {', '.join(sorted(known))}")
