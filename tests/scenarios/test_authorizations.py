@@ -278,3 +278,26 @@ def test_the_server_does_not_start_without_the_key_of_its_secrets_and_the_doctor
     started = install(zone="UTC").run("up", "--port", "0", "--admin-port", "0", "--quiet", ok=False, timeout_s=60)
     assert started.returncode == 1
     assert "2 of 2 secrets cannot be opened, access_key_id of authorization 'warehouse' among them" in started.stderr
+
+
+def test_an_authorization_that_a_job_uses_is_not_deleted_unless_forced(operator):
+    operator.adds("warehouse", KEY, "--region", "us-east-1")
+    operator.types("jobs", "add", "nightly", "--to", "s3://b-1/px", "--authorization", "warehouse")
+    refused = operator.types("authorizations", "delete", "warehouse", ok=False)
+    assert refused.code == 1
+    assert "authorization 'warehouse' is used by nightly" in refused.err
+    operator.types("authorizations", "delete", "warehouse", "--force")
+    assert operator.sees("ls") == []
+
+
+def test_when_the_master_key_is_lost_new_secrets_go_under_a_new_one(operator):
+    operator.adds("warehouse", KEY)
+    operator.adds("other", KEY)
+    (operator.data / "master.keys").unlink()
+    lost = operator.types("authorizations", "rotate", "warehouse", *SOURCES, ok=False)
+    assert "If the key is lost for good, set a new one and give the secrets anew" in lost.err
+    operator.has(FOOTFALL_MASTER_KEYS="fresh:" + "C" * 43 + "=")
+    for name in ("warehouse", "other"):
+        operator.types("authorizations", "rotate", name, *SOURCES)
+    again = operator.types("authorizations", "rotate-key", ok=False)  # opens every secret first
+    assert (again.code, again.out) == (4, "0 secrets are sealed anew with master key fresh\n")

@@ -88,8 +88,8 @@ class SqlVault:
             first = Place(lost[0].owner, lost[0].name, lost[0].field)
             raise Damaged(
                 f"{len(lost)} of {len(rows)} secrets cannot be opened, {first} among them: their master key is missing",
-                "Restore master.keys or set FOOTFALL_MASTER_KEYS as it was; or give the secrets anew "
-                "(`footfall authorizations rotate`)",
+                "Restore master.keys or set FOOTFALL_MASTER_KEYS as it was. If the key is lost for good, "
+                "give the secrets anew with `footfall authorizations rotate`",
             )
 
     def rotate_key(self, *, forget: bool = False) -> Resealed:
@@ -138,7 +138,8 @@ class SqlVault:
         if connection.execute(select(func.count()).select_from(schema.secret)).scalar_one():
             raise Damaged(
                 "there are secrets but no master key",
-                "Restore master.keys from its copy, or set FOOTFALL_MASTER_KEYS as it was",
+                "Restore master.keys from its copy, or set FOOTFALL_MASTER_KEYS as it was. "
+                "If the key is lost for good, set a new one and give the secrets anew",
             )
         return self._ring.draw()
 
