@@ -55,7 +55,7 @@ def export_activity(
     what = WindowJob(
         job, ACTIVITY, "csv", "csv", lambda window: template.stem(window.at), header=header, keep_empty=keep_empty
     )
-    to = Outlet(bucket, CODECS[codec], codec, "footfall test")
+    to = Outlet(bucket, CODECS[codec], "footfall test")
     windows = SqlWindows(hub.database)
     return list(deliver_windows(what, to, windows=windows, read=read, end=hub.lake.next_seq(), at=hub.now, mark=mark))
 
@@ -77,6 +77,6 @@ def export_app_events(
     what = WindowJob(
         job, APP_EVENTS, "json", "ndjson", Window.app_events_stem, unique=True, events_max=events_max
     )  # fmt: skip
-    to = Outlet(bucket, CODECS[codec], codec, "footfall test")
+    to = Outlet(bucket, CODECS[codec], "footfall test")
     windows = SqlWindows(hub.database)
     return list(deliver_windows(what, to, windows=windows, read=read, end=hub.lake.next_seq(), at=hub.now))

@@ -48,11 +48,10 @@ class WindowJob:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Where files go. codec_name: as manifests call the codec. writer: who writes, for the manifest."""
+    """Where files go. writer: who writes, for the manifest."""
 
     bucket: Bucket
     codec: Codec
-    codec_name: str
     writer: str
 
 
@@ -194,7 +193,8 @@ class _Delivery:
 
     def _put(self, window: Window, source: EventText) -> Window:
         codec = self.to.codec
-        key = f"{self.job.stem(window)}.{self.job.extension}{codec.extension}"
+        bare = f"{self.job.stem(window)}.{self.job.extension}"
+        key = f"{bare}{codec.extension}"
         text = _Text(source, self.progress, f"window {window.number} of {window.job}")
         columns = tuple((column.name, column.type) for column in source.columns)
 
@@ -203,8 +203,9 @@ class _Delivery:
             file = DataFile(name, text.rows, size_bytes, sha256, text.size_bytes, text.sha256)
             self.windows.note(window, Written(key, file, columns))
 
+        encoded = codec.encode(text, name=bare.rpartition("/")[2])
         try:
-            stored = self.to.bucket.put(key, _noted(codec.encode(text), note), content_type=codec.content_type)
+            stored = self.to.bucket.put(key, _noted(encoded, note), content_type=codec.content_type)
         except Conflict as conflict:
             # What was noted is not what is there, unless an earlier try wrote it to a place that we may not read.
             before = window.written
@@ -235,7 +236,7 @@ class _Delivery:
             kind=job.kind,
             job=job.name,
             format=job.format,
-            codec=self.to.codec_name,
+            codec=self.to.codec.name,
             at=window.at,
             columns=written.columns,
             files=(written.file,),

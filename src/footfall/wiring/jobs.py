@@ -174,7 +174,7 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
     to = Destination(
         bucket=bucket,
         format=FORMATS[format_](),
-        codec=codec_of(hub, job.authorization or None, "gzip"),
+        codec=codec,
         version=version,
         writer=f"footfall {__version__}",
         prefix=hub.settings.file_prefix,

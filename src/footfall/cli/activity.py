@@ -1,0 +1,97 @@
+"""``export activity`` and ``export app-events``: events since the last run, to a folder or a bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from footfall.cli.options import AsJson, Config, Data, Quiet, opened
+from footfall.terminal import Exit, Screen
+
+if TYPE_CHECKING:
+    from footfall.flows.export_activity import WindowDelivery
+
+To = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")]
+Compression = Annotated[str, typer.Option(help="gzip, zstd, zip or none.")]
+AuthorizationName = Annotated[str | None, typer.Option(help="Name of the authorization to use.")]
+EndpointUrl = Annotated[str | None, typer.Option(help="Another S3-compatible server.")]
+
+
+def add_to(export: typer.Typer) -> None:
+    """Add the commands to their group."""
+    export.command("activity")(export_activity)
+    export.command("app-events")(export_app_events)
+
+
+def export_activity(
+    to: To,
+    stream: Annotated[list[str] | None, typer.Option(help="A source; may be repeated. All by default.")] = None,
+    start: Annotated[str | None, typer.Option(help="Events from this date or instant on.")] = None,
+    end: Annotated[str | None, typer.Option(help="Events before this date or instant.")] = None,
+    header: Annotated[bool, typer.Option("--header/--no-header", help="Begin with the names of the columns.")] = True,
+    job: Annotated[str, typer.Option(help="Whose last run it goes on from.")] = "activity",
+    compression: Compression = "gzip",
+    name: Annotated[str, typer.Option(help="File name template.")] = "lytics-events-{TIMESTAMP}",
+    timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
+    join: Annotated[str, typer.Option(help="The character between items of a list.")] = "&",
+    raw: Annotated[bool, typer.Option("--raw", help="Do not encode that character within items.")] = False,
+    authorization: AuthorizationName = None,
+    endpoint_url: EndpointUrl = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the raw events since the last run as CSV, with the union of their fields."""
+    from footfall.model.names import NameTemplate
+    from footfall.wiring import activity
+
+    screen = Screen(as_json=as_json, quiet=quiet)
+    with opened(screen, data, config) as hub, screen.progress() as progress:
+        export = activity.ActivityExport(
+            streams=activity.checked_streams(hub, stream or ()),
+            start=activity.instant_of(hub, start),
+            end=activity.instant_of(hub, end),
+            header=header,
+            names=NameTemplate(name, timestamp),
+            joining=activity.joining_of(join, raw=raw),
+            compression=compression,
+        )
+        where = activity.Where(to, authorization, endpoint_url)
+        delivered = activity.export_activity(hub, export, where, job=job, progress=progress)
+    _show(screen, delivered)
+
+
+def export_app_events(
+    to: To,
+    kind: Annotated[list[str] | None, typer.Option(help="Session, Platform or Audit; may be repeated.")] = None,
+    billing_code: Annotated[str, typer.Option(help="The field billingCode of every event.")] = "Journey",
+    job: Annotated[str, typer.Option(help="Whose last run it goes on from.")] = "app-events",
+    compression: Compression = "gzip",
+    authorization: AuthorizationName = None,
+    endpoint_url: EndpointUrl = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the app events since the last run, one JSON object a line."""
+    from footfall.wiring import activity
+
+    screen = Screen(as_json=as_json, quiet=quiet)
+    stream = activity.AppEventStream(tuple(kind or ("Session",)), billing_code, compression)
+    with opened(screen, data, config) as hub, screen.progress() as progress:
+        where = activity.Where(to, authorization, endpoint_url)
+        delivered = activity.export_app_events(hub, stream, where, job=job, progress=progress)
+    _show(screen, delivered)
+
+
+def _show(screen: Screen, delivered: list[WindowDelivery]) -> None:
+    screen.table(
+        ["window", "events", "rows", "bytes", "file"],
+        [(d.number, f"{d.from_seq}-{d.to_seq - 1}", d.rows, d.size_bytes, d.key) for d in delivered],
+    )
+    if not delivered:
+        screen.warn("Nothing came since the last run.")
+        raise typer.Exit(Exit.NOTHING_TO_DO)

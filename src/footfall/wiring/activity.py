@@ -1,0 +1,318 @@
+"""Exports of events over a data directory: activity as CSV and the app-event stream, by hand and as jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from footfall import __version__
+from footfall.engines.activity import ActivityText
+from footfall.engines.app_events import AppEventText, Workspace
+from footfall.engines.database import Limits
+from footfall.engines.fields import Joining
+from footfall.errors import Refused
+from footfall.flows.export_activity import Outlet, WindowDelivery, WindowJob, deliver_windows
+from footfall.formats.csv_rows import CsvRows
+from footfall.model.app_events import SESSION, types_of
+from footfall.model.jobs import FileFacts
+from footfall.model.names import ACTIVITY_TEMPLATE, DEFAULT_TIMESTAMP, NameTemplate
+from footfall.model.window_manifest import ACTIVITY, APP_EVENTS
+from footfall.model.windows import Window
+from footfall.ports import EventSelection
+from footfall.stores.windows import SqlWindows
+from footfall.wiring.authorizations import bucket_at, codec_of
+
+if TYPE_CHECKING:
+    from footfall.model.jobs import Attempt, Job
+    from footfall.model.schedules import Slot
+    from footfall.ports import Bucket, EventText, Progress
+    from footfall.wiring.hub import Footfall
+
+# Of ingest_seq that one file of the app-event stream covers: after a long pause there are several.
+EVENTS_MAX: Final = 1_000_000
+_NAMES: Final = NameTemplate()
+_JOINING: Final = Joining()
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityExport:
+    """What an activity export is. streams: names of sources, none for all. start, end: UTC, end exclusive."""
+
+    streams: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    header: bool = True
+    names: NameTemplate = _NAMES
+    joining: Joining = _JOINING
+    compression: str = "gzip"
+
+    def options(self) -> dict[str, str]:
+        """For the manifest."""
+        said = {
+            "streams": ",".join(self.streams),
+            "start": "" if self.start is None else self.start.isoformat(),
+            "end": "" if self.end is None else self.end.isoformat(),
+        }
+        return {name: text for name, text in said.items() if text}
+
+
+@dataclass(frozen=True, slots=True)
+class AppEventStream:
+    """What an app-event stream is. kinds: of ``model.app_events.KINDS``."""
+
+    kinds: tuple[str, ...] = (SESSION,)
+    billing_code: str = "Journey"
+    compression: str = "gzip"
+    events_max: int = EVENTS_MAX
+
+    def __post_init__(self) -> None:
+        types_of(self.kinds)
+        if self.events_max < 1:
+            raise Refused("events_max must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place and how to get into it."""
+
+    url: str
+    authorization: str | None = None
+    endpoint_url: str | None = None
+
+
+# --- by hand -----------------------------------------------------------------------------------------------------
+
+
+def export_activity(
+    hub: Footfall, export: ActivityExport, where: Where, *, job: str = ACTIVITY, progress: Progress | None = None
+) -> list[WindowDelivery]:
+    """Settle, then deliver what came since the last run of ``job``; nothing when nothing came."""
+    bucket = bucket_at(hub, where.url, where.authorization, where.endpoint_url, encrypts=True)
+    hub.settle(*([] if progress is None else [progress]))
+    to = _outlet(hub, bucket, where.authorization, export.compression)
+    return list(
+        _activity(hub, replace(_activity_job(export, job), keep_empty=False), export, to, hub.clock(), "", progress)
+    )
+
+
+def export_app_events(
+    hub: Footfall, stream: AppEventStream, where: Where, *, job: str = "app-events", progress: Progress | None = None
+) -> list[WindowDelivery]:
+    """Settle, then deliver what came since the last run of ``job``; nothing when nothing of these kinds came."""
+    bucket = bucket_at(hub, where.url, where.authorization, where.endpoint_url, encrypts=True)
+    hub.settle(*([] if progress is None else [progress]))
+    to = _outlet(hub, bucket, where.authorization, stream.compression)
+    return list(_app_events(hub, stream, job, to, hub.clock(), progress))
+
+
+# --- as jobs -----------------------------------------------------------------------------------------------------
+
+
+def deliver_activity(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
+    """One file per slot with what came since the slot before; of a slot without events too. See ``activity_of``."""
+    export = activity_of(hub, job)
+    to = _outlet(hub, *_place(hub, job, attempt), export.compression)
+    hub.settle(_beat(attempt))
+    for delivery in _activity(hub, _activity_job(export, job.name), export, to, slot.due, slot.name, _beat(attempt),
+                              rehearsal=attempt.rehearsal):  # fmt: skip
+        yield _facts(delivery)
+
+
+def deliver_app_events(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
+    """A file with what came since the last one; none when nothing did. See ``app_events_of``."""
+    stream = app_events_of(job)
+    to = _outlet(hub, *_place(hub, job, attempt), stream.compression)
+    hub.settle(_beat(attempt))
+    for delivery in _app_events(hub, stream, job.name, to, slot.due, _beat(attempt), rehearsal=attempt.rehearsal):
+        yield _facts(delivery)
+
+
+def activity_of(hub: Footfall, job: Job) -> ActivityExport:
+    """The export that a job's options describe. Raises ``Refused`` for what there is not.
+
+    options: streams (a list), start, end (dates in the subscription's zone, or instants), header, name, timestamp,
+    join, raw, compression, endpoint_url.
+    """
+    o = _known(job, {"streams", "start", "end", "header", "name", "timestamp", "join", "raw", "compression"})
+    return ActivityExport(
+        streams=checked_streams(hub, _texts(job, "streams")),
+        start=instant_of(hub, o.get("start")),
+        end=instant_of(hub, o.get("end")),
+        header=bool(o.get("header", True)),
+        names=NameTemplate(str(o.get("name", ACTIVITY_TEMPLATE)), str(o.get("timestamp", DEFAULT_TIMESTAMP))),
+        joining=joining_of(str(o.get("join", "&")), raw=bool(o.get("raw", False))),
+        compression=str(o.get("compression", "gzip")),
+    )
+
+
+def app_events_of(job: Job) -> AppEventStream:
+    """The stream that a job's options describe: kinds, billing_code, events_max, compression, endpoint_url."""
+    o = _known(job, {"kinds", "billing_code", "events_max", "compression"})
+    return AppEventStream(
+        kinds=_texts(job, "kinds") or (SESSION,),
+        billing_code=str(o.get("billing_code", "Journey")),
+        compression=str(o.get("compression", "gzip")),
+        events_max=int(o.get("events_max", EVENTS_MAX)),
+    )
+
+
+def checked_streams(hub: Footfall, names: Sequence[str]) -> tuple[str, ...]:
+    """Names of sources, revoked ones included. Raises ``Refused`` for one there never was."""
+    known = {source.name for source in hub.sources.all()}
+    for name in names:
+        if name not in known:
+            raise Refused(
+                f"there is no stream '{name}'", f"A stream is a source: {', '.join(sorted(known)) or 'none yet'}"
+            )
+    return tuple(names)
+
+
+def joining_of(character: str, *, raw: bool) -> Joining:
+    """How lists become text. Raises ``Refused`` for what is not one visible character."""
+    if len(character) != 1 or not character.isprintable() or character.isalnum() or character in '%="':
+        raise Refused(f"{character!r} cannot join the items of a list", "Use one character such as & or | or ;")
+    return Joining(character, raw)
+
+
+def instant_of(hub: Footfall, text: object) -> datetime | None:
+    """The first instant of a date in the subscription's zone, or an instant with its offset (UTC without), as UTC."""
+    if text is None or text == "":
+        return None
+    try:
+        if len(str(text)) == 10:
+            return hub.zone.bounds(date.fromisoformat(str(text))).start
+        at = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise Refused(
+            f"{str(text)!r} is neither a date nor an instant", "Write 2026-11-20 or 2026-11-20T15:00Z"
+        ) from error
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _known(job: Job, names: set[str]) -> Mapping[str, Any]:
+    names = names | {"endpoint_url"}
+    unknown = sorted(job.options.keys() - names)
+    if unknown:
+        raise Refused(f"a job of this kind has no option {', '.join(unknown)}", f"It has {', '.join(sorted(names))}")
+    return {name: value for name, value in job.options.items() if value is not None}
+
+
+def _texts(job: Job, name: str) -> tuple[str, ...]:
+    given = job.options.get(name) or ()
+    return tuple(given.split(",")) if isinstance(given, str) else tuple(map(str, given))
+
+
+def _place(hub: Footfall, job: Job, attempt: Attempt) -> tuple[Bucket, str | None]:
+    from footfall.wiring.jobs import place_of
+
+    return place_of(hub, job, attempt), job.authorization or None
+
+
+def _beat(attempt: Attempt) -> Progress:
+    def beat(step: str, done: int, total: int | None, unit: str) -> None:
+        attempt.beat()
+
+    return beat
+
+
+def _facts(delivery: WindowDelivery) -> FileFacts:
+    return FileFacts(delivery.key, delivery.rows, delivery.size_bytes, position=delivery.to_seq)
+
+
+# --- both --------------------------------------------------------------------------------------------------------
+
+
+def _outlet(hub: Footfall, bucket: Bucket, authorization: str | None, compression: str) -> Outlet:
+    return Outlet(bucket, codec_of(hub, authorization, compression), f"footfall {__version__}")
+
+
+def _activity_job(export: ActivityExport, name: str) -> WindowJob:
+    return WindowJob(
+        name=name,
+        kind=ACTIVITY,
+        format="csv",
+        extension="csv",
+        stem=lambda window: export.names.stem(window.at),
+        header=export.header,
+        options=export.options(),
+        keep_empty=True,
+    )
+
+
+def _activity(
+    hub: Footfall,
+    job: WindowJob,
+    export: ActivityExport,
+    to: Outlet,
+    at: datetime,
+    mark: str,
+    progress: Progress | None,
+    *,
+    rehearsal: bool = False,
+) -> Iterator[WindowDelivery]:
+    def read(window: Window) -> EventText:
+        wanted = replace(_selection(hub, window), sources=export.streams or None, start=export.start, end=export.end)
+        return ActivityText(
+            hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, CsvRows(),
+            header=export.header, joining=export.joining,
+        )  # fmt: skip
+
+    yield from _deliver(hub, job, to, read, at, mark, progress, rehearsal)
+
+
+def _app_events(
+    hub: Footfall,
+    stream: AppEventStream,
+    name: str,
+    to: Outlet,
+    at: datetime,
+    progress: Progress | None,
+    *,
+    rehearsal: bool = False,
+) -> Iterator[WindowDelivery]:
+    workspace = Workspace(hub.subscription.organization_id, hub.subscription.subscription_id, stream.billing_code)
+
+    def read(window: Window) -> EventText:
+        wanted = replace(_selection(hub, window), types=types_of(stream.kinds))
+        return AppEventText(hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, workspace)
+
+    job = WindowJob(
+        name=name,
+        kind=APP_EVENTS,
+        format="json",
+        extension="ndjson",
+        stem=Window.app_events_stem,
+        options={"kinds": ",".join(stream.kinds)},
+        unique=True,
+        events_max=stream.events_max,
+    )
+    yield from _deliver(hub, job, to, read, at, "", progress, rehearsal)
+
+
+def _deliver(
+    hub: Footfall,
+    job: WindowJob,
+    to: Outlet,
+    read: Callable[[Window], EventText],
+    at: datetime,
+    mark: str,
+    progress: Progress | None,
+    rehearsal: bool,
+) -> Iterator[WindowDelivery]:
+    from footfall.wiring.rehearsed_windows import RehearsedWindows
+
+    real = SqlWindows(hub.database)
+    yield from deliver_windows(
+        job, to, windows=RehearsedWindows(real) if rehearsal else real, read=read, end=hub.lake.next_seq(), at=at,
+        mark=mark, progress=progress,
+    )  # fmt: skip
+
+
+def _selection(hub: Footfall, window: Window) -> EventSelection:
+    return EventSelection(hub.lake.spans(window.from_seq, window.to_seq), window.from_seq, window.to_seq)
+
+
+def _limits(hub: Footfall) -> Limits:
+    return Limits(hub.settings.memory_mb, hub.settings.threads)
