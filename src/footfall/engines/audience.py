@@ -7,6 +7,7 @@ in which users arrive.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from footfall.ports import AudienceInput, OpenAudience
 
 _READ: Final = "read the users"
+# What is said of who is in the audience no more.
+_OF_REMOVED: Final = {PROFILE: "b.uid", IDENTIFY: "p.identify_id"}
 _DRAFT: Final = "write the draft of an audience"
 _ROW_GROUP: Final = 20_480
 _TAKEN: Final = "SEMI JOIN taken ON taken.user_key = p.user_key"
@@ -199,25 +202,38 @@ class _Choice:
         return said
 
     def _write(self, path: Path, fields: Sequence[UserField], texts: Sequence[str]) -> None:
-        key = self._values.join_key()
-        columns = ", ".join(f"{sql} AS f{number}" for number, sql in enumerate(texts))
-        row = "".join(f", CAST(f{number} AS VARCHAR)" for number in range(len(texts)))
-        gone = ", ".join({PROFILE: "b.uid", IDENTIFY: "p.identify_id"}.get(field.name, "NULL") for field in fields)
+        """Fields that nobody has are no columns of the draft: there may be a hundred of them."""
+        told = [(f"f{n}", fields[n], sql) for n, sql in enumerate(texts) if sql != "NULL"]
+        columns = "".join(f", {sql} AS {name}" for name, _, sql in told)
+        names = "".join(f", s.{name}" for name, _, _ in told)
+        gone = "".join(f", {_OF_REMOVED.get(field.name, 'NULL')}" for _, field, _ in told)
         rows = f"""
             WITH shown AS (
-                SELECT p.user_key, p.uid, p.identify_id, {key} AS join_key, {columns}
+                SELECT p.user_key, p.uid, p.identify_id, {self._values.join_key()} AS join_key{columns}
                 FROM {self._people} p {self._values.joins} {_TAKEN}),
-            digested AS (SELECT *, substr(sha256(CAST(to_json([''{row}]) AS VARCHAR)), 1, 32) AS digest FROM shown)
+            digested AS (SELECT *, {_digest([(name, field) for name, field, _ in told])} AS digest FROM shown)
             SELECT s.user_key, s.uid, s.identify_id, s.join_key, s.digest,
                 CASE WHEN b.user_key IS NULL THEN 'added' WHEN b.digest <> s.digest THEN 'changed' ELSE 'same' END
-                AS change, {", ".join(f"s.f{number}" for number in range(len(texts)))}
+                AS change{names}
             FROM digested s LEFT JOIN before b ON b.user_key = s.user_key
             UNION ALL
-            SELECT b.user_key, b.uid, p.identify_id, NULL, NULL, 'removed', {gone}
+            SELECT b.user_key, b.uid, p.identify_id, NULL, NULL, 'removed'{gone}
             FROM before b LEFT JOIN people p ON p.user_key = b.user_key ANTI JOIN taken t ON t.user_key = b.user_key
         """
         members = self._database.number("SELECT count(*) FROM people WHERE member", _READ)
-        _copy(self._database, rows, path, {KINDS_KEY: describe_draft(fields, members)})
+        _copy(self._database, rows, path, {KINDS_KEY: describe_draft(fields, [name for name, _, _ in told], members)})
+
+
+def _digest(told: Sequence[tuple[str, UserField]]) -> str:
+    """SQL for 32 hexadecimal digits that change when a value does, but not when others get a field that one lacks."""
+    pieces = []
+    for name, field in told:
+        if field.name == PROFILE:
+            continue  # it never changes, and some modes add it by themselves
+        text = f"CAST({name} AS VARCHAR)"
+        label = literal(json.dumps([field.name, field.type]))
+        pieces.append(f"CASE WHEN {name} IS NOT NULL THEN concat({label}, length({text}), ':', {text}) END")
+    return f"substr(sha256(concat('', {', '.join(pieces) or 'NULL'})), 1, 32)"
 
 
 def _normal(field: UserField, sql: str) -> str:

@@ -27,12 +27,12 @@ _READ: Final = "read the draft of an audience"
 _ROW_GROUP: Final = 20_000
 _SHOWN: Final = {FULL: "'added', 'changed', 'same'", DIFF: "'added', 'changed', 'removed'"}
 _PARQUET: Final = {
-    LONG: "f{n}",
-    BOOLEAN: "f{n}",
-    NUMBER: "try_cast(f{n} AS DOUBLE)",
-    DATE: "try_cast(rtrim(f{n}, 'Z') AS TIMESTAMP)",
-    LIST: "items_of(f{n})",
-    MAP: "map_from_entries(entries_of(f{n}))",
+    LONG: "{c}",
+    BOOLEAN: "{c}",
+    NUMBER: "try_cast({c} AS DOUBLE)",
+    DATE: "try_cast(rtrim({c}, 'Z') AS TIMESTAMP)",
+    LIST: "items_of({c})",
+    MAP: "map_from_entries(entries_of({c}))",
 }
 _ARROW: Final = {
     LONG: pa.int64(),
@@ -44,10 +44,11 @@ _ARROW: Final = {
 }
 
 
-def describe_draft(fields: Sequence[UserField], matched: int) -> str:
-    """What a draft says of itself: its fields in order, and how many users answered the filter."""
+def describe_draft(fields: Sequence[UserField], columns: Sequence[str], matched: int) -> str:
+    """What a draft says of itself: its fields in order, the columns it has (``f0`` is of the first field), and how
+    many users answered the filter."""
     shown = [[field.name, field.type, field.source] for field in fields]
-    return json.dumps({"fields": shown, "matched": matched})
+    return json.dumps({"fields": shown, "columns": list(columns), "matched": matched})
 
 
 class Draft:
@@ -57,6 +58,7 @@ class Draft:
         self._export, self._database = export, database
         said = json.loads(pq.ParquetFile(path).metadata.metadata[KINDS_KEY.encode()])
         self._fields = [UserField(*each) for each in said["fields"]]
+        self._present = frozenset(said["columns"])
         self.matched: int = said["matched"]
         shown = _SHOWN.get(export.mode, "'added', 'changed'")
         self._rows = f"(SELECT * FROM read_parquet({literal(str(path))}) WHERE change IN ({shown}))"
@@ -88,23 +90,25 @@ class Draft:
         """Yield (rows, bytes) of a Parquet file, typed, compressed with zstd, sorted; the same for the same draft."""
         fields = self._marked()
         schema = pa.schema([(field.name, _ARROW.get(field.type, pa.string())) for _, field in fields])
-        picked = ", ".join(_PARQUET.get(field.type, "f{n}").replace("f{n}", name) + f" AS c{number}"
-                           for number, (name, field) in enumerate(fields))  # fmt: skip
+        told = [place for place, (name, _) in enumerate(fields) if name != "NULL"]
+        picked = ["1", *(_PARQUET.get(fields[n][1].type, "{c}").replace("{c}", fields[n][0]) for n in told)]
+        columns = ", ".join(f"{sql} AS c{number}" for number, sql in enumerate(picked))
         sink = _Sink()
         writer = pq.ParquetWriter(sink, schema, compression="zstd", version="2.6", store_schema=False)
         rows = 0
-        for table in self._row_groups(f"SELECT {picked} FROM {self._rows} {_ORDER}", schema):
+        for given in self._row_groups(f"SELECT {columns} FROM {self._rows} {_ORDER}"):
+            table = _completed(given, told, schema)
             writer.write_table(table, row_group_size=_ROW_GROUP)
             rows += table.num_rows
             yield table.num_rows, sink.taken()
         writer.close()
         yield 0, sink.taken()
 
-    def _row_groups(self, sql: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    def _row_groups(self, sql: str) -> Iterator[pa.Table]:
         """Tables of exactly ``_ROW_GROUP`` rows, the last one of fewer: how batches are cut must not show."""
         waiting: list[pa.Table] = []
         for batch in self._database.stream(sql, _ROW_GROUP, "render an audience"):
-            waiting.append(pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema))
+            waiting.append(pa.Table.from_batches([batch]))
             while sum(table.num_rows for table in waiting) >= _ROW_GROUP:
                 whole = pa.concat_tables(waiting)
                 yield whole.slice(0, _ROW_GROUP)
@@ -113,9 +117,12 @@ class Draft:
             yield pa.concat_tables(waiting)
 
     def _marked(self) -> list[tuple[str, UserField]]:
-        """(column of the draft, field) of every column, with the change in front if the mode shows it."""
+        """(column of the draft, or ``NULL``; field) of every column, with the change in front if the mode shows it."""
         mark = [("change", UserField(CHANGE, STRING, "change"))] if self._export.mode == DIFF else []
-        return [*mark, *((f"f{number}", field) for number, field in enumerate(self._fields))]
+        return [*mark, *((self._column(number), field) for number, field in enumerate(self._fields))]
+
+    def _column(self, number: int) -> str:
+        return f"f{number}" if f"f{number}" in self._present else "NULL"
 
     def _main(self) -> list[tuple[Column, str]]:
         """(column, SQL) of the file that has a row per user."""
@@ -126,7 +133,7 @@ class Draft:
         return [*keyed, *((Column(field.name, field.type), self._text(name, field)) for name, field in marked)]
 
     def _text(self, name: str, field: UserField) -> str:
-        if field.type in NON_SCALAR and self._export.layout == CSV:
+        if name != "NULL" and field.type in NON_SCALAR and self._export.layout == CSV:
             return self._joined_list(name) if field.type == LIST else self._joined_map(name)
         return name
 
@@ -148,10 +155,14 @@ class Draft:
 
     def _statement(self, part: AudiencePart, format: Format) -> str:
         if part.name == "":
-            texts = [format.field(_printed(column, self._export.layout), sql) for column, sql in self._main()]
+            texts = [
+                "NULL" if sql == "NULL" else format.field(_printed(column, self._export.layout), sql)
+                for column, sql in self._main()
+            ]
             return f"SELECT {format.row(texts)} AS text FROM {self._rows} {_ORDER}"
         number, field = next((n, f) for n, f in enumerate(self._fields) if f.name == part.name)
-        unnested = f"items_of(f{number})" if field.type == LIST else f"entries_of(f{number})"
+        text = f"CAST({self._column(number)} AS VARCHAR)"
+        unnested = f"items_of({text})" if field.type == LIST else f"entries_of({text})"
         values = ["item"] if field.type == LIST else ["item.key", "item.value"]
         texts = [format.field(Column(name, STRING), sql) for name, sql in zip(
             [column.name for column in part.columns], ["join_key", *values], strict=True)]  # fmt: skip
@@ -174,6 +185,14 @@ def _columns_of(field: UserField) -> tuple[Column, ...]:
 def _printed(column: Column, layout: str) -> Column:
     """The column as a format knows types: lists and maps are JSON as it is in JSON, and text elsewhere."""
     return Column(column.name, OBJECT if layout == JSON else STRING) if column.type in NON_SCALAR else column
+
+
+def _completed(given: pa.Table, told: Sequence[int], schema: pa.Schema) -> pa.Table:
+    """A table of ``schema``. given: a column to ignore, then those of ``told``; the others hold nothing."""
+    columns = [pa.nulls(given.num_rows, field.type) for field in schema]
+    for number, place in enumerate(told):
+        columns[place] = given.column(number + 1).cast(schema.field(place).type)
+    return pa.table(columns, schema=schema)
 
 
 def _number(value: Any) -> int:

@@ -39,7 +39,8 @@ class Values:
 
     def __init__(self, fields: Iterable[UserField], layout: str) -> None:
         names = {field.name for field in fields}
-        self._links = layout == MULTI_CSV or ANONYMOUS in names
+        self._keyed = layout == MULTI_CSV
+        self._links = self._keyed or ANONYMOUS in names
         self._totals = bool(names & COUNTED)
         self._places: dict[str, int] | None = None
 
@@ -89,8 +90,9 @@ class Values:
 
     def join_key(self) -> str:
         """SQL for the join key; ``NULL`` where files need none."""
-        email = self._attribute("email")
-        return f"join_key_of(an.ids, {email}, p.identify_id)" if self._links else "NULL"
+        if not self._keyed:
+            return "NULL"
+        return f"join_key_of(an.ids, {self._attribute('email')}, p.identify_id)"
 
     def _attribute(self, name: str) -> str:
         if self._places is None:

@@ -101,7 +101,7 @@ class Condition:
 
     def typed(self, field: UserField) -> tuple[Value, ...]:
         """The values in the type of ``field``; dates as files show them. Raises ``Refused`` when one does not fit."""
-        if field.type in NON_SCALAR:
+        if field.type in NON_SCALAR and self.values:
             raise Refused(f"{field.name} is a {field.type}, which no condition can compare", "Filter by another field")
         if field.type == BOOLEAN and self.operator in COMPARISONS:
             raise Refused(f"{field.name} is true or false, neither of which is greater", "Use = or exists")
