@@ -122,3 +122,7 @@ def test_private_endpoints_are_allowed_by_a_clear_word_only(value, means):
     for word in ("yes", "1", ""):
         with pytest.raises(Refused, match="must be true or false"):
             load({"FOOTFALL_ALLOW_PRIVATE_ENDPOINTS": word})
+
+
+def test_the_passphrase_of_a_command_is_no_setting():
+    assert load({"FOOTFALL_PGP_PASSPHRASE": "correct horse"}) == Settings()

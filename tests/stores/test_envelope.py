@@ -295,8 +295,6 @@ def test_a_change_of_keys_stops_at_what_it_cannot_open_and_changes_nothing(tmp_p
 CHILD = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from footfall.model.master_keys import MasterKeys
 from footfall.stores.database import Database
 from footfall.stores.envelope import Envelope
 from footfall.stores.key_ring import KeyRing
@@ -315,7 +313,7 @@ def test_a_kill_while_keys_change_loses_no_secret(tmp_path):
     with kept(tmp_path) as one:
         one.vault.put("a", "b", secrets)
     for after_ms in (0, 3, 9, 17, 26, 40):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), ""], stdout=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
         try:
             child.wait(after_ms / 1000)

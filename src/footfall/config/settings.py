@@ -23,6 +23,8 @@ from footfall.model.master_keys import MasterKeys
 PREFIX: Final = "FOOTFALL_"
 DEFAULT: Final = "default"
 _CONFIG_VARIABLE: Final = "FOOTFALL_CONFIG"
+# Read where they are needed: of a command's own input, not of the server.
+_NO_SETTINGS: Final = frozenset({_CONFIG_VARIABLE, "FOOTFALL_PGP_PASSPHRASE"})
 
 
 class _Unfit(ValueError):
@@ -257,5 +259,5 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[object,
     return {
         variable.removeprefix(PREFIX).lower(): (value, variable)
         for variable, value in environment.items()
-        if variable.startswith(PREFIX) and variable != _CONFIG_VARIABLE
+        if variable.startswith(PREFIX) and variable not in _NO_SETTINGS
     }
