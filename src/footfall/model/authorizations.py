@@ -18,7 +18,7 @@ from footfall.errors import Refused
 KINDS: Final = {
     "aws_keys": "access keys of an AWS user, or of any server that speaks S3",
     "aws_role": "an AWS role to assume, guarded by an ExternalId",
-    "ambient": "whatever the machine has: environment, profile, web identity, instance role",
+    "ambient": "whatever the machine has: environment, profile, web identity, container",
     "gcs_hmac": "an HMAC key of Google Cloud Storage",
 }
 ENCRYPTIONS: Final = ("", "sse_s3", "sse_kms", "sse_c")

@@ -77,7 +77,7 @@ class Grant:
                 raise Refused(f"{value!r} is no ARN", f"Write the {what} as arn:aws:…, for Google as an e-mail address")
         if not (_ACCOUNT if self.place.google else _NAME).fullmatch(self.role):
             raise Refused(f"{self.role!r} cannot name a role", "Use small letters, digits and -, 6 to 30 of them")
-        if any(char in self.place.folder for char in '*?$"\'\\\n'):
+        if any(char in self.place.folder for char in "*?$\"'\\\n"):
             raise Refused(f"{self.place} has characters that mean something in a policy", "Choose another folder")
 
     @property
