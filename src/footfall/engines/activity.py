@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -110,7 +110,7 @@ class ActivityText:
             raise
         self.rows = self._seen.rows
         self._values = self._columns()
-        self.columns = tuple(Column(name, STRING) for name in self._values)
+        self.columns: Sequence[Column] = tuple(Column(name, STRING) for name in self._values)
 
     def close(self) -> None:
         self._window.close()

@@ -8,7 +8,7 @@ the namespace of the subscription. Source: Airkit, "App Events to AWS S3 Buckets
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,15 +51,14 @@ class Workspace:
 class AppEventText:
     """``ports.EventText`` of the app-event stream. Every row may have columns of its own."""
 
-    columns: tuple[Column, ...] = ()
+    columns: Sequence[Column] = ()
 
     def __init__(self, spill: Path, limits: Limits, wanted: EventSelection, texts: Texts, workspace: Workspace) -> None:
         self._workspace = workspace
         self._window = WindowRows(spill, limits, wanted, texts, lambda sql: f"to_json({sql})::VARCHAR")
         blob = "".join(f"\\x{byte:02X}" for byte in workspace.subscription_id.bytes)
         self._window.database.script(_MACROS.replace("{namespace}", f"'{blob}'::BLOB"))
-        asked = "count(*), coalesce(max(strlen(properties)), 0)"
-        found = list(self._window.ask(asked))
+        found = list(self._window.ask("count(*), coalesce(max(strlen(properties)), 0)"))
         self.rows = sum(int(str(rows)) for rows, _ in found)
         self._row_bytes = max((int(str(size)) for _, size in found), default=0)
 

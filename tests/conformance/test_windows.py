@@ -1,0 +1,101 @@
+"""``ports.Windows``: every numbered promise, over every implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from footfall.errors import Conflict
+from footfall.model.manifest import DataFile
+from footfall.model.windows import Window, Written
+from footfall.ports import Windows
+from footfall.stores.database import Database
+from footfall.stores.windows import SqlWindows
+from footfall.wiring.rehearsed_windows import RehearsedWindows
+
+AT = datetime(2026, 5, 2, 3, 0, 0, 123456, tzinfo=UTC)
+WRITTEN = Written("x/a.csv.gz", DataFile("a.csv.gz", 1, 2, "a" * 64, 3, "b" * 64), (("stream", "String"),))
+
+
+@pytest.fixture(params=["sqlite", "rehearsal"])
+def windows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Windows]:
+    database = Database.open(tmp_path / "store.db")
+    real = SqlWindows(database)
+    yield real if request.param == "sqlite" else RehearsedWindows(real)
+    database.close()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["crash", "empty", "deliver"])), max_size=12))
+def test_windows_follow_each_other_without_gap_or_overlap(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
+) -> None:
+    database = Database.open(tmp_path_factory.mktemp("any") / "store.db")
+    windows, end = SqlWindows(database), 1
+    for number, (more, what) in enumerate(steps):
+        end += more
+        window = windows.fix("j", end, AT + timedelta(hours=number))
+        if what != "crash":
+            windows.close(window, f"m{window.number}" if what == "deliver" else "", "c" * 64)
+    found = windows.all("j")
+    assert [window.number for window in found] == list(range(1, len(found) + 1))
+    borders = [1, *(window.to_seq for window in found)]
+    assert [window.from_seq for window in found] == borders[:-1] == sorted(borders[:-1])
+    assert all(window.closed for window in found[:-1])
+    delivered = [window.to_seq for window in found if window.manifest_key]
+    assert windows.delivered_to("j") == max(delivered, default=1)
+    database.close()
+
+
+def test_an_open_window_is_the_next_whatever_is_asked(windows: Windows) -> None:
+    first = windows.fix("j", 10, AT, "monday")
+    assert windows.fix("j", 99, AT + timedelta(days=1), "tuesday") == first == Window("j", 1, 1, 10, AT, "monday")
+    windows.close(first)
+    assert windows.fix("j", 99, AT, "tuesday") == Window("j", 2, 10, 99, AT, "tuesday")
+    assert windows.fix("other", 5, AT) == Window("other", 1, 1, 5, AT)
+
+
+def test_a_mark_is_one_window_for_ever_and_no_mark_is_a_new_one(windows: Windows) -> None:
+    first = windows.close(windows.fix("j", 10, AT, "monday"), "m", "c" * 64)
+    windows.close(windows.fix("j", 20, AT))
+    assert windows.fix("j", 30, AT, "monday") == first
+    assert windows.fix("j", 30, AT).number == 3
+
+
+def test_what_is_noted_is_remembered_replaced_and_withdrawn(windows: Windows) -> None:
+    window = windows.fix("j", 10, AT)
+    windows.note(window, Written("old", WRITTEN.file, ()))
+    assert windows.note(window, WRITTEN).written == WRITTEN
+    last = windows.last("j")
+    assert last is not None
+    assert last.written == WRITTEN
+    assert windows.note(window, None).written is None
+
+
+def test_a_closed_window_changes_no_more(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "store.db")
+    windows = SqlWindows(database)
+    window = windows.fix("j", 10, AT)
+    closed = windows.close(window, "m", "c" * 64)
+    assert windows.close(window, "m", "c" * 64) == closed
+    with pytest.raises(Conflict):
+        windows.close(window, "m2", "c" * 64)
+    with pytest.raises(Conflict):
+        windows.note(window, WRITTEN)
+    database.close()
+
+
+def test_a_rehearsal_leaves_nothing_in_the_ledger(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "store.db")
+    real = SqlWindows(database)
+    real.close(real.fix("j", 10, AT), "m", "c" * 64)
+    before = real.all("j")
+    rehearsed = RehearsedWindows(real)
+    assert rehearsed.close(rehearsed.note(rehearsed.fix("j", 20, AT), WRITTEN), "m2", "d" * 64).from_seq == 10
+    assert (real.all("j"), rehearsed.delivered_to("j")) == (before, 20)
+    database.close()
