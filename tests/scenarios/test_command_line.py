@@ -131,3 +131,22 @@ def test_a_mistake_is_named_without_a_traceback(install, arguments, code, said):
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_encrypted_export_is_verified_with_and_without_the_private_key(hub, tmp_path):
+    from pysequoia import Tsk
+
+    key = Tsk.generate("Warehouse")
+    (tmp_path / "public.asc").write_text(str(key.extract_certificate()))
+    (tmp_path / "private.asc").write_text(str(key))
+    out = tmp_path / "out"
+    words = ("export", "rollups", "--day", DAY, "--to", str(out), "--reports", NEWCOMER)
+    hub.run(*words, "--compression", "zstd", "--pgp-key", str(tmp_path / "public.asc"))
+    assert [name.endswith(".csv.zst.pgp") for name in files(out, ".pgp")] == [True, True]
+    assert "not the text" in hub.run("verify", str(out)).stdout
+    opened = hub.run("verify", str(out), "--pgp-private-key", str(tmp_path / "private.asc")).stdout
+    assert "everything is as delivered" in opened
+    assert "not the text" not in opened
+    refused = hub.run(*words, "--pgp-key", str(tmp_path / "private.asc"), ok=False)
+    assert "is a private key" in refused.stderr
+    assert hub.run(*words, "--compression", "rar", ok=False).stderr.count("gzip, zstd, zip, none") == 1

@@ -29,6 +29,7 @@ SUFFIX: Final = "+openpgp"
 # Up to this size a message waits in memory, encrypted, and its text too; above, it is decrypted twice.
 HELD_BYTES: Final = 8 << 20
 CHUNK_BYTES: Final = 1 << 20
+_HINT: Final = "Fetch the file again; if gpg packed it with bzip2, have it made with `--compress-algo zip`"
 
 
 class OpenPgp:
@@ -100,7 +101,7 @@ class OpenPgp:
             except WorkerFailed as failed:
                 if key is not keys[-1]:
                     continue
-                raise Damaged(f"the encrypted message is not whole: {failed}", "Fetch the file again") from failed
+                raise Damaged(f"the encrypted message is not whole: {failed}", _HINT) from failed
             yield from held if size <= HELD_BYTES else _worked(order, _pieces(message))
             return
 
