@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,7 @@ class DuckDBEngine:
             self._idle.pop().close()
 
     def _take(self) -> _Place:
-        if self._idle:
+        with suppress(IndexError):  # not a look first: jobs open days in a thread of their own
             return self._idle.pop()
         self._spill_dir.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="day-", dir=self._spill_dir))

@@ -80,7 +80,8 @@ def serve(
         dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
                           addresses=settings.store_ip)  # fmt: skip
-        closing = Closing(hub.lake, hub.ledger, hub.zone, clock, hub.close_day)
+        books = hub.books  # made before there are threads: two that ask at once would make two
+        closing = Closing(books.lake, books.ledger, hub.zone, clock, hub.close_day)
         duties = (
             Duty("settle", hub.settle, settings.settle_every_s),
             Duty("close days", closing, 30.0),
