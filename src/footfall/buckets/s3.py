@@ -106,10 +106,10 @@ class S3Bucket:
             arguments["ContentMD5"] = _base64(hashlib.md5(body, usedforsecurity=False).digest())
         try:
             with translated("put", self._place(key)):
-                self.client.put_object(Bucket=self._name, Key=self._folder + key, Body=body, **arguments)
+                answer = self.client.put_object(Bucket=self._name, Key=self._folder + key, Body=body, **arguments)
         except Conflict as conflict:
             return self._settle_conflict(sent, "", conflict)
-        self._check(sent, "")
+        self._check(sent, "", str(answer.get("ETag", "")))
         return sent
 
     def _put_parts(self, key: str, first: bytes, parts: Parts, content_type: str) -> Stored:
@@ -127,11 +127,11 @@ class S3Bucket:
                 upload.abort()
                 return sent
             try:
-                upload.complete(if_none_match=self._dialect.conditional)
+                etag = upload.complete(if_none_match=self._dialect.conditional)
             except Conflict as conflict:
                 upload.abort()
                 return self._settle_conflict(sent, upload.composite, conflict)
-        self._check(sent, upload.composite)
+        self._check(sent, upload.composite, etag)
         return sent
 
     def _already_there(self, sent: Stored, composite: str) -> bool:
@@ -171,7 +171,7 @@ class S3Bucket:
         if not same:
             raise Conflict(f"{self._place(sent.key)} is already there and holds other bytes")
 
-    def _check(self, sent: Stored, composite: str) -> None:
+    def _check(self, sent: Stored, composite: str, etag: str) -> None:
         """Compare what is stored with what was sent. Takes a damaged object away again, where that is permitted."""
         try:
             head = self._head(sent.key)
@@ -187,6 +187,9 @@ class S3Bucket:
             with suppress(FootfallError):
                 self.delete(sent.key)
             raise Refused(f"{self._place(sent.key)} was stored without the encryption asked for", "Choose another one")
+        if etag and str(head.get("ETag", "")) != etag:
+            # Two writers at a server that looks at the condition and then creates: the object there is the other's.
+            raise Conflict(f"{self._place(sent.key)} is already there and holds other bytes")
         with suppress(FootfallError):
             self.delete(sent.key)
         raise Damaged(

@@ -141,13 +141,13 @@ class PartUpload:
         while self._pending:
             self._done.append(self._pending.popleft().result())
 
-    def complete(self, *, if_none_match: bool) -> None:
-        """Make the parts an object. A lost answer whose retry finds no upload counts as a conflict to look at."""
+    def complete(self, *, if_none_match: bool) -> str:
+        """Make the parts an object and return its ETag. A lost answer whose retry finds no upload counts as a conflict to look at."""
         # With checksums the customer's key is needed here too (CompleteMultipartUpload, S3 API reference).
         condition = self._encryption.key() | ({"IfNoneMatch": "*"} if if_none_match else {})
         try:
             with translated("put", self._place):
-                self._client.complete_multipart_upload(
+                answer = self._client.complete_multipart_upload(
                     **self._object, UploadId=self._id, MultipartUpload={"Parts": self._done}, **condition
                 )
         except Exception as error:
@@ -155,6 +155,7 @@ class PartUpload:
             if isinstance(cause, ClientError) and code_of(cause) == "NoSuchUpload":
                 raise Conflict(f"{self._place} may already be complete") from cause
             raise
+        return str(answer.get("ETag", ""))
 
     def abort(self) -> None:
         """Take the parts away. Where that fails the bucket's lifecycle rule has to, so say it."""
