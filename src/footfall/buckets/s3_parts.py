@@ -142,7 +142,10 @@ class PartUpload:
             self._done.append(self._pending.popleft().result())
 
     def complete(self, *, if_none_match: bool) -> str:
-        """Make the parts an object and return its ETag. A lost answer whose retry finds no upload counts as a conflict to look at."""
+        """Make the parts an object and return its ETag.
+
+        A lost answer whose retry finds no upload counts as a conflict to look at.
+        """
         # With checksums the customer's key is needed here too (CompleteMultipartUpload, S3 API reference).
         condition = self._encryption.key() | ({"IfNoneMatch": "*"} if if_none_match else {})
         try:
