@@ -39,6 +39,7 @@ _SCALARS: Final = {
     "trigger_type": "trigger_type",
 }
 _TERMS: Final = ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type")
+_OBSERVED: Final = ", ".join(("type", "name", "detail", "properties", "global_context", *_SCALARS))
 _ASKED: Final = ", ".join(
     [
         "count(*)",
@@ -103,7 +104,7 @@ class ActivityText:
         self._seen = _Observed()
         try:
             self._window.database.script(_MACROS + macros(joining))
-            for rows in self._window.slices():
+            for rows in self._window.slices(columns=_OBSERVED):
                 self._seen.look(self._window.database, rows)
         except BaseException:
             self.close()

@@ -77,8 +77,8 @@ class WindowRows:
         self.database.run(f"CREATE TABLE {dimension} AS SELECT {columns} FROM texts_given", _READ)
         self.database.forget("texts_given")
 
-    def slices(self, row_bytes: int = 0) -> Iterator[str]:
-        """SQL of each slice's rows, in order; the columns are those of the lake's files.
+    def slices(self, row_bytes: int = 0, columns: str = "*") -> Iterator[str]:
+        """SQL of each slice's rows, in order; columns: of the lake's files.
 
         row_bytes: of the larger rows' text. A slice is a table, valid until the next: files are read once for it.
         """
@@ -91,7 +91,9 @@ class WindowRows:
                 listed = ", ".join(literal(file) for file in files)
                 source = f"read_parquet([{listed}], hive_partitioning = false)"
                 bounds = f"ingest_seq >= {first} AND ingest_seq < {end}{self._conditions()}"
-                self.database.run(f"CREATE OR REPLACE TABLE held.slice AS FROM {source} WHERE {bounds}", _READ)
+                self.database.run(
+                    f"CREATE OR REPLACE TABLE held.slice AS SELECT {columns} FROM {source} WHERE {bounds}", _READ
+                )
                 yield "FROM held.slice"
 
     def _conditions(self) -> str:
