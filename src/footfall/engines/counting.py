@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Final
 
 import pyarrow as pa
@@ -37,19 +36,17 @@ class Fragments:
 
     database: Database
     _made: dict[str, pa.Array] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
 
     def of(self, sql: str) -> pa.Array:
         """sql: for (fragment) in the order of places."""
-        with self._lock:
-            made = self._made.pop(sql, None)
-            if made is None:
-                batches = list(self.database.stream(sql, 1_000_000, "make fragments"))
-                made = pa.concat_arrays([b.column(0) for b in batches] or [pa.array([], pa.string())])
-            self._made[sql] = made  # the last one used is the last one forgotten
-            while len(self._made) > 1 and sum(texts.nbytes for texts in self._made.values()) > KEPT_BYTES:
-                del self._made[next(iter(self._made))]
-            return made
+        made = self._made.pop(sql, None)
+        if made is None:
+            batches = list(self.database.stream(sql, 1_000_000, "make fragments"))
+            made = pa.concat_arrays([b.column(0) for b in batches] or [pa.array([], pa.string())])
+        self._made[sql] = made  # the last one used is the last one forgotten
+        while len(self._made) > 1 and sum(texts.nbytes for texts in self._made.values()) > KEPT_BYTES:
+            del self._made[next(iter(self._made))]
+        return made
 
 
 def serves(rows: Rows) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Condition
+from threading import Lock
 from typing import Final
 
 import pyarrow as pa
@@ -24,9 +24,6 @@ from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
 
 _OPEN: Final = "open the day"
-# Reports that need much memory, and how many light ones they stand for.
-_HEAVY_RELATIONS: Final = ("hours", "users", "view_states")
-_HEAVY: Final = 2
 _PEOPLE: Final = ("links", "merges", "members")
 _TEXTS: Final = {"users": "user_texts", "accounts": "account_texts", "terms": "term_texts"}
 _WORDS: Final = {int(event): word for r in CATALOGUE for event, word in r.words.items()}
@@ -119,26 +116,6 @@ class _Place:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class _Room:
-    """Two reports at once, or a heavy one alone: what two heavy ones hold together would not fit into memory."""
-
-    def __init__(self) -> None:
-        self._free = _HEAVY
-        self._changed = Condition()
-
-    @contextmanager
-    def taken(self, places: int) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= places)
-            self._free -= places
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += places
-                self._changed.notify_all()
-
-
 class OpenedDay:
     """``ports.OpenDay``: the cube, the dimensions and the totals of one day, ready for every report."""
 
@@ -157,7 +134,8 @@ class OpenedDay:
         for name in ("users", "accounts"):
             database.take(name, getattr(day, name)())
         self._fragments = counting.Fragments(database)
-        self._room = _Room()
+        # What two reports hold together would not fit into memory: at 20 M events a pair of small ones did not.
+        self._one_at_a_time = Lock()
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
@@ -169,7 +147,7 @@ class OpenedDay:
         fields = [f for f in self._fields(report, version) if (f.name, f.type) in kept]
         rows = rendering.Rows(report, version, fields)
         date = self._day.isoformat()
-        with self._room.taken(_HEAVY if report.relation in _HEAVY_RELATIONS else 1):
+        with self._one_at_a_time:
             if counting.serves(rows):
                 yield from counting.render(self._database, self._fragments, rows, format, date)
             else:
