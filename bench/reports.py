@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +69,6 @@ def shared(made: report_day.Made, out: Path) -> int:
 def _rendered(made: report_day.Made, out: Path, wanted: Callable[[str], bool]) -> int:
     from footfall.codecs.gzip_member import GzipMember
     from footfall.engines.day import DuckDBEngine
-    from footfall.flows.export import AT_ONCE
     from footfall.formats.csv_rows import CsvRows
     from footfall.model.reports import catalogue
 
@@ -94,8 +92,9 @@ def _rendered(made: report_day.Made, out: Path, wanted: Callable[[str], bool]) -
                 file.write(chunk)
         _told(report.name, began)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # as flows.export does
-        list(pool.map(write, (r for r in catalogue(VERSION) if wanted(r.name))))
+    for each in catalogue(VERSION):
+        if wanted(each.name):
+            write(each)
     opened.close()
     return sum(rows)
 

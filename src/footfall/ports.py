@@ -653,7 +653,7 @@ class OpenDay(Protocol):
     def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text.
 
-        Several threads may render reports at once, each one at a time; one may have to wait for another.
+        Reports may be read at once; each needs memory of its own, and at 20 M events two may be more than the limit.
         """
 
     def excluded(self) -> Mapping[str, int]:

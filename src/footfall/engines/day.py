@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 import pyarrow as pa
@@ -134,8 +133,6 @@ class OpenedDay:
         for name in ("users", "accounts"):
             database.take(name, getattr(day, name)())
         self._fragments = counting.Fragments(database)
-        # What two reports hold together would not fit into memory: at 20 M events a pair of small ones did not.
-        self._one_at_a_time = Lock()
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
@@ -147,11 +144,9 @@ class OpenedDay:
         fields = [f for f in self._fields(report, version) if (f.name, f.type) in kept]
         rows = rendering.Rows(report, version, fields)
         date = self._day.isoformat()
-        with self._one_at_a_time:
-            if counting.serves(rows):
-                yield from counting.render(self._database, self._fragments, rows, format, date)
-            else:
-                yield from rendering.render(self._database, rows, format, date)
+        if counting.serves(rows):
+            return counting.render(self._database, self._fragments, rows, format, date)
+        return rendering.render(self._database, rows, format, date)
 
     def excluded(self) -> Mapping[str, int]:
         """no_user: events of visitors nobody knows, in no report. no_account: events that only user reports count."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -23,7 +22,6 @@ from footfall.model.reports import VERSIONS, Report, catalogue
 from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress
 
 MANIFEST_TYPE: Final = "application/json"
-AT_ONCE: Final = 2
 # Names that are tried for an encrypted file; each one taken is an attempt that broke off before its manifest.
 ATTEMPTS_MAX: Final = 100
 
@@ -82,10 +80,8 @@ def export_day(
     close, open_day: see ``flows.close_day``. Reports that ``to.version`` does not have are left out.
     A day without events gives files with a header or root only, and manifests with 0 rows.
 
-    Two reports are on their way at once, so that one is rendered while another is uploaded.
-
     Raises ``Conflict`` when a name is taken by other bytes, and whatever the bucket raises; the reports yielded before
-    stay delivered, and so may the one or two after it.
+    stay delivered.
     """
     state = close(day)
     wanted = [report for report in reports if to.version in report.versions]
@@ -93,26 +89,14 @@ def export_day(
     opened = open_day(day)
     try:
         orders = [_Order(report, state, to, folder, opened, zone, progress) for report in wanted]
-        for number, delivery in enumerate(_at_once(orders, ledger)):
+        for number, order in enumerate(orders):
             if progress is not None:
                 progress(f"reports of {day}", number, len(wanted), "reports")
-            yield delivery
+            yield _deliver(order, ledger)
     finally:
         opened.close()
     if progress is not None:
         progress(f"reports of {day}", len(wanted), len(wanted), "reports")
-
-
-def _at_once(orders: Sequence[_Order], ledger: Ledger) -> Iterator[Delivery]:
-    """Deliver in order, ``AT_ONCE`` together. What was not begun when one fails, or nobody asks further, is not."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report") as pool:
-        under_way = [pool.submit(_deliver, order, ledger) for order in orders]
-        try:
-            for each in under_way:
-                yield each.result()
-        finally:
-            for each in under_way:
-                each.cancel()
 
 
 def _folder(to: Destination, day: date, ledger: Ledger) -> str:
