@@ -72,31 +72,27 @@ def _rendered(made: report_day.Made, out: Path, wanted: Callable[[str], bool]) -
     from footfall.formats.csv_rows import CsvRows
     from footfall.model.reports import catalogue
 
-    rows_format, codec = CsvRows(), GzipMember()
-    rows: list[int] = []
+    rows_format, codec, rows = CsvRows(), GzipMember(), 0
     day = report_day.day_input(made)
     began = time.perf_counter()
     opened = DuckDBEngine(out / "spill").open(day)
     _told("open", began)
 
     def body(report: Any) -> Any:
+        nonlocal rows
         yield rows_format.head(opened.columns(report, VERSION), report.name, VERSION, report_day.DAY)
         for count, text in opened.render(report, VERSION, rows_format):
-            rows.append(count)
+            rows += count
             yield text
 
-    def write(report: Any) -> None:
+    for report in (r for r in catalogue(VERSION) if wanted(r.name)):
         began = time.perf_counter()
         with (out / f"{report.name}.csv.gz").open("wb") as file:
             for chunk in codec.encode(body(report)):
                 file.write(chunk)
         _told(report.name, began)
-
-    for each in catalogue(VERSION):
-        if wanted(each.name):
-            write(each)
     opened.close()
-    return sum(rows)
+    return rows
 
 
 def naive(made: report_day.Made, out: Path) -> int:

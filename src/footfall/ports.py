@@ -653,7 +653,7 @@ class OpenDay(Protocol):
     def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text.
 
-        Reports may be read at once; each needs memory of its own, and at 20 M events two may be more than the limit.
+        One thread may read several in turns. Each needs memory of its own: of 20 M events two may not fit.
         """
 
     def excluded(self) -> Mapping[str, int]:

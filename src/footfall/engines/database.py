@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 import duckdb
@@ -126,8 +125,6 @@ class Database:
             self.connection.execute(_BEGIN.format(file=literal(str(self._file))))
         _quiet(self.connection)
         self._arrow: dict[str, pa.Table] = {}
-        # A connection answers one question at a time; the next would take away the rows of the one before.
-        self._asked = Lock()
 
     def clear(self) -> None:
         """Forget every table, view and macro, and give back their memory."""
@@ -172,7 +169,7 @@ class Database:
         self.run(f"CREATE VIEW lake AS {sql}", "read the day's events")
 
     def run(self, sql: str, what: str, parameters: Mapping[str, object] | None = None) -> None:
-        with translated(what), self._asked:
+        with translated(what):
             self.connection.execute(sql, parameters or {})
 
     def script(self, sql: str) -> None:
@@ -182,7 +179,7 @@ class Database:
 
     def one(self, sql: str, what: str) -> tuple[object, ...]:
         """The first row."""
-        with translated(what), self._asked:
+        with translated(what):
             row: tuple[object, ...] = self.connection.execute(sql).fetchall()[0]
         return row
 
