@@ -1,0 +1,65 @@
+"""The contracts: what a flow may ask of the world.
+
+Each class numbers its promises; ``tests/conformance`` repeats them as sentences over every implementation.
+Unless a method says otherwise it raises ``Unavailable`` when waiting may help and ``Refused`` when it will not.
+A port that is an upper bound (``Kafka`` instead of segment files, PostgreSQL instead of SQLite) changes nothing here.
+One file a subject; everyone imports from here.
+"""
+
+from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart, AudienceStates, OpenAudience
+from footfall.ports.authorizations import Authorizations, Resealed, Vault
+from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
+from footfall.ports.jobs import Claim, Jobs, Planned
+from footfall.ports.lake import Lake, Span
+from footfall.ports.log import Batch, Entry, Log
+from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay
+from footfall.ports.settling import Counts, Keys, Shape, Shaper
+from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
+from footfall.ports.windows import EventSelection, EventText, Windows
+from footfall.ports.world import Clock, Progress
+
+__all__ = [
+    "AudienceEngine",
+    "AudienceInput",
+    "AudiencePart",
+    "AudienceStates",
+    "Authorizations",
+    "Batch",
+    "Bucket",
+    "Catalogue",
+    "Claim",
+    "Clock",
+    "Codec",
+    "Column",
+    "Counts",
+    "DayInput",
+    "DayState",
+    "Delivered",
+    "Engine",
+    "Entry",
+    "EventSelection",
+    "EventText",
+    "Format",
+    "Jobs",
+    "Keys",
+    "Lake",
+    "Ledger",
+    "Log",
+    "OpenAudience",
+    "OpenDay",
+    "People",
+    "Planned",
+    "Probe",
+    "Progress",
+    "Resealed",
+    "Shape",
+    "Shaper",
+    "Source",
+    "Sources",
+    "Span",
+    "Store",
+    "Stored",
+    "Sweeper",
+    "Vault",
+    "Windows",
+]
