@@ -7,19 +7,22 @@ attempt that broke off anywhere, the last moment included, is made good by the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from footfall import observe
 from footfall.errors import Conflict, FootfallError, Refused
-from footfall.model.jobs import Attempt, FileFacts, Job, Run, Verdict, to_run, verdict
+from footfall.model.jobs import UNEXPECTED_HINT, Attempt, FileFacts, Job, Run, Verdict, to_run, verdict
 from footfall.model.schedules import NextInstant, Slot, next_slot, slots
 from footfall.ports import Claim, Clock, Jobs
 
 # Delivers one slot of one job and tells of each file when it lies where it belongs.
 Deliver = Callable[[Job, Slot, Attempt], Iterable[FileFacts]]
+# Told of every run that ended, in the transaction that ends it. Raises nothing.
+Ended = Callable[[Claim, Run, Verdict, Sequence[FileFacts]], None]
 
 LEASE: Final = timedelta(minutes=5)
 PLAN_AT_ONCE: Final = 1_000
@@ -29,20 +32,36 @@ class _Stopped(Exception):
     """The runner is being stopped; what it was doing is done again later."""
 
 
+def _nobody(claim: Claim, run: Run, verdict: Verdict, files: Sequence[FileFacts]) -> None:
+    """Nobody wants to know."""
+
+
 class Runner:
     """Runs what is due, one slot at a time.
 
     deliver: by kind of job. holder: who we are, for people who wonder who runs a slot. cron: see ``model.schedules``.
+    ended: told of every run that ended; what it writes is kept together with that end by ``together``, see
+    ``ports.Store.transaction``.
     """
 
     def __init__(
-        self, jobs: Jobs, deliver: Mapping[str, Deliver], clock: Clock, *, holder: str, cron: NextInstant
+        self,
+        jobs: Jobs,
+        deliver: Mapping[str, Deliver],
+        clock: Clock,
+        *,
+        holder: str,
+        cron: NextInstant,
+        ended: Ended = _nobody,
+        together: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._jobs = jobs
         self._deliver = deliver
         self._clock = clock
         self._holder = holder
         self._cron = cron
+        self._ended = ended
+        self._together = together
         self._stopped = False
 
     def stop(self) -> None:
@@ -131,21 +150,23 @@ class Runner:
         run = Run(job.name, slot.name, claim.attempt, "running", self._clock())
         lease = _Lease(self._jobs, claim, self._clock, lambda: self._stopped)
         attempt = Attempt(claim.attempt, claim.tries, claim.fence, rehearsal=False, beat=lease.beat)
+        files: list[FileFacts] = []
         failure: Exception | None = None
         try:
             for file in self._files(job, slot, attempt):
                 run = _with(run, file)
+                files.append(file)
                 lease.beat()
         except _Stopped:
-            return self._interrupted(claim, run, "Footfall was stopped")
+            return self._interrupted(claim, run, "Footfall was stopped", files)
         except Exception as error:  # whatever it is, the slot must not stay claimed
             failure = error
         except BaseException:
-            self._interrupted(claim, run, "interrupted")
+            self._interrupted(claim, run, "interrupted", files)
             raise
         now = self._clock()
         run = replace(run, state="succeeded", ended_at=now) if failure is None else _failed(run, failure, now)
-        return self._finish(claim, run, verdict(failure, claim.tries, now), failure)
+        return self._finish(claim, run, verdict(failure, claim.tries, now), failure, files)
 
     def _files(self, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
         deliver = self._deliver.get(job.kind)
@@ -153,15 +174,19 @@ class Runner:
             raise Refused(f"nothing here delivers jobs of kind {job.kind}", "Run a Footfall that does")
         yield from deliver(job, slot, attempt)
 
-    def _interrupted(self, claim: Claim, run: Run, why: str) -> Run:
+    def _interrupted(self, claim: Claim, run: Run, why: str, files: Sequence[FileFacts]) -> Run:
         now = self._clock()
         ended = replace(run, state="cancelled", ended_at=now, error=why)
-        return self._finish(claim, ended, Verdict("waiting", "runnable", now), None)
+        return self._finish(claim, ended, Verdict("waiting", "runnable", now), None, files)
 
-    def _finish(self, claim: Claim, run: Run, outcome: Verdict, failure: Exception | None) -> Run:
+    def _finish(
+        self, claim: Claim, run: Run, outcome: Verdict, failure: Exception | None, files: Sequence[FileFacts]
+    ) -> Run:
         details = {"job": run.job, "slot": run.slot, "attempt": run.attempt}
         try:
-            self._jobs.finish(claim, run, outcome)
+            with self._together():
+                self._jobs.finish(claim, run, outcome)
+                self._ended(claim, run, outcome, files)
         except Conflict as lost:
             observe.went_wrong("job run lost", lost, **details)
             return self._jobs.run(run.id)
@@ -204,4 +229,4 @@ def _with(run: Run, file: FileFacts) -> Run:
 def _failed(run: Run, error: Exception, now: datetime) -> Run:
     if isinstance(error, FootfallError):
         return replace(run, state="failed", ended_at=now, error=error.what, hint=error.hint)
-    return replace(run, state="failed", ended_at=now, error=f"{type(error).__name__}: {error}", hint="See the log")
+    return replace(run, state="failed", ended_at=now, error=f"{type(error).__name__}: {error}", hint=UNEXPECTED_HINT)

@@ -50,6 +50,9 @@ PAUSE_MAX: Final = timedelta(hours=1)
 # A slot of a job that does not catch up is still run when it is found so soon after it was due.
 LATE_MAX: Final = timedelta(minutes=15)
 
+# What a run says to do about an error that nobody foresaw.
+UNEXPECTED_HINT: Final = "See the log"
+
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
