@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from footfall.errors import Conflict
 from footfall.model.manifest import DataFile
+from footfall.model.window_manifest import JobManifest, Range
 from footfall.model.windows import Window, Written
 from footfall.ports import Windows
 from footfall.stores.database import Database
@@ -19,7 +21,12 @@ from footfall.stores.windows import SqlWindows
 from footfall.wiring.rehearsed_windows import RehearsedWindows
 
 AT = datetime(2026, 5, 2, 3, 0, 0, 123456, tzinfo=UTC)
-WRITTEN = Written("x/a.csv.gz", DataFile("a.csv.gz", 1, 2, "a" * 64, 3, "b" * 64), (("stream", "String"),))
+FILE = DataFile("a.csv.gz", 1, 2, "a" * 64, 3, "b" * 64)
+MANIFEST = JobManifest(
+    kind="activity", job="j", format="csv", codec="gzip", at=AT, columns=(("stream", "String"),), files=(FILE,),
+    writer="footfall", window=Range(1, 10), options={"streams": "web,ä"},
+)  # fmt: skip
+WRITTEN = Written("s3://b/é", "x/a.csv.gz", "x/a.csv.manifest.json", MANIFEST)
 
 
 @pytest.fixture(params=["sqlite", "rehearsal"])
@@ -69,12 +76,22 @@ def test_a_mark_is_one_window_for_ever_and_no_mark_is_a_new_one(windows: Windows
 
 def test_what_is_noted_is_remembered_replaced_and_withdrawn(windows: Windows) -> None:
     window = windows.fix("j", 10, AT)
-    windows.note(window, Written("old", WRITTEN.file, ()))
+    windows.note(window, replace(WRITTEN, key="old"))
     assert windows.note(window, WRITTEN).written == WRITTEN
+    assert windows.note(window, replace(WRITTEN, stored=True)).written == replace(WRITTEN, stored=True)
+    windows.note(window, WRITTEN)
     last = windows.last("j")
     assert last is not None
     assert last.written == WRITTEN
     assert windows.note(window, None).written is None
+
+
+def test_what_was_written_is_what_the_window_says_when_it_is_closed(windows: Windows) -> None:
+    window = windows.fix("j", 10, AT)
+    windows.note(window, replace(WRITTEN, key="of another worker"))
+    windows.close(replace(window, written=WRITTEN), "m", "c" * 64)
+    (found,) = windows.all("j")
+    assert (found.written, found.closed) == (WRITTEN, True)
 
 
 def test_a_closed_window_changes_no_more(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from footfall.codecs.openpgp_keys import PrivateKey, Recipient
 from footfall.codecs.openpgp_message import HEAD_BYTES, Envelope, envelope
 from footfall.codecs.process import WorkerFailed, piped
 from footfall.errors import Damaged, Refused, Unavailable
+from footfall.model.manifest import ENCRYPTED, ENCRYPTED_EXTENSION
 from footfall.ports import Codec
 
 WORKER: Final = Path(__file__).with_name("openpgp_worker.py")
-SUFFIX: Final = "+openpgp"
 # Up to this size a message waits in memory, encrypted, and its text too; above, it is decrypted twice.
 HELD_BYTES: Final = 8 << 20
 CHUNK_BYTES: Final = 1 << 20
@@ -49,8 +49,8 @@ class OpenPgp:
         *,
         spool: Path | None = None,
     ) -> None:
-        self.name = inner.name + SUFFIX
-        self.extension = f"{inner.extension}.pgp"
+        self.name = inner.name + ENCRYPTED
+        self.extension = inner.extension + ENCRYPTED_EXTENSION
         self._inner = inner
         self._recipients = tuple(recipients)
         self._private = private

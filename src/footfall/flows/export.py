@@ -6,10 +6,9 @@ again: what is already there with the same bytes counts as delivered.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from typing import Final
@@ -17,13 +16,13 @@ from typing import Final
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.days import Zone
 from footfall.model.files import PREFIX, FileName
-from footfall.model.manifest import BYTES_MAX, DataFile, Manifest, Superseded, is_encrypted
+from footfall.model.manifest import DataFile, Manifest, Superseded
+from footfall.model.passing import Text, first_free
 from footfall.model.reports import VERSIONS, Report, catalogue
+from footfall.model.window_manifest import read_manifest
 from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress
 
 MANIFEST_TYPE: Final = "application/json"
-# Names that are tried for an encrypted file; each one taken is an attempt that broke off before its manifest.
-ATTEMPTS_MAX: Final = 100
 
 
 class Place(Enum):
@@ -151,37 +150,19 @@ class _Order:
         found = self.opened.excluded()
         return {reason: found[reason] for reason in reasons}
 
+    def text(self) -> Text:
+        """The file as text, made while it is read."""
+        return Text(self._pieces(), self._say)
 
-@dataclass(slots=True)
-class _Text:
-    """The text of a file on its way to the codec, counted and digested as it passes."""
+    def _pieces(self) -> Iterator[tuple[int, memoryview | bytes]]:
+        format_, report, version = self.to.format, self.report, self.to.version
+        yield 0, format_.head(self.columns(), report.name, version, self.day)
+        yield from self.opened.render(report, version, format_)
+        yield 0, format_.foot()
 
-    order: _Order
-    rows: int = 0
-    size_bytes: int = 0
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def __iter__(self) -> Iterator[memoryview | bytes]:
-        order = self.order
-        format_, report, version = order.to.format, order.report, order.to.version
-        yield from self._passed(format_.head(order.columns(), report.name, version, order.day))
-        for rows, text in order.opened.render(report, version, format_):
-            self.rows += rows
-            yield from self._passed(text)
-            if order.progress is not None:
-                order.progress(f"{report.name} of {order.day}", self.rows, None, "rows")
-        yield from self._passed(format_.foot())
-
-    def _passed(self, text: memoryview | bytes) -> Iterator[memoryview | bytes]:
-        view = memoryview(text)
-        if view.nbytes:
-            self._digest.update(view)
-            self.size_bytes += view.nbytes
-            yield text
+    def _say(self, rows: int) -> None:
+        if self.progress is not None:
+            self.progress(f"{self.report.name} of {self.day}", rows, None, "rows")
 
 
 def _deliver(order: _Order, ledger: Ledger) -> Delivery:
@@ -208,36 +189,27 @@ def _deliver(order: _Order, ledger: Ledger) -> Delivery:
 
 
 def _put_file(order: _Order) -> DataFile:
-    """Write the data file, or find the one that is delivered already.
-
-    Encrypted twice, a text gives other bytes, so bytes cannot tell whether a file that is there is the same. If its
-    manifest is there, that tells. If not, the file is what an attempt left that broke off, or what another writer is
-    about to describe; it stays, and this attempt writes under a name of its own. Manifests are never replaced, so the
-    first one that is written says which attempt counts.
-    """
+    """Write the data file, or find the one that is delivered already; see ``first_free`` for one that is encrypted."""
     codec = order.to.codec
     if codec.repeatable:
         with _advice(order):
             return _put_attempt(order, 1)
     found = _manifest_at(order.to.bucket, order.folder + order.name.manifest)
-    if found is not None:
-        with _advice(order):
-            return _delivered_before(order, found[0])
-    for attempt in range(1, ATTEMPTS_MAX):
-        if _place(order, order.name.data(codec.extension, attempt)) is not Place.TAKEN:
-            with suppress(Conflict):
-                return _put_attempt(order, attempt)
     with _advice(order):
-        return _put_attempt(order, ATTEMPTS_MAX)
+        if found is not None:
+            return _delivered_before(order, found[0])
+        return first_free(
+            lambda attempt: _place(order, order.name.data(codec.extension, attempt)) is Place.TAKEN,
+            lambda attempt: _put_attempt(order, attempt),
+        )
 
 
 def _put_attempt(order: _Order, attempt: int) -> DataFile:
-    to, text = order.to, _Text(order)
+    to, text = order.to, order.text()
     name = order.name.data(to.codec.extension, attempt)
     chunks = to.codec.encode(text, name=order.name.data("", attempt))
     stored = to.bucket.put(order.folder + name, chunks, content_type=to.codec.content_type)
-    plain_sha256 = "" if is_encrypted(to.codec.name) else text.sha256
-    return DataFile(name, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, plain_sha256)
+    return text.file(name, to.codec.name, stored.size_bytes, stored.sha256)
 
 
 def _place(order: _Order, name: str) -> Place:
@@ -252,7 +224,7 @@ def _place(order: _Order, name: str) -> Place:
 
 def _delivered_before(order: _Order, found: Manifest) -> DataFile:
     """The file that ``found`` names, if it describes the text of this order and the file is there."""
-    text = _Text(order)
+    text = order.text()
     for _ in text:
         pass
     url = order.to.bucket.url
@@ -314,15 +286,11 @@ def _put_manifest(order: _Order, manifest: Manifest) -> tuple[str, str, Manifest
 
 def _manifest_at(bucket: Bucket, key: str) -> tuple[Manifest, str] | None:
     """A manifest and the SHA-256 of its bytes; None when there is none to be read."""
-    text = bytearray()
     try:
-        for chunk in bucket.open(key):
-            text += chunk
-            if len(text) > BYTES_MAX:
-                return None
-        return Manifest.from_json(bytes(text)), hashlib.sha256(text).hexdigest()
+        manifest, sha256 = read_manifest(bucket.open(key))
     except (KeyError, Refused, Damaged):
         return None
+    return (manifest, sha256) if isinstance(manifest, Manifest) else None
 
 
 def _superseded(order: _Order, ledger: Ledger) -> Superseded | None:

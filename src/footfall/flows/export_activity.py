@@ -1,27 +1,30 @@
 """Deliver the events since the last run: a window is fixed, its file written, its manifest, then it is closed.
 
 What is in a file follows from the window alone, so a delivery that broke off anywhere is finished by running it again.
-Before the last byte of a file is handed to the bucket its digests are noted in the ledger: whatever can be seen there
+Before the last byte of a file is handed to the bucket its manifest is noted in the ledger: whatever can be seen there
 later is known, even if its text could not be made again, because the events were cleaned up or the encryption draws
-new keys each time.
+new keys each time. Where that does not help, a file that is encrypted again has a name of its own, see ``first_free``.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.files import MANIFEST_SUFFIX
-from footfall.model.manifest import BYTES_MAX, DataFile, Fields
-from footfall.model.window_manifest import JobManifest, Range
+from footfall.model.manifest import DataFile
+from footfall.model.passing import Text, first_free, mark_of
+from footfall.model.window_manifest import JobManifest, Range, read_manifest
 from footfall.model.windows import FIRST_SEQ, Window, Written
-from footfall.ports import Bucket, Codec, EventText, Progress, Windows
+from footfall.ports import Bucket, Codec, Column, EventText, Progress, Windows
 
 MANIFEST_TYPE: Final = "application/json"
+_HINT: Final = "Name the files by a finer timestamp, or deliver to another folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,31 +119,6 @@ def _known(window: Window) -> WindowDelivery | None:
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Text:
-    """Text on its way to the codec, counted and digested as it passes."""
-
-    source: EventText
-    progress: Progress | None
-    what: str
-    rows: int = 0
-    size_bytes: int = 0
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def __iter__(self) -> Iterator[memoryview | bytes]:
-        for rows, text in self.source.chunks():
-            self.rows += rows
-            self._digest.update(text)
-            self.size_bytes += memoryview(text).nbytes
-            yield text
-            if self.progress is not None:
-                self.progress(self.what, self.rows, self.source.rows, "rows")
-
-
 @dataclass(frozen=True, slots=True)
 class _Delivery:
     job: WindowJob
@@ -151,73 +129,120 @@ class _Delivery:
 
     def deliver(self, window: Window) -> WindowDelivery | None:
         """Finish a window; None when it held nothing."""
-        if window.written is None or not self._is_there(window.written):
-            noted = self._write(window)
-            if noted is None:
-                self.windows.close(window)
-                return None
-            window = noted
-        written = window.written
+        written = self._left(window) or self._write(window)
         if written is None:
-            raise ValueError(f"window {window.number} of {window.job} has no file")
-        key, sha256 = self._put_manifest(written, self._manifest(window, written))
-        return _known(self.windows.close(window, key, sha256))
+            self.windows.close(replace(window, written=None))
+            return None
+        written, sha256 = self._put_manifest(window, written)
+        return _known(self.windows.close(replace(window, written=written), written.manifest_key, sha256))
 
     # --- the file ----------------------------------------------------------------------------------------------
 
-    def _is_there(self, written: Written) -> bool:
-        """Is the object of an earlier try there, with the bytes that were noted?"""
-        bucket = self.to.bucket
+    def _left(self, window: Window) -> Written | None:
+        """The file of an earlier try, if it is there; where one may not look, if the place has said so."""
+        written = window.written
+        if written is None or written.place != self.to.bucket.url:
+            return None
+        try:
+            return written if self._holds(written) else None
+        except Refused:
+            return written if written.stored else None
+
+    def _holds(self, written: Written) -> bool:
+        """Are the bytes that were noted there? Raises ``Refused`` where one may not look."""
+        bucket, file = self.to.bucket, written.file
         try:
             stored = bucket.stat(written.key)
-            if stored.size_bytes != written.file.size_bytes:
+            if stored.size_bytes != file.size_bytes:
                 return False
             if stored.sha256:
-                return stored.sha256 == written.file.sha256
+                return stored.sha256 == file.sha256
             digest = hashlib.sha256()
             for chunk in bucket.open(written.key):
                 digest.update(chunk)
+        except KeyError:
+            return False
+        return digest.hexdigest() == file.sha256
+
+    def _write(self, window: Window) -> Written | None:
+        """Write the file, or find the one that is delivered already; None when there is nothing to write."""
+        if self.to.codec.repeatable:
+            return self._put(window, 1)
+        manifest_key = self._manifest_key(window)
+        try:
+            found, _ = read_manifest(self.to.bucket.open(manifest_key))
+        except (KeyError, Refused, Damaged):
+            return first_free(lambda attempt: self._taken(window, attempt), lambda attempt: self._put(window, attempt))
+        return self._delivered_before(window, manifest_key, found)
+
+    def _put(self, window: Window, attempt: int) -> Written | None:
+        codec, key = self.to.codec, self._key(window, attempt)
+        written: Written | None = None
+        with closing(self.read(window)) as source:
+            if not source.rows and not self.job.keep_empty:
+                return None
+            text = self._text(window, source)
+
+            def note(size_bytes: int, sha256: str) -> None:
+                nonlocal written
+                file = text.file(_name(key), codec.name, size_bytes, sha256)
+                manifest = self._manifest(window, source.columns, file)
+                written = Written(self.to.bucket.url, key, self._manifest_key(window), manifest)
+                self.windows.note(window, written)
+
+            encoded = codec.encode(text, name=_name(self._bare(window, attempt)))
+            try:
+                stored = self.to.bucket.put(key, _noted(encoded, note), content_type=codec.content_type)
+            except Conflict as conflict:
+                return self._not_ours(window, key, conflict)
+        if written is None or written.file.size_bytes != stored.size_bytes:
+            raise Damaged(f"{key} has {stored.size_bytes} bytes, which is not what was sent", "Run it again")
+        return self.windows.note(window, replace(written, stored=True)).written
+
+    def _not_ours(self, window: Window, key: str, conflict: Conflict) -> Written | None:
+        """What is there is not what was noted, unless an earlier try wrote it to a place that we may not read."""
+        before = window.written
+        same = before is not None and (before.place, before.key) == (self.to.bucket.url, key)
+        if same and self.to.codec.repeatable and self.job.unique and not self._may_read(key):
+            return self.windows.note(window, before).written
+        self.windows.note(window, None)
+        raise _advised(conflict) from conflict
+
+    def _delivered_before(self, window: Window, manifest_key: str, found: object) -> Written | None:
+        """The file that ``found`` names, if it describes the text of this window and the file is there."""
+        with closing(self.read(window)) as source:
+            if not source.rows and not self.job.keep_empty:
+                return None
+            text = self._text(window, source)
+            for _ in text:
+                pass
+            if isinstance(found, JobManifest) and len(found.files) == 1:
+                [file] = found.files
+                ours = text.file(file.name, self.to.codec.name, file.size_bytes, file.sha256)
+                if self._manifest(window, source.columns, ours).same_delivery(found):
+                    return self._named(manifest_key, found)
+        taken = Conflict(f"{self.to.bucket.url}/{manifest_key} is already there and describes something else")
+        raise _advised(taken)
+
+    def _named(self, manifest_key: str, found: JobManifest) -> Written:
+        """The file that a manifest which is there names. Raises ``Conflict`` when it is gone."""
+        folder = manifest_key[: manifest_key.rfind("/") + 1]
+        written = Written(self.to.bucket.url, folder + found.files[0].name, manifest_key, found, stored=True)
+        try:
+            there = self._holds(written)
+        except Refused:
+            there = True
+        if not there:
+            what = f"{self.to.bucket.url}/{written.key} is gone, though its manifest is there"
+            raise Conflict(what, "Encrypted bytes cannot be made again; deliver to another folder")
+        return written
+
+    def _taken(self, window: Window, attempt: int) -> bool:
+        try:
+            self.to.bucket.stat(self._key(window, attempt))
         except (KeyError, Refused):
             return False
-        return digest.hexdigest() == written.file.sha256
-
-    def _write(self, window: Window) -> Window | None:
-        """Write the file; the window with what was noted of it, or None when there is nothing to write."""
-        text = self.read(window)
-        try:
-            if not text.rows and not self.job.keep_empty:
-                return None
-            return self._put(window, text)
-        finally:
-            text.close()
-
-    def _put(self, window: Window, source: EventText) -> Window:
-        codec = self.to.codec
-        bare = f"{self.job.stem(window)}.{self.job.extension}"
-        key = f"{bare}{codec.extension}"
-        text = _Text(source, self.progress, f"window {window.number} of {window.job}")
-        columns = tuple((column.name, column.type) for column in source.columns)
-
-        def note(size_bytes: int, sha256: str) -> None:
-            name = key.rpartition("/")[2]
-            file = DataFile(name, text.rows, size_bytes, sha256, text.size_bytes, text.sha256)
-            self.windows.note(window, Written(key, file, columns))
-
-        encoded = codec.encode(text, name=bare.rpartition("/")[2])
-        try:
-            stored = self.to.bucket.put(key, _noted(encoded, note), content_type=codec.content_type)
-        except Conflict as conflict:
-            # What was noted is not what is there, unless an earlier try wrote it to a place that we may not read.
-            before = window.written
-            if before is None or before.key != key or not self.job.unique or self._may_read(key):
-                self.windows.note(window, None)
-                hint = "Name the files by a finer timestamp, or deliver to another folder"
-                raise Conflict(conflict.what, f"{conflict.hint}. {hint}" if conflict.hint else hint) from conflict
-            return self.windows.note(window, before)
-        known = self.windows.last(window.job)
-        if known is None or known.written is None or known.written.file.size_bytes != stored.size_bytes:
-            raise Damaged(f"{key} has {stored.size_bytes} bytes, which is not what was sent", "Run it again")
-        return known
+        return True
 
     def _may_read(self, key: str) -> bool:
         try:
@@ -228,9 +253,27 @@ class _Delivery:
             pass
         return True
 
+    # --- names and texts ---------------------------------------------------------------------------------------
+
+    def _bare(self, window: Window, attempt: int = 1) -> str:
+        return f"{self.job.stem(window)}{mark_of(attempt)}.{self.job.extension}"
+
+    def _key(self, window: Window, attempt: int) -> str:
+        return self._bare(window, attempt) + self.to.codec.extension
+
+    def _manifest_key(self, window: Window) -> str:
+        return self._bare(window) + MANIFEST_SUFFIX
+
+    def _text(self, window: Window, source: EventText) -> Text:
+        def say(rows: int) -> None:
+            if self.progress is not None:
+                self.progress(f"window {window.number} of {window.job}", rows, source.rows, "rows")
+
+        return Text(source.chunks(), say)
+
     # --- the manifest ------------------------------------------------------------------------------------------
 
-    def _manifest(self, window: Window, written: Written) -> JobManifest:
+    def _manifest(self, window: Window, columns: Iterable[Column], file: DataFile) -> JobManifest:
         job = self.job
         return JobManifest(
             kind=job.kind,
@@ -238,8 +281,8 @@ class _Delivery:
             format=job.format,
             codec=self.to.codec.name,
             at=window.at,
-            columns=written.columns,
-            files=(written.file,),
+            columns=tuple((column.name, column.type) for column in columns),
+            files=(file,),
             writer=self.to.writer,
             # Windows that held nothing are part of the next that does, so that manifests have no gaps.
             window=Range(self.windows.delivered_to(job.name), window.to_seq),
@@ -247,22 +290,37 @@ class _Delivery:
             options=dict(job.options),
         )
 
-    def _put_manifest(self, written: Written, manifest: JobManifest) -> tuple[str, str]:
-        """Write the manifest; its key and the SHA-256 of what is there, which may be of an earlier try."""
-        bare = written.key[: len(written.key) - len(self.to.codec.extension)]
-        key, text, bucket = bare + MANIFEST_SUFFIX, manifest.to_json(), self.to.bucket
+    def _put_manifest(self, window: Window, written: Written) -> tuple[Written, str]:
+        """Write the manifest; the file that counts and the SHA-256 of what is there, which may be of an earlier try."""
+        key, text, bucket = written.manifest_key, written.manifest.to_json(), self.to.bucket
+        digest = hashlib.sha256(text).hexdigest()
         try:
-            return key, bucket.put(key, [text], content_type=MANIFEST_TYPE).sha256 or hashlib.sha256(text).hexdigest()
-        except Conflict:
+            return written, bucket.put(key, [text], content_type=MANIFEST_TYPE).sha256 or digest
+        except Conflict as conflict:
             try:
-                found = b"".join(_limited(bucket.open(key)))
-                if not manifest.same_delivery(JobManifest.from_fields(Fields.of(found))):
-                    raise
-                return key, hashlib.sha256(found).hexdigest()
+                found, sha256 = read_manifest(bucket.open(key))
             except (Refused, KeyError):
-                if not self.job.unique:
-                    raise
-                return key, hashlib.sha256(text).hexdigest()
+                if self.job.unique:
+                    return written, digest
+            except Damaged:
+                pass
+            else:
+                if isinstance(found, JobManifest):
+                    if written.manifest.same_delivery(found):
+                        return replace(written, manifest=found), sha256
+                    if not self.to.codec.repeatable and written.manifest.same_text(found):
+                        return self._named(key, found), sha256
+            self.windows.note(window, None)
+            raise _advised(conflict) from conflict
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _advised(conflict: Conflict) -> Conflict:
+    """Say what to do about a name that is taken by other bytes."""
+    return Conflict(conflict.what, f"{conflict.hint}. {_HINT}" if conflict.hint else _HINT)
 
 
 def _noted(chunks: Iterable[bytes], note: Callable[[int, str], None]) -> Iterator[bytes]:
@@ -281,12 +339,3 @@ def _noted(chunks: Iterable[bytes], note: Callable[[int, str], None]) -> Iterato
     note(size, digest.hexdigest())
     if held is not None:
         yield held
-
-
-def _limited(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    size = 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > BYTES_MAX:
-            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
-        yield chunk

@@ -7,19 +7,20 @@ everything lies where it belongs. Source: Lytics, "Export Audiences" to S3.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Final
 
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.audience_export import FULL, PARQUET, TEMPLATE, AudienceExport
 from footfall.model.files import MANIFEST_SUFFIX
-from footfall.model.manifest import BYTES_MAX, DataFile, Fields
+from footfall.model.manifest import Columns, DataFile
 from footfall.model.names import NameTemplate
-from footfall.model.window_manifest import AUDIENCE, Columns, JobManifest
+from footfall.model.passing import Text, first_free, mark_of
+from footfall.model.window_manifest import AUDIENCE, JobManifest, read_manifest
 from footfall.ports import (
     AudienceEngine,
     AudienceInput,
@@ -31,6 +32,8 @@ from footfall.ports import (
     OpenAudience,
     Progress,
 )
+
+_HINT: Final = "Export at another instant, or deliver to another folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +102,11 @@ def export_audience(
         engine.draft(export, given, states.before(export.job, when.at), draft)
     with engine.open(export, draft) as opened:
         run = _Run(export, when, to, opened, progress)
-        files = [run.put(part) for part in opened.parts()]
-        manifest_key = run.put_manifest(files)
+        files = run.deliver()
     states.settled(export, when.at, lambda path: engine.state(draft, path))
     folder = run.folder
     for file in files:
-        yield DeliveredFile(folder + file.name, file.rows, file.size_bytes, manifest_key)
-
-
-@dataclass(slots=True)
-class _Text:
-    """A file on its way to the codec, counted and digested as it passes."""
-
-    pieces: Iterator[tuple[int, memoryview | bytes]]
-    said: Callable[[int], None]
-    rows: int = 0
-    size_bytes: int = 0
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def __iter__(self) -> Iterator[memoryview | bytes]:
-        for rows, text in self.pieces:
-            self.rows += rows
-            view = memoryview(text)
-            if view.nbytes:
-                self._digest.update(view)
-                self.size_bytes += view.nbytes
-                yield text
-            self.said(self.rows)
+        yield DeliveredFile(folder + file.name, file.rows, file.size_bytes, run.manifest_key)
 
 
 @dataclass(slots=True)
@@ -150,19 +127,75 @@ class _Run:
     def stem(self) -> str:
         return self.to.names.stem(self.when.at)
 
-    def name(self, part: AudiencePart) -> str:
+    @property
+    def manifest_key(self) -> str:
+        return f"{self.folder}{self.stem}.{self.to.extension}{MANIFEST_SUFFIX}"
+
+    def name(self, part: AudiencePart, attempt: int = 1) -> str:
         """Without the codec's extension. Fields may be called what no file can."""
         of = f"-{_file_word(part.name)}" if part.name else ""
-        return f"{self.stem}{of}.{self.to.extension}"
+        return f"{self.stem}{of}{mark_of(attempt)}.{self.to.extension}"
 
-    def put(self, part: AudiencePart) -> DataFile:
-        name, codec = self.name(part), self.to.codec
-        text = _Text(self._pieces(part), lambda rows: self._say(name, rows))
+    def deliver(self) -> tuple[DataFile, ...]:
+        """Write the files and then the manifest, or find those that are delivered already."""
+        parts = self.opened.parts()
+        if self.to.codec.repeatable:
+            return self._put_manifest(tuple(self._put(part, 1) for part in parts))
+        found = self._manifest_there()
+        if found is not None:
+            return self._delivered_before(found)
+        return self._put_manifest(tuple(self._put_apart(part) for part in parts))
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def _put_apart(self, part: AudiencePart) -> DataFile:
+        """Write a file that is encrypted; see ``first_free``."""
+
+        def taken(attempt: int) -> bool:
+            return self._is_there(self.name(part, attempt) + self.to.codec.extension) is True
+
+        return first_free(taken, lambda attempt: self._put(part, attempt))
+
+    def _put(self, part: AudiencePart, attempt: int) -> DataFile:
+        name, codec, text = self.name(part, attempt), self.to.codec, self._text(part)
         stored_as = name + codec.extension
         stored = self.to.bucket.put(
             self.folder + stored_as, codec.encode(text, name=name), content_type=codec.content_type
         )
-        return DataFile(stored_as, text.rows, stored.size_bytes, stored.sha256, text.size_bytes, text.sha256)
+        return text.file(stored_as, codec.name, stored.size_bytes, stored.sha256)
+
+    def _delivered_before(self, found: JobManifest) -> tuple[DataFile, ...]:
+        """The files that a manifest which is there names, if it describes the text of this run and they are there."""
+        parts, url = self.opened.parts(), self.to.bucket.url
+        if len(found.files) == len(parts):
+            ours = tuple(self._again(part, file) for part, file in zip(parts, found.files, strict=True))
+            if self._manifest(ours).same_delivery(found):
+                for file in ours:
+                    if self._is_there(file.name) is False:
+                        what = f"{url}/{self.folder}{file.name} is gone, though its manifest is there"
+                        raise Conflict(what, "Encrypted bytes cannot be made again; deliver under another name")
+                return ours
+        raise Conflict(f"{url}/{self.manifest_key} is already there and describes something else", _HINT)
+
+    def _again(self, part: AudiencePart, file: DataFile) -> DataFile:
+        text = self._text(part)
+        for _ in text:
+            pass
+        return text.file(file.name, self.to.codec.name, file.size_bytes, file.sha256)
+
+    def _is_there(self, name: str) -> bool | None:
+        """None where that may not be asked."""
+        try:
+            self.to.bucket.stat(self.folder + name)
+        except KeyError:
+            return False
+        except Refused:
+            return None
+        return True
+
+    def _text(self, part: AudiencePart) -> Text:
+        name = self.name(part)
+        return Text(self._pieces(part), lambda rows: self._say(name, rows))
 
     def _pieces(self, part: AudiencePart) -> Iterator[tuple[int, memoryview | bytes]]:
         form = self.to.format
@@ -178,19 +211,29 @@ class _Run:
         if self.progress is not None:
             self.progress(name, rows, None, "users")
 
-    def put_manifest(self, files: list[DataFile]) -> str:
-        """Write the manifest and return its key. One that is there and describes the same delivery stays."""
-        manifest = self._manifest(files)
-        key, bucket = f"{self.folder}{self.stem}.{self.to.extension}{MANIFEST_SUFFIX}", self.to.bucket
-        try:
-            bucket.put(key, [manifest.to_json()], content_type="application/json")
-        except Conflict:
-            found = _manifest_at(bucket, key)
-            if found is None or not manifest.same_delivery(found):
-                raise
-        return key
+    # --- the manifest ----------------------------------------------------------------------------
 
-    def _manifest(self, files: list[DataFile]) -> JobManifest:
+    def _put_manifest(self, files: tuple[DataFile, ...]) -> tuple[DataFile, ...]:
+        """Write the manifest and return the files it names. One that is there and describes the same stays."""
+        manifest = self._manifest(files)
+        same = manifest.same_delivery if self.to.codec.repeatable else manifest.same_text
+        try:
+            self.to.bucket.put(self.manifest_key, [manifest.to_json()], content_type="application/json")
+        except Conflict:
+            found = self._manifest_there()
+            if found is None or not same(found):
+                raise
+            return found.files
+        return files
+
+    def _manifest_there(self) -> JobManifest | None:
+        try:
+            found, _ = read_manifest(self.to.bucket.open(self.manifest_key))
+        except (KeyError, Refused, Damaged):
+            return None
+        return found if isinstance(found, JobManifest) else None
+
+    def _manifest(self, files: tuple[DataFile, ...]) -> JobManifest:
         parts = self.opened.parts()
         own: dict[str, Columns] = {
             file.name: tuple((column.name, column.type) for column in part.columns)
@@ -204,7 +247,7 @@ class _Run:
             codec=self.to.codec.name,
             at=self.when.at,
             columns=tuple((column.name, column.type) for column in parts[0].columns),
-            files=tuple(files),
+            files=files,
             writer=self.to.writer,
             header=self.export.header,
             options=self._options(),
@@ -232,15 +275,3 @@ class _Run:
 def _file_word(name: str) -> str:
     """A field's name as part of a file's name: what not every place takes is its code in UTF-8, ``_C3_A9``."""
     return re.sub("[^A-Za-z0-9.-]", lambda found: "".join(f"_{byte:02X}" for byte in found[0].encode()), name)
-
-
-def _manifest_at(bucket: Bucket, key: str) -> JobManifest | None:
-    text = bytearray()
-    try:
-        for chunk in bucket.open(key):
-            text += chunk
-            if len(text) > BYTES_MAX:
-                return None
-        return JobManifest.from_fields(Fields.of(bytes(text)))
-    except (KeyError, Refused, Damaged):
-        return None

@@ -11,9 +11,10 @@ from typing import Final
 
 from footfall.errors import Damaged, Refused
 from footfall.model.files import FileName, is_data, is_manifest
-from footfall.model.manifest import BYTES_MAX, DataFile, Fields, Manifest, Superseded, is_encrypted
+from footfall.model.manifest import ENCRYPTED_EXTENSION, DataFile, Manifest, Superseded, is_encrypted
+from footfall.model.passing import first_attempt
 from footfall.model.records import Counter, counter
-from footfall.model.window_manifest import JobManifest, Range
+from footfall.model.window_manifest import JobManifest, Range, read_manifest
 from footfall.ports import Bucket, Codec, Progress
 
 FAULT: Final = "fault"
@@ -105,35 +106,17 @@ def verify(
 
     Memory is one piece of one file and a line per manifest. Raises what the bucket raises, except ``KeyError``.
     """
-    over_all = _OverAll()
-    data: set[str] = set()
-    named: set[str] = set()
+    round_ = _Round(bucket, codecs, outcome)
     for stored in bucket.list(prefix):
-        folder, _, name = stored.key.rpartition("/")
-        if not is_manifest(name):
-            if is_data(name):
-                data.add(stored.key)
+        if not is_manifest(stored.key):
+            round_.other(stored.key)
             continue
         outcome.manifests += 1
         if progress is not None:
             progress("verify", outcome.manifests, None, "manifests")
-        try:
-            manifest, sha256 = _read(bucket, stored.key)
-        except Damaged as error:
-            yield Finding(FAULT, stored.key, str(error))
-            continue
-        except KeyError:
-            yield Finding(FAULT, stored.key, "was listed, but is not there")
-            continue
-        yield from _check_name(stored.key, name, manifest)
-        for file in manifest.files:
-            key = _beside(folder, file.name)
-            named.add(key)
-            yield from _check_file(bucket, codecs, key, file, manifest, outcome)
-        over_all.note(stored.key, manifest, sha256)
-    yield from over_all.findings()
-    for key in sorted(data - named):
-        yield Finding(WARNING, key, "no manifest names this data file: its delivery is unfinished, or it is a stray")
+        yield from round_.manifest(stored.key)
+    yield from round_.over_all.findings()
+    yield from round_.strays()
 
 
 @dataclass(slots=True)
@@ -161,16 +144,51 @@ class _OverAll:
             yield from _check_windows(ranges)
 
 
-def _read(bucket: Bucket, key: str) -> tuple[Manifest | JobManifest, str]:
-    """A manifest of either family and the SHA-256 of its bytes."""
-    text = bytearray()
-    for chunk in bucket.open(key):
-        text += chunk
-        if len(text) > BYTES_MAX:
-            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
-    fields = Fields.of(bytes(text))
-    family = JobManifest if fields.has("kind") else Manifest
-    return family.from_fields(fields), hashlib.sha256(text).hexdigest()
+@dataclass(slots=True)
+class _Round:
+    """One pass over a place. others: keys that may be data files. named: those that a manifest names."""
+
+    bucket: Bucket
+    codecs: Mapping[str, Codec]
+    outcome: Outcome
+    over_all: _OverAll = field(default_factory=_OverAll)
+    others: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    # Of encrypted files, which an attempt that broke off may have left beside them under other marks.
+    sealed: set[str] = field(default_factory=set)
+
+    def other(self, key: str) -> None:
+        """Remember what may be a data file."""
+        if is_data(key.rpartition("/")[2]) or key.endswith(ENCRYPTED_EXTENSION):
+            self.others.add(key)
+
+    def manifest(self, key: str) -> Iterator[Finding]:
+        """Check a manifest and the files it names."""
+        folder, _, name = key.rpartition("/")
+        try:
+            manifest, sha256 = read_manifest(self.bucket.open(key))
+        except Damaged as error:
+            yield Finding(FAULT, key, str(error))
+            return
+        except KeyError:
+            yield Finding(FAULT, key, "was listed, but is not there")
+            return
+        yield from _check_name(key, name, manifest)
+        for file in manifest.files:
+            data = _beside(folder, file.name)
+            self.named.add(data)
+            if is_encrypted(manifest.codec):
+                self.sealed.add(first_attempt(data))
+            yield from _check_file(self.bucket, self.codecs, data, file, manifest, self.outcome)
+        self.over_all.note(key, manifest, sha256)
+
+    def strays(self) -> Iterator[Finding]:
+        """Data files that nobody names."""
+        for key in sorted(self.others - self.named):
+            if is_data(key.rpartition("/")[2]) or first_attempt(key) in self.sealed:
+                yield Finding(
+                    WARNING, key, "no manifest names this data file: its delivery is unfinished, or it is a stray"
+                )
 
 
 def _check_name(key: str, name: str, manifest: Manifest | JobManifest) -> Iterator[Finding]:

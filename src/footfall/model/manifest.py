@@ -2,26 +2,28 @@
 
 It is written after the data files, so whoever starts from manifests never sees half a delivery. The same delivery
 gives the same bytes; nothing in it comes from the clock. Schema: docs/reference/manifest.schema.json.
+``model.window_manifest`` has the other kind of this family.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Any, ClassVar, Final, Self
 
 from footfall.errors import Damaged
+from footfall.model.manifest_fields import Fields, instant_text
 
 MANIFEST_FORMAT: Final = 1
 # What the name of a codec ends with when it encrypts.
 ENCRYPTED: Final = "+openpgp"
-BYTES_MAX: Final = 4 << 20
+# And the name of a file.
+ENCRYPTED_EXTENSION: Final = ".pgp"
 
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_NAME: Final = re.compile(r"[^/\\\x00-\x1f]{1,512}")
+Columns = tuple[tuple[str, str], ...]
 
 
 def is_encrypted(codec: str) -> bool:
@@ -45,6 +47,29 @@ class DataFile:
     plain_bytes: int
     plain_sha256: str
 
+    def value(self) -> dict[str, Any]:
+        """As it stands in a manifest."""
+        return {
+            "name": self.name,
+            "rows": self.rows,
+            "bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "plain_bytes": self.plain_bytes,
+            "plain_sha256": self.plain_sha256 or None,
+        }
+
+    @classmethod
+    def from_fields(cls, file: Fields, *, encrypted: bool) -> DataFile:
+        """The reverse of ``value``. Raises ``Damaged`` that names the first field that cannot be."""
+        return cls(
+            name=file.name("name"),
+            rows=file.count("rows"),
+            size_bytes=file.count("bytes"),
+            sha256=file.sha256("sha256"),
+            plain_bytes=file.count("plain_bytes"),
+            plain_sha256="" if encrypted and file.is_null("plain_sha256") else file.sha256("plain_sha256"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
@@ -54,19 +79,101 @@ class Superseded:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described(ABC):
+    """What manifests of both kinds say of their files.
+
+    columns: (name, type) as printed in the files. codec: by its name (``gzip``). writer: who wrote the files.
+    """
+
+    # What two descriptions of the same delivery may say differently.
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("writer",)
+
+    format: str
+    codec: str
+    columns: Columns
+    files: tuple[DataFile, ...]
+    writer: str
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @abstractmethod
+    def value(self) -> dict[str, Any]:
+        """The object that is the manifest, keys in the order of the reference."""
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON, keys in the order of the reference, indented, one line end at the end."""
+        return (json.dumps(self.value(), ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    @abstractmethod
+    def from_fields(cls, fields: Fields) -> Self:
+        """Check every field. Raises ``Damaged`` that names the first one that cannot be."""
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Like ``from_fields``, of the text."""
+        return cls.from_fields(Fields.of(text))
+
+    def same_delivery(self, other: Self) -> bool:
+        """Do both describe the same files of the same delivery? See ``MAY_DIFFER``."""
+        return self == replace(other, **{name: getattr(self, name) for name in self.MAY_DIFFER})
+
+    def same_text(self, other: Self) -> bool:
+        """``same_delivery``, but the stored bytes and the names of the files may differ: the same, encrypted twice."""
+        return len(self.files) == len(other.files) and self.same_delivery(other.with_stored(self.files))
+
+    def with_stored(self, files: tuple[DataFile, ...]) -> Self:
+        """The same texts, stored as ``files`` are: by their names, sizes and digests, one for each."""
+        stored = tuple(
+            replace(ours, name=file.name, size_bytes=file.size_bytes, sha256=file.sha256)
+            for ours, file in zip(self.files, files, strict=True)
+        )
+        return replace(self, files=stored)
+
+
+def shared(fields: Fields) -> dict[str, Any]:
+    """The fields of ``Described``. Raises ``Damaged`` that names the first one that cannot be."""
+    fields.take("manifest", int, lambda number: number == MANIFEST_FORMAT)
+    codec = fields.text("codec")
+    files = tuple(DataFile.from_fields(file, encrypted=is_encrypted(codec)) for file in fields.objects("files"))
+    stated, rows = fields.count("rows"), sum(file.rows for file in files)
+    if stated != rows:
+        raise Damaged(f"the manifest says {stated} rows, but its files add up to {rows}")
+    return {
+        "format": fields.text("format"),
+        "codec": codec,
+        "columns": read_columns(fields),
+        "files": files,
+        "writer": fields.text("writer"),
+    }
+
+
+def columns_value(columns: Columns) -> list[dict[str, str]]:
+    """Columns as they stand in a manifest."""
+    return [{"name": name, "type": type_} for name, type_ in columns]
+
+
+def read_columns(fields: Fields) -> Columns:
+    """The reverse of ``columns_value``."""
+    return tuple((column.text("name"), column.text("type")) for column in fields.objects("columns"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(Described):
     """One report of one day and revision.
 
     start, end, scheduled_at, sealed_at: UTC. log_position: every event of the day that lies before it in the log is
     counted, none after it. excluded: events of the day that the report cannot count, by reason.
-    columns: (name, type) as printed in the file. codec: by its name (``gzip``). writer: who wrote the files.
     """
+
+    # A day that is delivered again by a newer Footfall, or from a restored backup, is still the same delivery.
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("writer", "sealed_at", "log_position", "tzdata_version")
 
     report: str
     version: str
-    format: str
-    codec: str
     day: date
     time_zone: str
     tzdata_version: str
@@ -78,18 +185,11 @@ class Manifest:
     sealed_at: datetime
     log_position: int
     excluded: Mapping[str, int]
-    columns: tuple[tuple[str, str], ...]
-    files: tuple[DataFile, ...]
-    writer: str
 
-    @property
-    def rows(self) -> int:
-        return sum(file.rows for file in self.files)
-
-    def to_json(self) -> bytes:
-        """UTF-8 JSON, keys in the order of the reference, indented, one line end at the end."""
+    def value(self) -> dict[str, Any]:
+        """See ``Described.value``."""
         replaced = self.supersedes
-        value: dict[str, Any] = {
+        return {
             "manifest": MANIFEST_FORMAT,
             "writer": self.writer,
             "report": self.report,
@@ -108,186 +208,27 @@ class Manifest:
             "log_position": self.log_position,
             "rows": self.rows,
             "excluded": {reason: self.excluded[reason] for reason in sorted(self.excluded)},
-            "columns": [{"name": name, "type": type_} for name, type_ in self.columns],
-            "files": [file_value(file) for file in self.files],
+            "columns": columns_value(self.columns),
+            "files": [file.value() for file in self.files],
         }
-        return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
     @classmethod
-    def from_json(cls, text: bytes) -> Manifest:
-        """Read and check every field. Raises ``Damaged`` that names the first one that cannot be."""
-        return cls.from_fields(Fields.of(text))
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> Manifest:
-        """Like ``from_json``, of a text that was taken apart already."""
-        return _read(fields)
-
-    def same_delivery(self, other: Manifest) -> bool:
-        """Do both describe the same files of the same day and revision?
-
-        Who wrote them, when, up to which place in the log, and by which release of the tz rules may differ: a day
-        that is delivered again by a newer Footfall, or from a restored backup, is still the same delivery.
-        """
-        return self == replace(
-            other,
-            writer=self.writer,
-            sealed_at=self.sealed_at,
-            log_position=self.log_position,
-            tzdata_version=self.tzdata_version,
+    def from_fields(cls, fields: Fields) -> Self:
+        """See ``Described.from_fields``."""
+        replaced = fields.object_or_none("supersedes")
+        return cls(
+            **shared(fields),
+            report=fields.text("report"),
+            version=fields.text("version"),
+            day=fields.day("day"),
+            time_zone=fields.text("time_zone"),
+            tzdata_version=fields.text("tzdata_version"),
+            start=fields.instant("start"),
+            end=fields.instant("end"),
+            scheduled_at=fields.instant("scheduled_at"),
+            revision=int(fields.take("revision", int, lambda number: number >= 1)),
+            supersedes=None if replaced is None else Superseded(replaced.name("manifest"), replaced.sha256("sha256")),
+            sealed_at=fields.instant("sealed_at"),
+            log_position=fields.count("log_position"),
+            excluded=fields.counts("excluded"),
         )
-
-    def same_text(self, other: Manifest) -> bool:
-        """``same_delivery``, but the stored bytes and the names of the files may differ: the same, encrypted twice."""
-        if len(self.files) != len(other.files):
-            return False
-        files = tuple(
-            replace(theirs, name=ours.name, size_bytes=ours.size_bytes, sha256=ours.sha256)
-            for ours, theirs in zip(self.files, other.files, strict=True)
-        )
-        return self.same_delivery(replace(other, files=files))
-
-
-def file_value(file: DataFile) -> dict[str, Any]:
-    """A data file as it stands in a manifest."""
-    return {
-        "name": file.name,
-        "rows": file.rows,
-        "bytes": file.size_bytes,
-        "sha256": file.sha256,
-        "plain_bytes": file.plain_bytes,
-        "plain_sha256": file.plain_sha256 or None,
-    }
-
-
-def instant_text(instant: datetime) -> str:
-    """ISO 8601, UTC, as instants stand in a manifest."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-
-
-class Fields:
-    """An object of a manifest's JSON text, taken apart field by field; ``path`` is where it is, for messages.
-
-    Every method raises ``Damaged`` that names a field which is missing or cannot be.
-    """
-
-    def __init__(self, value: object, path: str = "") -> None:
-        if not isinstance(value, dict):
-            raise Damaged(f"the manifest's {path.rstrip('.') or 'text'} is not an object")
-        self._value = value
-        self._path = path
-
-    @classmethod
-    def of(cls, text: bytes) -> Fields:
-        """The outermost object of a manifest."""
-        if len(text) > BYTES_MAX:
-            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Damaged(f"the manifest is not JSON: {error}") from error
-        return cls(value)
-
-    def has(self, name: str) -> bool:
-        return name in self._value
-
-    def is_null(self, name: str) -> bool:
-        return self.has(name) and self._value[name] is None
-
-    def take(self, name: str, type_: type, check: Callable[[Any], bool] = lambda _: True) -> Any:
-        """The field ``name``, which must be there, be of the type and pass ``check``."""
-        if name not in self._value:
-            raise Damaged(f"the manifest has no field {self._path}{name}")
-        value = self._value[name]
-        # bool is an int to Python, but true is no number of rows.
-        if not isinstance(value, type_) or isinstance(value, bool) or not check(value):
-            raise Damaged(f"the manifest's field {self._path}{name} cannot be {json.dumps(value)[:80]}")
-        return value
-
-    def text(self, name: str) -> str:
-        return str(self.take(name, str, lambda text: text != ""))
-
-    def count(self, name: str) -> int:
-        return int(self.take(name, int, lambda number: number >= 0))
-
-    def sha256(self, name: str) -> str:
-        return str(self.take(name, str, lambda text: _SHA256.fullmatch(text) is not None))
-
-    def name(self, name: str) -> str:
-        return str(self.take(name, str, lambda text: _NAME.fullmatch(text) is not None and text not in (".", "..")))
-
-    def instant(self, name: str) -> datetime:
-        text = self.take(name, str, lambda text: text.endswith("Z"))
-        try:
-            return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
-        except ValueError as error:
-            raise Damaged(f"the manifest's field {self._path}{name} is no instant: {text[:80]}") from error
-
-    def day(self, name: str) -> date:
-        text = self.text(name)
-        try:
-            return date.fromisoformat(text)
-        except ValueError as error:
-            raise Damaged(f"the manifest's field {self._path}{name} is no date: {text[:80]}") from error
-
-    def objects(self, name: str) -> list[Fields]:
-        values = self.take(name, list)
-        return [Fields(value, f"{self._path}{name}[{n}].") for n, value in enumerate(values)]
-
-    def counts(self, name: str) -> dict[str, int]:
-        inner = Fields(self.take(name, dict), f"{self._path}{name}.")
-        return {reason: inner.count(reason) for reason in inner._value}
-
-    def flag(self, name: str) -> bool:
-        if not isinstance(self._value.get(name), bool):
-            raise Damaged(f"the manifest's field {self._path}{name} is not there, or neither true nor false")
-        return bool(self._value[name])
-
-    def texts(self, name: str) -> dict[str, str]:
-        inner = Fields(self.take(name, dict), f"{self._path}{name}.")
-        return {each: str(inner.take(each, str)) for each in inner._value}
-
-    def object_or_none(self, name: str) -> Fields | None:
-        if self._value.get(name, "") is None:
-            return None
-        return Fields(self.take(name, dict), f"{self._path}{name}.")
-
-
-def _read(fields: Fields) -> Manifest:
-    fields.take("manifest", int, lambda number: number == MANIFEST_FORMAT)
-    replaced = fields.object_or_none("supersedes")
-    manifest = Manifest(
-        report=fields.text("report"),
-        version=fields.text("version"),
-        format=fields.text("format"),
-        codec=fields.text("codec"),
-        day=fields.day("day"),
-        time_zone=fields.text("time_zone"),
-        tzdata_version=fields.text("tzdata_version"),
-        start=fields.instant("start"),
-        end=fields.instant("end"),
-        scheduled_at=fields.instant("scheduled_at"),
-        revision=int(fields.take("revision", int, lambda number: number >= 1)),
-        supersedes=None if replaced is None else Superseded(replaced.name("manifest"), replaced.sha256("sha256")),
-        sealed_at=fields.instant("sealed_at"),
-        log_position=fields.count("log_position"),
-        excluded=fields.counts("excluded"),
-        columns=tuple((column.text("name"), column.text("type")) for column in fields.objects("columns")),
-        files=tuple(read_file(file, encrypted=is_encrypted(fields.text("codec"))) for file in fields.objects("files")),
-        writer=fields.text("writer"),
-    )
-    if fields.count("rows") != manifest.rows:
-        raise Damaged(f"the manifest says {fields.count('rows')} rows, but its files add up to {manifest.rows}")
-    return manifest
-
-
-def read_file(file: Fields, *, encrypted: bool = False) -> DataFile:
-    """The reverse of ``file_value``."""
-    return DataFile(
-        name=file.name("name"),
-        rows=file.count("rows"),
-        size_bytes=file.count("bytes"),
-        sha256=file.sha256("sha256"),
-        plain_bytes=file.count("plain_bytes"),
-        plain_sha256="" if encrypted and file.is_null("plain_sha256") else file.sha256("plain_sha256"),
-    )

@@ -1,4 +1,4 @@
-"""The manifest of a file that a job delivered: the events of a window, or people as of an instant.
+"""The manifest of what a job delivered: the events of a window, or people as of an instant.
 
 The same family as ``model.manifest``, told apart by ``kind``, which manifests of reports do not have. It is written
 after its data files; the same delivery gives the same bytes. Reference: docs/reference/manifest.md.
@@ -6,16 +6,24 @@ after its data files; the same delivery gives the same bytes. Reference: docs/re
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from footfall.errors import Damaged
-from footfall.model.manifest import MANIFEST_FORMAT, DataFile, Fields, file_value, instant_text, read_file
-
-Columns = tuple[tuple[str, str], ...]
+from footfall.model.manifest import (
+    MANIFEST_FORMAT,
+    Columns,
+    DataFile,
+    Described,
+    Manifest,
+    columns_value,
+    read_columns,
+    shared,
+)
+from footfall.model.manifest_fields import BYTES_MAX, Fields, instant_text
 
 ACTIVITY: Final = "activity"
 APP_EVENTS: Final = "app_events"
@@ -30,41 +38,32 @@ class Range:
     to_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class JobManifest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobManifest(Described):
     """What one run of a job delivered.
 
     kind: ``activity``, ``app_events``, ``audience`` … job: its name. format: ``csv``, ``json`` … of every file.
     header: whether a CSV file begins with the names of its columns. at: the instant that names the files, UTC.
     window: the events it is made of; None for what is no window of events. options: what was asked for, as texts.
-    columns: (name, type) in order; of JSON those that every row may have, and rows may have others, if there are none.
+    columns: of JSON those that every row may have, and rows may have others, if there are none.
     columns_of_files: by name of file, the columns of those that have others.
     """
 
     kind: str
     job: str
-    format: str
-    codec: str
     at: datetime
-    columns: Columns
-    files: tuple[DataFile, ...]
-    writer: str
     window: Range | None = None
     header: bool = True
-    options: Mapping[str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
     columns_of_files: Mapping[str, Columns] = field(default_factory=dict)
 
     def columns_of(self, file: DataFile) -> Columns:
         return self.columns_of_files.get(file.name, self.columns)
 
-    @property
-    def rows(self) -> int:
-        return sum(file.rows for file in self.files)
-
-    def to_json(self) -> bytes:
-        """UTF-8 JSON, keys in the order of the reference, indented, one line end at the end."""
-        window, options = self.window, self.options or {}
-        value: dict[str, Any] = {
+    def value(self) -> dict[str, Any]:
+        """See ``Described.value``."""
+        window, options = self.window, self.options
+        return {
             "manifest": MANIFEST_FORMAT,
             "kind": self.kind,
             "writer": self.writer,
@@ -76,50 +75,52 @@ class JobManifest:
             "window": None if window is None else {"from_seq": window.from_seq, "to_seq": window.to_seq},
             "options": {name: options[name] for name in sorted(options)},
             "rows": self.rows,
-            "columns": _columns_value(self.columns),
+            "columns": columns_value(self.columns),
             "files": [self._file_value(file) for file in self.files],
         }
-        return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
     def _file_value(self, file: DataFile) -> dict[str, Any]:
         own = self.columns_of_files.get(file.name)
-        return file_value(file) if own is None else {**file_value(file), "columns": _columns_value(own)}
+        return file.value() if own is None else {**file.value(), "columns": columns_value(own)}
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> JobManifest:
-        """Check every field. Raises ``Damaged`` that names the first one that cannot be."""
-        fields.take("manifest", int, lambda number: number == MANIFEST_FORMAT)
+    def from_fields(cls, fields: Fields) -> Self:
+        """See ``Described.from_fields``."""
         window = fields.object_or_none("window")
         manifest = cls(
+            **shared(fields),
             kind=fields.text("kind"),
-            writer=fields.text("writer"),
             job=fields.text("job"),
-            format=fields.text("format"),
-            codec=fields.text("codec"),
             header=fields.flag("header"),
             at=fields.instant("at"),
             window=None if window is None else Range(window.count("from_seq"), window.count("to_seq")),
             options=fields.texts("options"),
-            columns=_read_columns(fields),
-            files=tuple(read_file(file) for file in fields.objects("files")),
             columns_of_files={
-                file.name("name"): _read_columns(file) for file in fields.objects("files") if file.has("columns")
+                file.name("name"): read_columns(file) for file in fields.objects("files") if file.has("columns")
             },
         )
-        if fields.count("rows") != manifest.rows:
-            raise Damaged(f"the manifest says {fields.count('rows')} rows, but its files add up to {manifest.rows}")
         if manifest.window is not None and manifest.window.to_seq < manifest.window.from_seq:
             raise Damaged("the manifest's window ends before it begins")
         return manifest
 
-    def same_delivery(self, other: JobManifest) -> bool:
-        """Do both describe the same files of the same window? Who wrote them may differ."""
-        return self == replace(other, writer=self.writer)
+    def with_stored(self, files: tuple[DataFile, ...]) -> Self:
+        """See ``Described.with_stored``; columns follow their files to the new names."""
+        own = {
+            file.name: self.columns_of_files[ours.name]
+            for ours, file in zip(self.files, files, strict=True)
+            if ours.name in self.columns_of_files
+        }
+        # Not super(): a slotted dataclass is made anew, and the zero-argument form would look for the old one.
+        return replace(Described.with_stored(self, files), columns_of_files=own)
 
 
-def _columns_value(columns: Columns) -> list[dict[str, str]]:
-    return [{"name": name, "type": type_} for name, type_ in columns]
-
-
-def _read_columns(fields: Fields) -> Columns:
-    return tuple((column.text("name"), column.text("type")) for column in fields.objects("columns"))
+def read_manifest(chunks: Iterable[bytes]) -> tuple[Manifest | JobManifest, str]:
+    """A manifest of either kind, and the SHA-256 of its bytes. Raises ``Damaged`` for anything else."""
+    text = bytearray()
+    for chunk in chunks:
+        text += chunk
+        if len(text) > BYTES_MAX:
+            raise Damaged(f"the manifest is larger than {BYTES_MAX} bytes")
+    fields = Fields.of(bytes(text))
+    kind = JobManifest if fields.has("kind") else Manifest
+    return kind.from_fields(fields), hashlib.sha256(text).hexdigest()

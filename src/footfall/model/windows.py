@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from footfall.model.manifest import DataFile
+from footfall.model.window_manifest import JobManifest
 
 FIRST_SEQ: Final = 1
 
@@ -20,12 +21,19 @@ FIRST_SEQ: Final = 1
 class Written:
     """A file whose last byte is about to be sent, as noted before anybody can see it.
 
-    key: in the bucket, with folder. columns: (name, type) as printed in it.
+    place: the bucket's address. key, manifest_key: within, with folder. manifest: what will be said of it, whatever is
+    changed in the job until then. stored: the bucket has said that it has the file.
     """
 
+    place: str
     key: str
-    file: DataFile
-    columns: tuple[tuple[str, str], ...]
+    manifest_key: str
+    manifest: JobManifest
+    stored: bool = False
+
+    @property
+    def file(self) -> DataFile:
+        return self.manifest.files[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class Windows(Protocol):
        it is closed: ``fix`` returns the open one, whatever is asked.
     3. ``fix`` with the mark of a closed window returns that window; an empty mark matches none.
     4. What is noted replaces what an earlier try noted. A closed window takes no note: ``Conflict``.
-    5. ``close`` may be repeated with the same manifest; another one is a ``Conflict``.
+    5. ``close`` remembers what the window it is given says was written. It may be repeated with the same manifest;
+       another one is a ``Conflict``.
     """
 
     def fix(self, job: str, to_seq: int, at: datetime, mark: str = "") -> Window:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
 from footfall.errors import Conflict
-from footfall.model.manifest import DataFile
+from footfall.model.window_manifest import JobManifest
 from footfall.model.windows import FIRST_SEQ, Window, Written
 from footfall.stores.database import Database, from_us, to_us
 from footfall.stores.schema import event_window
@@ -51,8 +50,7 @@ class SqlWindows:
             known = _known(connection, window)
             if known.closed:
                 raise Conflict(f"window {window.number} of {window.job} is closed", "Another worker delivered it")
-            text = None if written is None else json.dumps(asdict(written))
-            connection.execute(event_window.update().where(_is(window)).values(written=text))
+            connection.execute(event_window.update().where(_is(window)).values(written=_text(written)))
             return _known(connection, window)
 
     def close(self, window: Window, manifest_key: str = "", manifest_sha256: str = "") -> Window:
@@ -65,6 +63,8 @@ class SqlWindows:
                     "Another worker delivered it",
                 )
             done = {"closed": True, "manifest_key": manifest_key, "manifest_sha256": manifest_sha256}
+            if not known.closed:
+                done["written"] = _text(window.written)
             connection.execute(event_window.update().where(_is(window)).values(done))
             return _known(connection, window)
 
@@ -117,6 +117,14 @@ def _window(row: Mapping[Any, Any]) -> Window:
     values = dict(row) | {"at": from_us(row["at"]), "closed": bool(row["closed"])}
     if row["written"] is not None:
         noted = json.loads(row["written"])
-        columns = tuple((str(name), str(kind)) for name, kind in noted["columns"])
-        values["written"] = Written(noted["key"], DataFile(**noted["file"]), columns)
+        manifest = JobManifest.from_json(noted["manifest"].encode())
+        values["written"] = Written(noted["place"], noted["key"], noted["manifest_key"], manifest, noted["stored"])
     return Window(**values)
+
+
+def _text(written: Written | None) -> str | None:
+    if written is None:
+        return None
+    said = written.manifest.to_json().decode()
+    names = ("place", "key", "manifest_key", "stored")
+    return json.dumps({**{name: getattr(written, name) for name in names}, "manifest": said}, ensure_ascii=False)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from footfall.errors import Damaged, FootfallError
-from footfall.model.manifest import BYTES_MAX, Manifest
+from footfall.errors import FootfallError
+from footfall.model.window_manifest import read_manifest
 from footfall.ports import Counts, DayState, Delivered, Ledger, Shape
 
 if TYPE_CHECKING:
@@ -65,10 +65,7 @@ def difference(bucket: Bucket, last: Delivered | None, rows: int, size_bytes: in
     if last is None:
         return "new"
     try:
-        text = b"".join(bucket.open(last.manifest_key))
-        if len(text) > BYTES_MAX:
-            raise Damaged(f"{last.manifest_key} is too long for a manifest")
-        manifest = Manifest.from_json(text)
+        manifest, _ = read_manifest(bucket.open(last.manifest_key))
     except (KeyError, FootfallError):
         return f"revision {last.revision} was delivered, its manifest cannot be read"
     if any(file.sha256 == sha256 for file in manifest.files):

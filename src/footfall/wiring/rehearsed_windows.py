@@ -34,8 +34,7 @@ class RehearsedWindows:
         return self._keep(replace(window, written=written))
 
     def close(self, window: Window, manifest_key: str = "", manifest_sha256: str = "") -> Window:
-        known = self._own.get((window.job, window.number), window)
-        done = replace(known, closed=True, manifest_key=manifest_key, manifest_sha256=manifest_sha256)
+        done = replace(window, closed=True, manifest_key=manifest_key, manifest_sha256=manifest_sha256)
         return self._keep(done)
 
     def last(self, job: str) -> Window | None:
