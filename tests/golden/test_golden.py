@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from readers import FORMATS, rows_of, whole
+from readers import FORMATS, parquet_rows, rows_of, whole, whole_parquet
 from small_day import DAY, small_day
 
 from footfall.engines.day import DuckDBEngine, OpenedDay
@@ -48,6 +49,35 @@ def test_the_three_formats_say_the_same(opened: OpenedDay, report: Report, versi
     assert read["json"] == read["xml"]
     assert read["csv"] == [{n: v for n, v in row.items() if n != "globalContext"} for row in read["json"]]
     assert all(None not in row.values() for row in read["json"])
+
+
+@pytest.mark.parametrize(("report", "version"), CASES)
+def test_parquet_says_the_same_in_types(opened: OpenedDay, report: Report, version: str) -> None:
+    columns = opened.columns(report, version)
+    told = rows_of("json", columns, whole(opened, report, version, FORMATS["json"], DAY))
+    data = whole_parquet(opened, report, version)
+    assert parquet_rows(columns, data) == told
+    assert whole_parquet(opened, report, version) == data
+
+
+@pytest.mark.parametrize(("report", "version"), CASES)
+def test_the_parts_of_a_report_are_all_of_it(opened: OpenedDay, report: Report, version: str) -> None:
+    sources = [source for what in ("product", "environment", "event") if (source := report.divider(what, version))]
+    if not sources:
+        return
+    columns = opened.columns(report, version)
+    parts = opened.parts(report, version, sources)
+    assert len(parts) == len(set(parts)) > 0
+    kept = []
+    for part in parts:
+        text = FORMATS["json"].head(columns, report.name, version, DAY) + b"".join(
+            bytes(piece) for _, piece in opened.render(report, version, FORMATS["json"], part)
+        )
+        rows = rows_of("json", columns, text)
+        assert parquet_rows(columns, whole_parquet(opened, report, version, part)) == rows != []
+        kept += rows
+    everything = rows_of("json", columns, whole(opened, report, version, FORMATS["json"], DAY))
+    assert sorted(map(json.dumps, kept)) == sorted(map(json.dumps, everything))
 
 
 @pytest.mark.parametrize(("report", "version"), CASES)

@@ -11,15 +11,19 @@ from datetime import date
 from typing import Any
 from xml.etree.ElementTree import Element
 
+import pyarrow.parquet as pq
 from defusedxml.ElementTree import fromstring
 
 from footfall.formats.csv_rows import CsvRows
 from footfall.formats.json_lines import JsonLines
+from footfall.formats.parquet_rows import ParquetRows
 from footfall.formats.xml_rows import XmlRows
-from footfall.model.columns import BOOLEAN, NUMERIC, OBJECT
+from footfall.model.columns import BOOLEAN, LOCAL_DAY, MOMENT, NUMERIC, OBJECT
+from footfall.model.report import Part
 from footfall.ports import Column, Format, OpenDay
 
 FORMATS: dict[str, Format] = {f.name: f for f in (CsvRows(), JsonLines(), XmlRows())}
+PARQUET = ParquetRows()
 Row = dict[str, Any]
 
 
@@ -28,6 +32,27 @@ def whole(opened: OpenDay, report: Any, version: str, format: Format, day: date)
     columns = opened.columns(report, version)
     body = b"".join(bytes(text) for _, text in opened.render(report, version, format))
     return format.head(columns, report.name, version, day) + body + format.foot()
+
+
+def whole_parquet(opened: OpenDay, report: Any, version: str, part: Part = ()) -> bytes:
+    """The Parquet file as an export would put it together."""
+    columns = opened.columns(report, version)
+    return b"".join(piece for _, piece in PARQUET.file(columns, opened.values(report, version, part), {}))
+
+
+def parquet_rows(columns: Iterable[Column], data: bytes) -> list[Row]:
+    """Rows of a Parquet file as the other formats print them, nulls left out."""
+    table = pq.read_table(io.BytesIO(data))
+    types = {c.name: c for c in columns}
+    return [{n: _printed(types[n], v) for n, v in row.items() if v is not None} for row in table.to_pylist()]
+
+
+def _printed(column: Column, value: Any) -> Any:
+    if column.typed == LOCAL_DAY:
+        return value.isoformat()
+    if column.typed == MOMENT:
+        return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return json.loads(value) if column.type == OBJECT else value
 
 
 def rows_of(name: str, columns: Iterable[Column], text: bytes) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Counted reports as text, without a join and without sorting text.
+"""Counted reports, as text or as values, without a join and without sorting text.
 
 Rows are sorted as two small integers: the place of *who* (user and account) and of *what* (all other keys) among those
 of the report. A row's text is then gathered: a fragment for each place, made once, taken by number and laid side by
@@ -7,15 +7,17 @@ side by Arrow. Measured against joining fragments and sorting rows of text in SQ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.engines.database import Database, literal, query
-from footfall.engines.rendering import Rows, constant, text_of
+from footfall.engines.rendering import Rows, constant, is_text, text_of
+from footfall.model.columns import Field
 from footfall.model.report import WHO
 from footfall.ports import Column, Format
 
@@ -58,11 +60,41 @@ def render(
     database: Database, fragments: Fragments, rows: Rows, format: Format, date: str
 ) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a counted report's body, in its order."""
+    pieces = _pieces(database, rows, format, date)
+    for count, columns in _gathered(database, fragments, rows, pieces):
+        yield count, text_of(pc.binary_join_element_wise(*columns, ""))
+
+
+def values(database: Database, fragments: Fragments, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a counted report in its order, a column per field: ``c0``, ``c1`` …"""
+    pieces = [(_lane(f), "n" if f.source == _COUNT else f'"{f.source}"') for f in rows.fields if f.source != "day"]
+    names = [f"c{number}" for number in range(len(rows.fields))]
+    for count, columns in _gathered(database, fragments, rows, pieces):
+        made = iter(columns)
+        arrays = [pa.repeat(pa.scalar(date), count) if f.source == "day" else next(made) for f in rows.fields]
+        yield pa.record_batch(arrays, names)
+
+
+def parts(database: Database, rows: Rows, sources: Sequence[str]) -> set[tuple[str | None, ...]]:
+    """See ``rendering.parts``."""
+    places = _places(rows)
+    picked = ", ".join(f"nullif(p.\"{source}\", '') AS c{n}" for n, source in enumerate(sources))
+    grouped = f"SELECT DISTINCT what FROM ({_grouped(rows, places, finest=False)})"
+    sql = f"SELECT DISTINCT {picked} FROM ({grouped}) g JOIN ({places}) p ON p.place = g.what"
+    found: set[tuple[str | None, ...]] = set()
+    for batch in database.stream(sql, BATCH_ROWS, f"divide {rows.report.name}"):
+        found.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    return found
+
+
+def _gathered(
+    database: Database, fragments: Fragments, rows: Rows, pieces: Sequence[tuple[str, str]]
+) -> Iterator[tuple[int, list[pa.Array]]]:
+    """Yield (rows, an array per piece) in the report's order. pieces: (``who``, ``what`` or ``n``, SQL)."""
     places = _places(rows)
     found, different = database.one(f"SELECT count(*), count(DISTINCT place) FROM ({places})", "look for rows")
     if not found:
         return
-    pieces = _pieces(database, rows, format, date)
     relations = {"who": _ACCOUNTS if rows.report.about == "account" else _USERS, "what": _first_of(places)}
     texts = [
         fragments.of(f"SELECT {sql} FROM ({relations[lane]}) ORDER BY place") for lane, sql in pieces if lane != "n"
@@ -73,8 +105,14 @@ def render(
     for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
         if batch.num_rows:
             made = iter(texts)
-            columns = [batch.column("n") if lane == "n" else next(made).take(batch.column(lane)) for lane, _ in pieces]
-            yield batch.num_rows, text_of(pc.binary_join_element_wise(*columns, ""))
+            yield (
+                batch.num_rows,
+                [batch.column("n") if lane == "n" else next(made).take(batch.column(lane)) for lane, _ in pieces],
+            )
+
+
+def _lane(f: Field) -> str:
+    return "n" if f.source == _COUNT else "who" if f.source in WHO else "what"
 
 
 def _places(rows: Rows) -> str:
@@ -84,9 +122,10 @@ def _places(rows: Rows) -> str:
     """
     keys = [f'"{f.source}" NULLS FIRST' for f in rows.report.order(rows.version) if f.source not in ("day", *WHO)]
     place = f"dense_rank() OVER (ORDER BY {', '.join(keys)}) - 1"
+    kept = "".join(" AND " + is_text(f'"{source}"', value) for source, value in rows.only)
     if rows.report.relation == "hours":
-        return f"SELECT {place} AS place, * FROM ({query('hours_what')})"
-    return f"SELECT {place} AS place, * FROM what WHERE {_types(rows)}"
+        return f"SELECT {place} AS place, * FROM ({query('hours_what')}) WHERE true{kept}"
+    return f"SELECT {place} AS place, * FROM what WHERE {_types(rows)}{kept}"
 
 
 def _first_of(places: str) -> str:
@@ -120,7 +159,7 @@ def _pieces(database: Database, rows: Rows, format: Format, date: str) -> list[t
         if f.source == "day":
             ahead += constant(database, format.piece(format.field(column, literal(date)), place == 0))
             continue
-        lane = "n" if f.source == _COUNT else "who" if f.source in WHO else "what"
+        lane = _lane(f)
         if ahead or not parts or parts[-1][0] != lane:
             parts.append((lane, [literal(ahead)] if ahead else []))
             ahead = ""

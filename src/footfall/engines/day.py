@@ -19,6 +19,7 @@ from footfall.engines.attribution import attribute
 from footfall.engines.database import Database, Limits, literal, microseconds, query
 from footfall.errors import FootfallError
 from footfall.model.columns import Field
+from footfall.model.report import Part
 from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
 
@@ -136,17 +137,34 @@ class OpenedDay:
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
-        return tuple(Column(f.name, f.type) for f in self._fields(report, version))
+        return tuple(Column(f.name, f.type, f.typed) for f in self._fields(report, version))
 
-    def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview]]:
+    def parts(self, report: Report, version: str, sources: Sequence[str]) -> Sequence[Part]:
+        """What differs in these columns, each combination that has rows; none first, then by the bytes of texts."""
+        rows = rendering.Rows(report, version, self._fields(report, version))
+        divide = counting.parts if counting.serves(rows) else rendering.parts
+        found = sorted(
+            divide(self._database, rows, sources),
+            key=lambda part: [(text is not None, (text or "").encode()) for text in part],
+        )
+        return [tuple(zip(sources, texts, strict=True)) for texts in found]
+
+    def render(self, report: Report, version: str, format: Format, part: Part = ()) -> Iterator[tuple[int, memoryview]]:
         """Yield (rows, text) of the file's body: what stands between ``format.head`` and ``format.foot``."""
         kept = {(c.name, c.type) for c in format.columns(self.columns(report, version))}
         fields = [f for f in self._fields(report, version) if (f.name, f.type) in kept]
-        rows = rendering.Rows(report, version, fields)
+        rows = rendering.Rows(report, version, fields, part)
         date = self._day.isoformat()
         if counting.serves(rows):
             return counting.render(self._database, self._fragments, rows, format, date)
         return rendering.render(self._database, rows, format, date)
+
+    def values(self, report: Report, version: str, part: Part = ()) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as values, a column per column."""
+        rows = rendering.Rows(report, version, self._fields(report, version), part)
+        if counting.serves(rows):
+            return counting.values(self._database, self._fragments, rows, self._day)
+        return rendering.values(self._database, rows, self._day.isoformat())
 
     def excluded(self) -> Mapping[str, int]:
         """no_user: events of visitors nobody knows, in no report. no_account: events that only user reports count."""

@@ -1,4 +1,4 @@
-"""A report as text: relation, look-ups, order and row text become one statement; its result is the file's body."""
+"""A report's rows, as text or as values: relation, look-ups and order become one statement; its result is the body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pyarrow as pa
 from footfall.engines import snapshots
 from footfall.engines.database import Database, literal, query
 from footfall.engines.dimensions import DIMENSION_OF, place
-from footfall.model.columns import Field
+from footfall.model.columns import LOCAL_DAY, MOMENT, NUMBER, OBJECT, Field
+from footfall.model.report import Part
 from footfall.model.reports import Report
 from footfall.ports import Column, Format
 
@@ -25,6 +26,15 @@ _SNAPSHOT_TEXTS: Final = {
 }
 # Relations with one row per event. They are sorted by instant, then user, then every other column.
 _EVENT_ROWS: Final = ("clicks", "survey_responses", "survey_answers", "feedback")
+# Rows of values per batch; a row may be as large as an event.
+_VALUES_ROWS: Final = 10_000
+# Texts of the relations as values of other types; what is no such value is null.
+_TYPED: Final = {
+    NUMBER: "try_cast({c} AS DOUBLE)",
+    MOMENT: "try_cast(rtrim({c}, 'Z') AS TIMESTAMP)",
+    LOCAL_DAY: "CAST({c} AS DATE)",
+    OBJECT: "CAST({c} AS VARCHAR)",
+}
 
 
 @dataclass(slots=True)
@@ -55,6 +65,44 @@ def render(database: Database, rows: Rows, format: Format, date: str) -> Iterato
                 yield batch.num_rows, text_of(batch.column(0))
 
 
+def values(database: Database, rows: Rows, date: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a report in its order, a column per field: ``c0``, ``c1`` … in the type that is ``typed``."""
+    joins, relation, found = _read(database, rows)
+    shown = [literal(date) if sql is None else sql for sql in found]
+    picked = ", ".join(f"{typed(f, sql)} AS c{n}" for n, (f, sql) in enumerate(zip(rows.fields, shown, strict=True)))
+    sql = _ordered(f"SELECT {picked}", joins, relation, rows)
+    for part in _slices(database, rows.report, sql):
+        for batch in database.stream(part, _VALUES_ROWS, f"read {rows.report.name}"):
+            if batch.num_rows:
+                yield batch
+
+
+def parts(database: Database, rows: Rows, sources: Sequence[str]) -> set[tuple[str | None, ...]]:
+    """The different texts that the rows have in these columns together; an empty one counts as none."""
+    joins, relation, _ = _read(database, rows)
+    picked = ", ".join(f"nullif({joins.column(*DIMENSION_OF[source], 'text')}, '') AS c{n}"
+                       for n, source in enumerate(sources))  # fmt: skip
+    found: set[tuple[str | None, ...]] = set()
+    for part in _slices(database, rows.report, f"SELECT DISTINCT {picked} FROM ({relation}) r {joins.sql()}"):
+        for batch in database.stream(part, BATCH_ROWS, f"divide {rows.report.name}"):
+            found.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    return found
+
+
+def typed(f: Field, sql: str) -> str:
+    """SQL for a value in the type that a file with types gives it."""
+    return _TYPED.get(f.typed or f.type, "{c}").replace("{c}", sql)
+
+
+def is_text(sql: str, value: str | None) -> str:
+    """SQL that is true where the text is ``value``; an empty one counts as none."""
+    if value is None:
+        return f"nullif({sql}, '') IS NULL"
+    # A SQL text cannot hold U+0000.
+    pieces = ", chr(0), ".join(literal(piece) for piece in value.split("\0"))
+    return f"{sql} = concat({pieces})"
+
+
 def _slices(database: Database, report: Report, sql: str) -> Iterator[str]:
     """The statement once, or once per range of users: DuckDB keeps lists in memory however small the limit is.
 
@@ -82,29 +130,51 @@ def text_of(column: pa.Array) -> memoryview:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is asked: the columns of one version of a report, without those the format leaves out."""
+    """What is asked: the columns of one version of a report, without those the format leaves out.
+
+    only: rows with these texts in these columns, by source; see ``is_text``.
+    """
 
     report: Report
     version: str
     fields: Sequence[Field]
+    only: Part = ()
 
 
 def statement(database: Database, rows: Rows, format: Format, date: str) -> str:
     """The one statement that makes a report's rows as text, in order."""
+    joins, relation, found = _read(database, rows)
+    texts = []
+    for f, sql in zip(rows.fields, found, strict=True):
+        column = Column(f.name, f.type)
+        if sql is None:
+            texts.append(literal(constant(database, format.field(column, literal(date)))))
+        else:
+            texts.append("NULL" if sql == "NULL" else format.field(column, sql))
+    return _ordered(f"SELECT {format.row(texts)} AS text", joins, relation, rows)
+
+
+def _read(database: Database, rows: Rows) -> tuple[Joins, str, list[str | None]]:
+    """What is to be joined, the relation, and SQL for the value of each field, None for the day."""
     joins = Joins()
     relation, attributes = _relation(database, rows)
-    texts = []
+    found: list[str | None] = []
     for f in rows.fields:
-        column = Column(f.name, f.type)
         if f.source == "day":
-            texts.append(literal(constant(database, format.field(column, literal(date)))))
-        elif (sql := _value(f, rows.report, attributes)) is not None:
-            texts.append("NULL" if sql == "NULL" else format.field(column, sql))
+            found.append(None)
         else:
-            texts.append(format.field(column, joins.column(*place(f))))
+            own = _value(f, rows.report, attributes)
+            found.append(joins.column(*place(f)) if own is None else own)
+    return joins, relation, found
+
+
+def _ordered(select: str, joins: Joins, relation: str, rows: Rows) -> str:
+    """The statement, its rows in the order of the report. The order must be the outermost thing: DuckDB keeps no order
+    through a join."""
     order = ", ".join(f"{sql} NULLS FIRST" for sql in _order(joins, rows))
-    # The order must be the outermost thing: DuckDB keeps no order through a join.
-    return f"SELECT {format.row(texts)} AS text FROM ({relation}) r {joins.sql()} ORDER BY {order}"
+    kept = [is_text(joins.column(*DIMENSION_OF[source], "text"), value) for source, value in rows.only]
+    where = f"WHERE {' AND '.join(kept)} " if kept else ""
+    return f"{select} FROM ({relation}) r {joins.sql()} {where}ORDER BY {order}"
 
 
 def _relation(database: Database, rows: Rows) -> tuple[str, dict[str, str]]:

@@ -20,6 +20,7 @@ from footfall.model.columns import (
     attribute,
     key,
     location,
+    moment,
     value,
 )
 from footfall.model.report import (
@@ -49,15 +50,15 @@ ACCOUNTS: Final = Report(
     (
         Field("id", STRING, "account", key=True),
         attribute("name"),
-        value("lastModifiedDate"),
-        value("createDate"),
+        moment("lastModifiedDate"),
+        moment("createDate"),
         attribute("plan"),
         attribute("numberOfEmployees", LONG),
         value("isDeleted", BOOLEAN),
         attribute("naicsCode"),
         attribute("trackedSubscriptionId"),
         attribute("sfdcId"),
-        value("lastSeenDate"),
+        moment("lastSeenDate"),
         attribute("industry"),
         attribute("dunsNumber"),
         attribute("sicCode"),

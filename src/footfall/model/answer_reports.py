@@ -21,6 +21,7 @@ from footfall.model.columns import (
     USER,
     Field,
     key,
+    moment,
     value,
 )
 from footfall.model.report import BOTH, LATEST, Report
@@ -127,8 +128,8 @@ METADATA_REPORTS: Final = (
             value("ignoreThrottling"),
             value("lifetimeViews", LONG),
             value("audienceURLs"),
-            value("createdDate"),
-            value("lastModifiedDate"),
+            moment("createdDate"),
+            moment("lastModifiedDate"),
             value("lastModifiedBy"),
         ),
     ),

@@ -18,7 +18,7 @@ A column's ``source`` is a word the engine understands:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 STRING: Final = "String"
@@ -28,6 +28,9 @@ INTEGER: Final = "Integer"
 BOOLEAN: Final = "Boolean"
 NUMBER: Final = "Number"
 OBJECT: Final = "Object"
+# Types that only files with types know; in others both are printed as String.
+LOCAL_DAY: Final = "Day"
+MOMENT: Final = "Date"
 
 # Types whose text is a bare number in JSON.
 NUMERIC: Final = frozenset({LONG, INT, INTEGER, NUMBER})
@@ -69,17 +72,22 @@ USER_AGENT_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column as printed. key: rows are grouped and sorted by it. since: the first version that has it."""
+    """One column as printed. key: rows are grouped and sorted by it. since: the first version that has it.
+
+    typed: its type in a file that has types, where that is not the printed one: ``Day`` for a local date, ``Date``
+    for an instant.
+    """
 
     name: str
     type: str
     source: str
     key: bool = False
     since: str = "1.0"
+    typed: str = ""
 
     def later(self) -> Field:
         """The same column, absent from version 1.0."""
-        return Field(self.name, self.type, self.source, self.key, "2.0")
+        return replace(self, since="2.0")
 
 
 def key(name: str, source: str) -> Field:
@@ -97,6 +105,11 @@ def value(name: str, type: str = STRING) -> Field:
     return Field(name, type, f"value.{name}")
 
 
+def moment(name: str, source: str = "value") -> Field:
+    """An instant, printed as text, under its own name. source: ``value`` or ``attribute``."""
+    return Field(name, STRING, f"{source}.{name}", typed=MOMENT)
+
+
 def attribute(name: str, type: str = STRING) -> Field:
     """A column filled from the default attribute of the same name (``model.attributes``)."""
     return Field(name, type, f"attribute.{name}")
@@ -112,8 +125,8 @@ def location(prefix: str) -> tuple[Field, ...]:
     return group(prefix, LOCATION_FIELDS)
 
 
-DATE: Final = Field("date", STRING, "day", key=True)
-INSTANT: Final = Field("date", STRING, "value.instant")
+DATE: Final = Field("date", STRING, "day", key=True, typed=LOCAL_DAY)
+INSTANT: Final = Field("date", STRING, "value.instant", typed=MOMENT)
 USER: Final = key("identifyId", "user")
 ACCOUNT: Final = key("accountId", "account")
 PRODUCT: Final = key("productKey", "product")

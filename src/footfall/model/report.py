@@ -12,6 +12,7 @@ from footfall.model.columns import (
     CUSTOM_PREFIX,
     DATE,
     ENVIRONMENT,
+    MOMENT,
     NUMBER,
     PRODUCT,
     STRING,
@@ -34,6 +35,10 @@ ATTRIBUTE_TYPES: Final[Mapping[str, str]] = {
     "BOOLEAN": BOOLEAN,
     "DATE_TIME": STRING,
 }
+
+
+# The rows of a report that have these texts: (source of the column, text), None for rows that have none.
+Part = tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +82,20 @@ class Report:
         """The columns that group the rows, in the order of the file."""
         return tuple(f for f in self.columns(version) if f.key)
 
+    def divider(self, what: str, version: str) -> str:
+        """The source of the column that tells the ``product``, ``environment`` or ``event`` (of custom events) of a
+        row; empty where rows are about none."""
+        name = {"event": "eventName", "product": "productKey"}.get(what, what)
+        return next((f.source for f in self.columns(version) if f.key and f.name == name), "")
+
     def order(self, version: str) -> tuple[Field, ...]:
         """The columns that the rows are sorted by: user and account, then the other keys in the order of the file."""
         return tuple(sorted(self.keys(version), key=lambda f: WHO.index(f.source) if f.source in WHO else len(WHO)))
 
 
 def _custom_field(name: str, type: str) -> Field:
-    return Field(CUSTOM_PREFIX + name, ATTRIBUTE_TYPES.get(type.upper(), STRING), f"custom.{name}")
+    printed, typed = ATTRIBUTE_TYPES.get(type.upper(), STRING), MOMENT if type.upper() == "DATE_TIME" else ""
+    return Field(CUSTOM_PREFIX + name, printed, f"custom.{name}", typed=typed)
 
 
 CUSTOM_COLUMNS: Final = Field(CUSTOM_PREFIX + "{customAttributeApiName}", "type varies", "custom")

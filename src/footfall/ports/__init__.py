@@ -12,7 +12,7 @@ from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
 from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
-from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay
+from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
 from footfall.ports.windows import EventSelection, EventText, Windows
@@ -60,6 +60,7 @@ __all__ = [
     "Store",
     "Stored",
     "Sweeper",
+    "TableFormat",
     "Vault",
     "Windows",
 ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     import pyarrow as pa
 
     from footfall.model.days import Zone
     from footfall.model.metadata import Metadata
+    from footfall.model.report import Part
     from footfall.model.reports import Report
 
 
@@ -44,10 +45,14 @@ class DayInput:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a file as written: name and type as printed in the source documents."""
+    """A column of a file as written: name and type as printed in the source documents.
+
+    typed: the type in a file that has types, where it is another one (see ``model.columns.Field``).
+    """
 
     name: str
     type: str
+    typed: str = ""
 
 
 class Format(Protocol):
@@ -83,16 +88,48 @@ class Format(Protocol):
         """
 
 
+@runtime_checkable
+class TableFormat(Protocol):
+    """How typed rows become a file with types.
+
+    1. The same rows give the same bytes, however they are cut into batches.
+    2. Every value comes back, for any Unicode a text may hold; a null is a null.
+    3. Memory is that of a part of the file of bounded size.
+    4. ``columns`` says the types that the file has.
+    """
+
+    name: str
+
+    def columns(self, columns: Sequence[Column]) -> Sequence[Column]: ...
+
+    def file(
+        self, columns: Sequence[Column], batches: Iterable[pa.RecordBatch], about: Mapping[str, str]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield (rows, bytes) of the file. batches: a column per column, in order. about: goes into the file."""
+
+
 class OpenDay(Protocol):
-    """A day opened for reporting: its events scanned once, every report asked from the result."""
+    """A day opened for reporting: its events scanned once, every report asked from the result.
+
+    part: only its rows are meant. One thread may read several of ``render`` and ``values`` in turns. Each needs memory
+    of its own: of 20 M events two may not fit.
+    """
 
     def columns(self, report: Report, version: str) -> Sequence[Column]: ...
 
-    def render(self, report: Report, version: str, format: Format) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text.
+    def parts(self, report: Report, version: str, sources: Sequence[str]) -> Sequence[Part]:
+        """The parts that the rows have by the texts in the columns of these sources, sorted; none without rows.
 
-        One thread may read several in turns. Each needs memory of its own: of 20 M events two may not fit.
+        An empty text counts as none.
         """
+
+    def render(
+        self, report: Report, version: str, format: Format, part: Part = ()
+    ) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, text) in the report's ``order``, as UTF-8 bytes; same input, same text."""
+
+    def values(self, report: Report, version: str, part: Part = ()) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in the report's ``order``, a column per column, in the types that typed files have."""
 
     def excluded(self) -> Mapping[str, int]:
         """Events that no report counts, by reason (``no_user``, ``no_account``)."""
