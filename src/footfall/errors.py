@@ -3,7 +3,8 @@
     FootfallError
     ├── Unavailable   wait and try again
     ├── Refused       nothing changes until a person changes something
-    │   └── Denied    … and that is about credentials or permissions
+    │   ├── Denied    … and that is about credentials or permissions
+    │   └── Missing   … and that is because there is nothing of that name
     ├── Conflict      somebody else got there first
     ├── BadRecord     skip this record, keep its neighbours
     └── Damaged       stored bytes are not what was stored
@@ -55,6 +56,10 @@ class Denied(Refused):
     def __init__(self, what: str, hint: str = "", *, action: str = "") -> None:
         super().__init__(what, hint)
         self.action = action
+
+
+class Missing(Refused):
+    """There is nothing of the name that was asked for."""
 
 
 class Conflict(FootfallError):

@@ -20,6 +20,7 @@ from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.wiring import Footfall
 from footfall.wiring.jobs import add_job, backfill, next_run, runner_of, slot_of
+from footfall.wiring.keys import create_key
 
 DAY = date(2026, 11, 20)
 REPORTS = ["User_Event_Rollups", "Users", "Account_Event_Rollups"]
@@ -44,7 +45,7 @@ def clock() -> Turned:
 def hub(tmp_path: Path, clock: Turned) -> Iterator[Footfall]:
     settings = load_settings(data=tmp_path / "data", environment={"FOOTFALL_TIME_ZONE": "America/New_York"})
     with Footfall.open(settings, clock=clock) as hub:
-        hub.create_key("web", product_key="default", environment="Production", channel="web")
+        create_key(hub, "web", product_key="default", environment="Production", channel="web")
         for day in (DAY, DAY + timedelta(days=1)):
             body = json.dumps({"batch": day_of_events(day)}).encode()
             at = int(datetime(day.year, day.month, day.day, 16, tzinfo=UTC).timestamp() * 1_000_000)

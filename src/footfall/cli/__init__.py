@@ -13,6 +13,8 @@ import typer
 from footfall import __version__
 from footfall.cli import serving
 from footfall.cli.access import access
+from footfall.cli.api_keys import api_keys
+from footfall.cli.audit import audit
 from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
@@ -49,6 +51,8 @@ app.add_typer(runs, name="runs")
 app.add_typer(access, name="access")
 app.add_typer(days, name="days")
 app.add_typer(keys, name="keys")
+app.add_typer(api_keys, name="api-keys")
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

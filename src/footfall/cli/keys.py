@@ -40,8 +40,10 @@ def keys_create(
 ) -> None:
     """Make a write key for a source and print it, once."""
     screen = Screen(as_json=as_json)
+    from footfall.wiring.keys import create_key
+
     with opened(screen, data, config) as hub:
-        key = hub.create_key(name, product_key=product, environment=environment, channel=channel)
+        key = create_key(hub, name, product_key=product, environment=environment, channel=channel)
     screen.result({"source": name, "write_key": key}, key)
     screen.say(f"This is the only time the key of '{name}' is shown.")
 

@@ -6,7 +6,9 @@ A port that is an upper bound (``Kafka`` instead of segment files, PostgreSQL in
 One file a subject; everyone imports from here.
 """
 
+from footfall.ports.api_keys import ApiKeys
 from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart, AudienceStates, OpenAudience
+from footfall.ports.audit import Audit
 from footfall.ports.authorizations import Authorizations, Resealed, Vault
 from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
 from footfall.ports.jobs import Claim, Jobs, Planned
@@ -20,10 +22,12 @@ from footfall.ports.world import Clock, Progress
 
 __all__ = [
     "AudienceEngine",
+    "ApiKeys",
     "AudienceInput",
     "AudiencePart",
     "AudienceStates",
     "Authorizations",
+    "Audit",
     "Batch",
     "Bucket",
     "Catalogue",

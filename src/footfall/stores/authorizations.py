@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from footfall import observe
-from footfall.errors import Conflict, Refused
-from footfall.model.authorizations import STATUSES, Authorization, Secrets, check, replaced, shown
+from footfall.errors import Conflict, Missing, Refused
+from footfall.model.authorizations import STATUSES, Authorization, Secrets, allowed_secrets, check, replaced, shown
 from footfall.ports import Vault
 from footfall.stores import schema
 from footfall.stores.database import Database, from_us, to_us
@@ -48,7 +48,7 @@ class SqlAuthorizations:
             query = select(schema.authorization).where(schema.authorization.c.name == name)
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise Refused(f"there is no authorization {name!r}", "List them with `footfall authorizations ls`")
+            raise Missing(f"there is no authorization {name!r}", "List them with `footfall authorizations ls`")
         return _authorization(row)
 
     def secret_names(self, name: str) -> frozenset[str]:

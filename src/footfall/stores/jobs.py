@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import BigInteger, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from footfall.errors import Conflict, Refused
+from footfall.errors import Conflict, Missing, Refused
 from footfall.model.days import Zone
 from footfall.model.jobs import LIVE, Job, Run, Verdict, moved
 from footfall.model.schedules import Slot, from_plain, to_plain
@@ -256,7 +256,7 @@ class SqlJobs:
 def _job_row(connection: Connection, name: str) -> Row[Any]:
     row = connection.execute(select(_JOB).where(_JOB.c.name == name)).one_or_none()
     if row is None:
-        raise Refused(f"there is no job '{name}'", "List them with `footfall jobs ls`")
+        raise Missing(f"there is no job '{name}'", "List them with `footfall jobs ls`")
     return row
 
 
@@ -383,7 +383,7 @@ def _is_run(run_id: str) -> Any:
 def _run_row(connection: Connection, run_id: str) -> Row[Any]:
     row = connection.execute(select(_RUN).where(_is_run(run_id))).one_or_none()
     if row is None:
-        raise Refused(f"there is no run {run_id!r}", "List them with `footfall runs ls`")
+        raise Missing(f"there is no run {run_id!r}", "List them with `footfall runs ls`")
     return row
 
 

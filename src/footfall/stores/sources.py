@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
 
-from footfall.errors import Conflict, Refused
+from footfall.errors import Conflict, Missing
 from footfall.ports import Source
 from footfall.stores import schema
 from footfall.stores.database import Database, from_us, to_us
@@ -66,11 +66,11 @@ class SqlSources:
             )
 
     def revoke(self, name: str, at: datetime) -> None:
-        """Let the source's key open nothing from now on. Raises ``Refused`` if no source has that name."""
+        """Let the source's key open nothing from now on. Raises ``Missing`` if no source has that name."""
         table = schema.source
         with self._database.writing() as connection:
             if connection.execute(select(table.c.name).where(table.c.name == name)).first() is None:
-                raise Refused(f"there is no source {name!r}", "List them with `footfall keys`")
+                raise Missing(f"there is no source {name!r}", "List them with `footfall keys ls`")
             mine = and_(table.c.name == name, table.c.revoked_at.is_(None))
             connection.execute(table.update().where(mine).values(revoked_at=to_us(at)))
 

@@ -10,6 +10,7 @@ from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.envelope import Envelope
 from footfall.stores.key_ring import FILE_NAME, KeyRing
 from footfall.stores.vault import SqlVault
+from footfall.stores.watched import WatchedAuthorizations, WatchedVault
 from footfall.wiring.codecs import encoder, key_file
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def vault_of(hub: Footfall) -> SqlVault:
     """Every secret of this data directory, sealed with the master keys of the settings, else of a file beside it."""
     ring = KeyRing(hub.settings.data / FILE_NAME, hub.settings.master_keys)
-    return SqlVault(hub.database, Envelope(str(hub.subscription.subscription_id)), ring)
+    return WatchedVault(hub.database, Envelope(str(hub.subscription.subscription_id)), ring, hub.note)
 
 
 def authorizations_of(hub: Footfall) -> SqlAuthorizations:
@@ -33,7 +34,7 @@ def authorizations_of(hub: Footfall) -> SqlAuthorizations:
     def jobs_using(name: str) -> list[str]:
         return [job.name for job in hub.jobs.all() if job.authorization == name and job.state != "deleted"]
 
-    return SqlAuthorizations(hub.database, hub.vault, jobs_using)
+    return WatchedAuthorizations(hub.database, hub.vault, jobs_using, hub.note)
 
 
 def add_authorization(hub: Footfall, authorization: Authorization, secrets: Mapping[str, str]) -> Authorization:

@@ -13,9 +13,7 @@ One data directory:
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
 import shutil
 import threading
 import time
@@ -41,15 +39,19 @@ from footfall.formats.xml_rows import XmlRows
 from footfall.lakes.delta import DeltaLake
 from footfall.model import reports
 from footfall.model.days import Zone
-from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT, EventType
-from footfall.ports import Clock, DayState, Format, Ledger, Log, Progress, Source
+from footfall.model.event import EventType
+from footfall.ports import Clock, DayState, Format, Ledger, Log, Progress
+from footfall.stores.api_keys import SqlApiKeys
+from footfall.stores.audit import SqlAudit
 from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.database import Database
 from footfall.stores.jobs import SqlJobs
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
-from footfall.stores.sources import SqlSources, key_sha256
+from footfall.stores.sources import SqlSources
+from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
+from footfall.wiring.acting import Notes
 from footfall.stores.vault import SqlVault
 from footfall.wiring.authorizations import authorizations_of, bucket_at, codec_of, vault_of
 
@@ -112,6 +114,18 @@ class Footfall:
     @cached_property
     def zone(self) -> Zone:
         return load_zone(self.subscription.time_zone)
+    @cached_property
+    def audit(self) -> SqlAudit:
+        return SqlAudit(self.database)
+
+    @cached_property
+    def note(self) -> Notes:
+        return Notes(self.audit, self.clock)
+
+    @cached_property
+    def api_keys(self) -> SqlApiKeys:
+        return SqlApiKeys(self.database, self.note)
+
 
     @cached_property
     def people(self) -> SqlPeople:
@@ -119,15 +133,15 @@ class Footfall:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        return SqlLedger(self.database)
+        return WatchedLedger(self.database, self.note)
 
     @cached_property
     def sources(self) -> SqlSources:
-        return SqlSources(self.database)
+        return WatchedSources(self.database, self.note)
 
     @cached_property
     def catalogue(self) -> SqlCatalogue:
-        return SqlCatalogue(self.database)
+        return WatchedCatalogue(self.database, self.note)
 
     @cached_property
     def vault(self) -> SqlVault:
@@ -138,8 +152,8 @@ class Footfall:
         return authorizations_of(self)
 
     @cached_property
-    def jobs(self) -> SqlJobs:
-        return SqlJobs(self.database, load_zone)
+    def jobs(self) -> WatchedJobs:
+        return WatchedJobs(self.database, load_zone, self.note)
 
     @cached_property
     def lake(self) -> DeltaLake:
@@ -327,34 +341,6 @@ class Footfall:
             sealed = "" if state.sealed_at is None else f"{state.sealed_at:%Y-%m-%d %H:%M:%S}Z"
             rows.append((day.isoformat(), stored.get(day, 0), state.revision, word, sealed))
         return rows
-
-    def create_key(self, name: str, *, product_key: str, environment: str, channel: str) -> str:
-        """Make a source and return its write key, which is kept nowhere."""
-        key = f"ff_wk_{secrets.token_urlsafe(24)}"
-        self._add_source(name, key, product_key, environment, channel)
-        return key
-
-    def _add_source(self, name: str, key: str, product_key: str, environment: str, channel: str) -> None:
-        self.sources.add(Source(name, key_sha256(key), self.clock(), product_key, environment, channel))
-
-    def first_key(self) -> str | None:
-        """The write key of a first start: the one that is set, else a new one. None when there are sources already.
-
-        A key that is set (FOOTFALL_WRITE_KEY) belongs to the source ``default`` and may be set at any start.
-        """
-        given = self.settings.write_key
-        if given:
-            if self.sources.by_key(given) is None:
-                digest = hashlib.sha256(given.encode()).hexdigest()[:8]
-                taken = {s.name for s in self.sources.all()}
-                name = "default" if "default" not in taken else f"default-{digest}"
-                self._add_source(name, given, PRODUCT_DEFAULT, ENVIRONMENT_DEFAULT, "server")
-            return given
-        if self.sources.all():
-            return None
-        return self.create_key(
-            "default", product_key=PRODUCT_DEFAULT, environment=ENVIRONMENT_DEFAULT, channel="server"
-        )
 
     def tail(self, lines: int, *, follow: bool) -> Iterator[str]:
         """The newest settled events as JSON objects, oldest first; with ``follow`` those that come, without end."""

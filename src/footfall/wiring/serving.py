@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 from footfall.wiring.codecs import decoders, key_file, passphrase_given
 from footfall.wiring.hub import Footfall
+from footfall.wiring.keys import first_key
 from footfall.wiring.sweeping import EVERY_S, sweep_places
 
 
@@ -62,7 +63,7 @@ def serve(
         settings = hub.settings
         hub.vault.require_keys()  # now, when somebody looks, rather than with the first delivery of the night
         log = hub.log
-        key = hub.first_key()
+        key = first_key(hub)
         token = settings.admin_token or secrets.token_urlsafe(24)
         collector_socket = listen(settings.host, settings.port)
         admin_socket = listen(settings.host, settings.admin_port, "--admin-port")
