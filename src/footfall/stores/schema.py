@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0004"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0005"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -292,4 +292,31 @@ event_window: Final = _table(
     Column("closed", Boolean(create_constraint=False), nullable=False),
     Column("manifest_key", Text, nullable=False),
     Column("manifest_sha256", String(64), nullable=False),
+)
+
+# --- who may manage, and who changed what ---
+
+api_key: Final = _table(
+    "api_key",
+    Column("key_sha256", String(64), primary_key=True),
+    Column("name", String(63), nullable=False, index=True),
+    Column("scope", String(10), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("used_at", BigInteger),
+)
+# before, after: JSON objects. Rows are only ever added; digest covers the row before.
+audit: Final = _table(
+    "audit",
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String(10), nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", Text, nullable=False, index=True),
+    Column("before", Text),
+    Column("after", Text),
+    Column("digest", String(64), nullable=False),
 )

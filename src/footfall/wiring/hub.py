@@ -46,7 +46,6 @@ from footfall.stores.audit import SqlAudit
 from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.database import Database
-from footfall.stores.jobs import SqlJobs
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 from footfall.stores.sources import SqlSources
