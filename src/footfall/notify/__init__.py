@@ -1,0 +1,1 @@
+"""One file a way to tell people something; see ``ports.Messenger``."""

@@ -14,6 +14,7 @@ from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
 from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
+from footfall.ports.notices import Channels, Messenger, Outbox, Posted
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
@@ -21,16 +22,17 @@ from footfall.ports.windows import EventSelection, EventText, Windows
 from footfall.ports.world import Clock, Progress
 
 __all__ = [
-    "AudienceEngine",
     "ApiKeys",
+    "AudienceEngine",
     "AudienceInput",
     "AudiencePart",
     "AudienceStates",
-    "Authorizations",
     "Audit",
+    "Authorizations",
     "Batch",
     "Bucket",
     "Catalogue",
+    "Channels",
     "Claim",
     "Clock",
     "Codec",
@@ -49,10 +51,13 @@ __all__ = [
     "Lake",
     "Ledger",
     "Log",
+    "Messenger",
     "OpenAudience",
     "OpenDay",
+    "Outbox",
     "People",
     "Planned",
+    "Posted",
     "Probe",
     "Progress",
     "Resealed",

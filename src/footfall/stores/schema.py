@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0005"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0006"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -319,4 +319,40 @@ audit: Final = _table(
     Column("before", Text),
     Column("after", Text),
     Column("digest", String(64), nullable=False),
+)
+
+# --- telling people ---
+
+# settings: JSON of a channel or a rule, see model.channels.
+notice_channel: Final = _table(
+    "notice_channel",
+    Column("name", String(63), primary_key=True),
+    Column("settings", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+notice_rule: Final = _table(
+    "notice_rule",
+    Column("name", String(63), primary_key=True),
+    Column("channel", ForeignKey("notice_channel.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("settings", Text, nullable=False),
+)
+# message: JSON, see model.notices.Message. A waiting one that is claimed has next_at in the future.
+notice: Final = _table(
+    "notice",
+    Column("id", String(40), primary_key=True),
+    Column("channel", ForeignKey("notice_channel.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("recipient", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False, index=True),
+    Column("sent_at", BigInteger),
+    Column("error", Text, nullable=False),
+)
+# Jobs that fail at present, and how many runs in a row. Gone with the job that is made anew under the same name.
+job_streak: Final = _table(
+    "job_streak",
+    Column("job", ForeignKey("job.name", ondelete="CASCADE"), primary_key=True),
+    Column("failures", Integer, nullable=False),
 )
