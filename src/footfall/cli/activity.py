@@ -58,7 +58,7 @@ def export_activity(
             joining=activity.joining_of(join, raw=raw),
             compression=compression,
         )
-        where = activity.Where(to, authorization, endpoint_url)
+        where = activity.Where(to, authorization, endpoint_url, own_shell=True)
         delivered = activity.export_activity(hub, export, where, job=job, progress=progress)
     _show(screen, delivered)
 
@@ -82,7 +82,7 @@ def export_app_events(
     screen = Screen(as_json=as_json, quiet=quiet)
     stream = activity.AppEventStream(tuple(kind or ("Session",)), billing_code, compression)
     with opened(screen, data, config) as hub, screen.progress() as progress:
-        where = activity.Where(to, authorization, endpoint_url)
+        where = activity.Where(to, authorization, endpoint_url, own_shell=True)
         delivered = activity.export_app_events(hub, stream, where, job=job, progress=progress)
     _show(screen, delivered)
 

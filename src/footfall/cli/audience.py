@@ -67,7 +67,8 @@ def export_audience(
         instant = hub.clock().replace(microsecond=0) if at is None else _utc(at)
         delivered = export_by_hand(
             hub, wanted, to=to, at=instant, day=None if day is None else day.date(), compression=compression,
-            name=name, timestamp=timestamp, authorization=authorization, endpoint_url=endpoint_url, progress=progress,
+            name=name, timestamp=timestamp, authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
+            progress=progress,
         )  # fmt: skip
     screen.table(["rows", "bytes", "file"], [(each.rows, each.size_bytes, each.key) for each in delivered])
 

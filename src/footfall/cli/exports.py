@@ -47,7 +47,8 @@ def export_rollups(
         delivered = hub.export_rollups(
             day.date(), last, to=to, reports=names, version=version, format=format,
             compression=compression, pgp_keys=pgp_key or (),
-            authorization=authorization, endpoint_url=endpoint_url, unfinished=unfinished, progress=progress,
+            authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
+            unfinished=unfinished, progress=progress,
         )  # fmt: skip
     _show_delivered(screen, delivered)
 

@@ -75,11 +75,15 @@ class AppEventStream:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The place and how to get into it."""
+    """The place and how to get into it; see ``bucket_at``."""
 
     url: str
     authorization: str | None = None
     endpoint_url: str | None = None
+    own_shell: bool = False
+
+    def bucket(self, hub: Footfall) -> Bucket:
+        return bucket_at(hub, self.url, self.authorization, self.endpoint_url, own_shell=self.own_shell)
 
 
 # --- by hand -----------------------------------------------------------------------------------------------------
@@ -89,7 +93,7 @@ def export_activity(
     hub: Footfall, export: ActivityExport, where: Where, *, job: str = ACTIVITY, progress: Progress | None = None
 ) -> list[WindowDelivery]:
     """Settle, then deliver what came since the last run of ``job``; nothing when nothing came."""
-    bucket = bucket_at(hub, where.url, where.authorization, where.endpoint_url, encrypts=True)
+    bucket = where.bucket(hub)
     hub.settle(*([] if progress is None else [progress]))
     to = _outlet(hub, bucket, where.authorization, export.compression)
     return list(
@@ -101,7 +105,7 @@ def export_app_events(
     hub: Footfall, stream: AppEventStream, where: Where, *, job: str = "app-events", progress: Progress | None = None
 ) -> list[WindowDelivery]:
     """Settle, then deliver what came since the last run of ``job``; nothing when nothing of these kinds came."""
-    bucket = bucket_at(hub, where.url, where.authorization, where.endpoint_url, encrypts=True)
+    bucket = where.bucket(hub)
     hub.settle(*([] if progress is None else [progress]))
     to = _outlet(hub, bucket, where.authorization, stream.compression)
     return list(_app_events(hub, stream, job, to, hub.clock(), progress))

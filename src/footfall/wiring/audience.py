@@ -17,8 +17,7 @@ from footfall.model.audience_export import JSON, PARQUET, TEMPLATE, AudienceExpo
 from footfall.model.jobs import FileFacts
 from footfall.model.names import DEFAULT_TIMESTAMP, NameTemplate
 from footfall.ports import AudienceInput
-from footfall.wiring.authorizations import bucket_at
-from footfall.wiring.codecs import encoder
+from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.hub import FORMATS
 
 if TYPE_CHECKING:
@@ -48,19 +47,23 @@ _PLACE: Final = ("compression", "name", "timestamp", "endpoint_url")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an audience goes and under which names. compression: a name of ``wiring.codecs``, empty for the usual."""
+    """Where an audience goes and under which names. compression: a name of ``wiring.codecs``, empty for the usual.
+
+    authorization: its name, for the OpenPGP key it may have.
+    """
 
     bucket: Bucket
+    authorization: str | None = None
     compression: str = ""
     name: str = TEMPLATE
     timestamp: str = DEFAULT_TIMESTAMP
 
-    def destination(self, layout: str, at: datetime) -> Destination:
+    def destination(self, hub: Footfall, layout: str) -> Destination:
         usual = "none" if layout == PARQUET else "gzip"
         return Destination(
             bucket=self.bucket,
             format=_format(layout),
-            codec=encoder(self.compression or usual, at=at),
+            codec=codec_of(hub, self.authorization, self.compression or usual),
             writer=f"footfall {__version__}",
             names=NameTemplate(self.name, self.timestamp),
         )
@@ -71,7 +74,8 @@ def deliver_audience(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> I
     from footfall.wiring.jobs import place_of
 
     export = audience_of(job)
-    place = Place(place_of(hub, job, attempt), **{k: str(v) for k, v in job.options.items() if k in _PLACE[:3]})
+    names = {name: str(value) for name, value in job.options.items() if name in _PLACE[:3]}
+    place = Place(place_of(hub, job, attempt), job.authorization or None, **names)
     here = job.schedule.zone.name == hub.zone.name
     day = slot.last_day if here and slot.last_day is not None else hub.zone.day_of(slot.due)
 
@@ -127,13 +131,15 @@ def export_by_hand(
     timestamp: str = DEFAULT_TIMESTAMP,
     authorization: str | None = None,
     endpoint_url: str | None = None,
+    own_shell: bool = False,
     progress: Progress | None = None,
 ) -> list[DeliveredFile]:
     """Settle, then deliver users as of the end of ``day``, by default of the day in which ``at`` lies.
 
-    at: names the files; the same instant again is the same run again.
+    at: names the files; the same instant again is the same run again. own_shell: see ``bucket_at``.
     """
-    place = Place(bucket_at(hub, to, authorization, endpoint_url), compression, name, timestamp)
+    bucket = bucket_at(hub, to, authorization, endpoint_url, own_shell=own_shell)
+    place = Place(bucket, authorization, compression, name, timestamp)
     return list(_deliver(hub, export, place, at, day or hub.zone.day_of(at), progress))
 
 
@@ -157,7 +163,7 @@ def _deliver(
             export,
             Instant(at, day, hub.zone.name),
             _input(hub, day),
-            place.destination(export.layout, at),
+            place.destination(hub, export.layout),
             engine=_engine(hub),
             states=_Rehearsed(states, Path(folder)) if rehearsal else states,
             progress=progress,

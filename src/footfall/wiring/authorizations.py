@@ -99,27 +99,27 @@ def codec_of(hub: Footfall, name: str | None, compression: str, pgp_keys: Sequen
 
 
 def bucket_at(
-    hub: Footfall, url: str, name: str | None, endpoint_url: str | None = None, *, encrypts: bool = False
+    hub: Footfall, url: str, name: str | None, endpoint_url: str | None = None, *, own_shell: bool = False
 ) -> Bucket:
     """The bucket at ``url``: by the authorization ``name`` at the server it names; without one by the standard chain.
 
-    Raises ``Refused`` for an address that this kind of authorization cannot open, and when ``endpoint_url`` names
-    another server than it does: keys do not go where they were not meant to.
+    own_shell: who names ``endpoint_url`` typed it on this machine. Anybody else, a job or a caller of the API, needs an
+    authorization for another server: the machine's credentials do not go wherever a configuration says.
 
-    encrypts: the caller writes with ``codec_of`` the same authorization. Who does not may not write where OpenPGP is
-    asked for, also ``Refused``: a file in the clear must not come from forgetting.
+    Raises ``Refused`` for such a server, for an address that this kind of authorization cannot open, and when
+    ``endpoint_url`` names another server than the authorization does: keys do not go where they were not meant to.
     """
     from footfall.buckets.places import open_place
 
     if name is None:
+        if endpoint_url and not own_shell:
+            raise Refused(
+                f"the server {endpoint_url} is named without an authorization for it",
+                "Make one with `footfall authorizations add NAME --endpoint-url …`, and name it",
+            )
         return open_place(url, endpoint_url=endpoint_url)
     authorization = hub.authorizations.get(name)
     check_place(authorization, url)
-    if authorization.pgp == "encrypt" and not encrypts:
-        raise Refused(
-            f"authorization '{name}' asks for OpenPGP, which this kind of export cannot do yet",
-            "Use an authorization without pgp, and encryption by the server",
-        )
     server = authorization.endpoint_url.rstrip("/")
     if endpoint_url is not None and endpoint_url.rstrip("/") != server:
         raise Refused(

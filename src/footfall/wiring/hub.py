@@ -278,13 +278,17 @@ class Footfall:
         pgp_keys: Sequence[Path] = (),
         authorization: str | None = None,
         endpoint_url: str | None = None,
+        own_shell: bool = False,
         unfinished: bool = False,
         progress: Progress = _silent,
     ) -> list[Delivery]:
-        """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names."""
+        """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names.
+
+        own_shell: see ``bucket_at``.
+        """
         return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
                                     compression=compression, pgp_keys=pgp_keys,
-                                    authorization=authorization, endpoint_url=endpoint_url,
+                                    authorization=authorization, endpoint_url=endpoint_url, own_shell=own_shell,
                                     unfinished=unfinished, progress=progress))  # fmt: skip
 
     def deliveries(
@@ -300,6 +304,7 @@ class Footfall:
         pgp_keys: Sequence[Path],
         authorization: str | None,
         endpoint_url: str | None,
+        own_shell: bool,
         unfinished: bool,
         progress: Progress,
     ) -> Iterator[Delivery]:
@@ -307,7 +312,7 @@ class Footfall:
         chosen = chosen_reports(names, version)
         if format not in FORMATS:
             raise Refused(f"'{format}' is no format", f"Choose one of {', '.join(FORMATS)}")
-        bucket = bucket_at(self, to, authorization, endpoint_url, encrypts=True)
+        bucket = bucket_at(self, to, authorization, endpoint_url, own_shell=own_shell)
         destination = Destination(
             bucket=bucket,
             format=FORMATS[format](),

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from footfall import __version__
 from footfall.config.cron import next_instant
@@ -25,9 +25,6 @@ from footfall.wiring.rehearsal import RehearsedLedger, difference
 if TYPE_CHECKING:
     from footfall.ports import Bucket, Ledger
     from footfall.wiring.hub import Footfall
-
-# Kinds of jobs that write with the codec of their authorization, OpenPGP included.
-_ENCRYPTS: Final = frozenset({"rollups", "activity", "app_events"})
 
 
 def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
@@ -65,7 +62,7 @@ def runner_of(hub: Footfall) -> Runner:
 def place_of(hub: Footfall, job: Job, attempt: Attempt) -> Bucket:
     """Where the job delivers to; in a rehearsal a bucket that only counts."""
     endpoint_url = job.options.get("endpoint_url") or None
-    bucket = bucket_at(hub, job.url, job.authorization or None, endpoint_url, encrypts=job.kind in _ENCRYPTS)
+    bucket = bucket_at(hub, job.url, job.authorization or None, endpoint_url)
     if not attempt.rehearsal:
         return bucket
     from footfall.buckets.nowhere import Nowhere
@@ -99,7 +96,7 @@ def add_job(hub: Footfall, job: Job) -> Job:
     if job.authorization:
         hub.authorizations.get(job.authorization)
     endpoint_url = job.options.get("endpoint_url") or None
-    bucket_at(hub, job.url, job.authorization or None, endpoint_url, encrypts=job.kind in _ENCRYPTS)
+    bucket_at(hub, job.url, job.authorization or None, endpoint_url)
     watermark = first_watermark(job)
     if next_slot(job.schedule, watermark, cron=next_instant) is None:
         raise Refused(f"job '{job.name}' would never run: its schedule is over", "Give it another start or end")

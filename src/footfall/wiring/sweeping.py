@@ -32,7 +32,7 @@ def sweep_places(hub: Footfall, age: timedelta = AGE) -> int:
     }
     for url, authorization, endpoint_url in sorted(places):
         try:
-            bucket = bucket_at(hub, url, authorization or None, endpoint_url or None, encrypts=True)
+            bucket = bucket_at(hub, url, authorization or None, endpoint_url or None)
             if isinstance(bucket, Sweeper):
                 swept += bucket.sweep(_ours, age)
         except Denied:
