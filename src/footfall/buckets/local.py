@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from footfall import disk
 from footfall.buckets.keys import check_key
 from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
 from footfall.ports import Stored
@@ -32,6 +33,7 @@ class LocalBucket:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._durable: set[tuple[str, ...]] = set()  # folders whose names we know to be on the disk
         self.url = str(self._root)
 
     def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored:
@@ -110,23 +112,30 @@ class LocalBucket:
     @contextmanager
     def _folder(self, names: Sequence[str], *, create: bool = False) -> Iterator[int]:
         """Open the folder ``names`` below the root step by step, so that no step can lead elsewhere."""
-        if create and not self._root.is_dir():
-            self._root.mkdir(parents=True, exist_ok=True)
-            _sync_parents(self._root)
+        if create and not (() in self._durable and self._root.is_dir()):
+            disk.make_folder(self._root)
+            self._durable = {()}
         # The root itself may be a link: that is the user's own choice of place.
         folder = os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)
         try:
-            for name in names:
+            for depth, name in enumerate(names, 1):
                 if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=folder)
-                        os.fsync(folder)
+                    self._make(name, folder, tuple(names[:depth]))
                 inner = os.open(name, _DIRECTORY, dir_fd=folder)
                 os.close(folder)
                 folder = inner
             yield folder
         finally:
             os.close(folder)
+
+    def _make(self, name: str, folder: int, path: tuple[str, ...]) -> None:
+        try:
+            os.mkdir(name, dir_fd=folder)
+        except FileExistsError:
+            if path in self._durable:
+                return  # else who made it may have died before its sync
+        os.fsync(folder)
+        self._durable.add(path)
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
@@ -221,16 +230,3 @@ def _walk(folder: Path, path: str, prefix: str) -> Iterator[Stored]:
                 yield from _walk(folder / entry.name, inner, prefix)
         elif key.startswith(prefix):
             yield Stored(key, entry.stat(follow_symlinks=False).st_size)
-
-
-def _sync_parents(folder: Path) -> None:
-    """Make a new folder durable: its name is in its parent, whose name may be new too."""
-    for parent in folder.parents:
-        file = os.open(parent, _DIRECTORY & ~os.O_NOFOLLOW)
-        try:
-            os.fsync(file)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.EACCES, errno.EROFS):
-                raise
-        finally:
-            os.close(file)

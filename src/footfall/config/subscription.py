@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
+from footfall import disk
 from footfall.config.settings import Settings
 from footfall.errors import Damaged, Refused, Unavailable
 
@@ -72,7 +73,7 @@ def _read(path: Path) -> Subscription:
 
 def _remember(path: Path, subscription: Subscription) -> None:
     """Write the file whole, durably, and only if there is none: of two first starts at once one wins for both."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_folder(path.parent)
     plain = {
         "subscription_id": str(subscription.subscription_id),
         "organization_id": str(subscription.organization_id),
@@ -86,8 +87,4 @@ def _remember(path: Path, subscription: Subscription) -> None:
     with suppress(FileExistsError):
         os.link(beside, path)
     beside.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    disk.sync(path.parent)

@@ -8,7 +8,6 @@ in which users arrive.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from footfall import disk
 from footfall.engines.audience_draft import KINDS_KEY, Draft, describe_draft
 from footfall.engines.audience_filter import parameters, where
 from footfall.engines.audience_values import Values
@@ -255,6 +255,4 @@ def _copy(database: Database, rows: str, path: Path, metadata: Mapping[str, str]
     kept = ", ".join(f"{name}: {literal(text)}" for name, text in (metadata or {}).items())
     options = f"{_PARQUET}, KV_METADATA {{{kept}}}" if kept else _PARQUET
     database.run(f"COPY ({rows}) TO {literal(str(part))} ({options})", _DRAFT)
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    disk.put_in_place(part, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from footfall import disk
 from footfall.engines import counting, cube, dimensions, hours, rendering, snapshots
 from footfall.engines.attribution import attribute
 from footfall.engines.database import Database, Limits, literal, microseconds, query
@@ -59,9 +59,7 @@ class DuckDBEngine:
                 f"TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)",
                 "write the day's activity",
             )
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        disk.put_in_place(Path(part), Path(path))
 
     def open(self, day: DayInput) -> OpenedDay:
         place = self._take()

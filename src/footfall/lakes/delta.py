@@ -24,8 +24,9 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
+from footfall import disk
 from footfall.errors import Conflict, Damaged, Unavailable
-from footfall.lakes.durable import make_folder, make_folders, repair, sync, sync_commits
+from footfall.lakes.durable import make_folders, repair, sync, sync_commits
 from footfall.lakes.parts import STATISTICS, TABLE_SCHEMA, Part, rewrite_day, write_days
 from footfall.model.event import LAKE_COLUMNS
 from footfall.ports import Clock, Span
@@ -67,7 +68,7 @@ class DeltaLake:
         self._lock = RLock()
         self._listed: tuple[int, tuple[_File, ...]] = (-1, ())
         with self._translated("open"):
-            make_folder(self._root)
+            disk.make_folder(self._root)
             if self._log.exists():
                 self.repaired = repair(self._log)
             else:

@@ -7,13 +7,14 @@ deltalake writes a commit to a temporary name and links it to its own; neither t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from footfall import disk
 
 SYNCS_AT_ONCE = 16
 
@@ -23,28 +24,15 @@ def sync(paths: Iterable[Path]) -> None:
     wanted = list(paths)
     if len(wanted) < 2:
         for path in wanted:
-            _sync(path)
+            disk.sync(path)
         return
     with ThreadPoolExecutor(min(SYNCS_AT_ONCE, len(wanted)), thread_name_prefix="footfall-sync") as pool:
-        for _ in pool.map(_sync, wanted):  # raises the first failure
+        for _ in pool.map(disk.sync, wanted):  # raises the first failure
             pass
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_folder(path: Path) -> None:
-    """Create a folder and what leads to it, each entry durable in its parent."""
-    make_folders([path])
-
-
 def make_folders(paths: Iterable[Path]) -> None:
-    """Create many folders as ``make_folder`` does, with one sync of each parent."""
+    """Create many folders as ``disk.make_folder`` does, with one sync of each parent."""
     parents: list[Path] = []
     for path in paths:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from footfall import observe
+from footfall import disk, observe
 from footfall.errors import Conflict, Refused, Unavailable
 from footfall.logs.frames import Segment, head_of
-from footfall.logs.writer import Writer, segment_path, sync_folder
+from footfall.logs.writer import Writer, segment_path
 from footfall.ports import Batch, Entry
 
 
@@ -120,7 +120,7 @@ class SegmentLog:
                     segment_path(self._folder, base).unlink(missing_ok=True)
                     self._bases.remove(base)
                 if gone:
-                    sync_folder(self._folder)
+                    disk.sync(self._folder)
             except OSError as error:
                 raise Unavailable(f"Trim of the log in {self._folder} failed: {error}") from error
 
@@ -135,7 +135,7 @@ class SegmentLog:
 
     def _begin(self, base: int) -> int:
         os.close(os.open(segment_path(self._folder, base), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        sync_folder(self._folder)
+        disk.sync(self._folder)
         return base
 
     def _opened(self, base: int) -> None:
@@ -164,7 +164,7 @@ class SegmentLog:
             os.fsync(fd)
         finally:
             os.close(fd)
-        sync_folder(self._folder)
+        disk.sync(self._folder)
         return whole
 
     def _entries(self, base: int, start: int, stop: int, *, torn_end: bool = False) -> Iterator[Entry]:
@@ -211,7 +211,7 @@ def _bases(folder: Path) -> list[int]:
 
 def _lock(folder: Path) -> int:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.make_folder(folder, 0o700)
         fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Refused(f"The log folder {folder} cannot be used: {error}", "Check its path and permissions") from error

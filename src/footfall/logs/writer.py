@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from footfall import observe
+from footfall import disk, observe
 from footfall.errors import FootfallError, Refused, Unavailable
 from footfall.logs.frames import HEADER, header_of
 
@@ -175,7 +175,7 @@ class Writer:
                 raise Unavailable(f"The disk of {self._folder} is full", "Free disk space", retry_after_s=30) from error
             raise self._refuse_from_now("open", error) from error
         try:
-            sync_folder(self._folder)
+            disk.sync(self._folder)
         except OSError as error:
             os.close(fd)
             raise self._refuse_from_now("fsync of the folder", error) from error
@@ -201,14 +201,6 @@ class Writer:
 
 def segment_path(folder: Path, base: int) -> Path:
     return folder / f"{base:020d}.log"
-
-
-def sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write_all(fd: int, buffers: list[bytes], offset: int) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from footfall import disk
 from footfall.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class AudienceStateFiles:
     def draft(self, export: AudienceExport, at: datetime) -> Path:
         with _translated(self._folder):
             folder = self._of(export.job)
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            disk.make_folder(folder, 0o700)
         return folder / f"draft-{_stamp(at)}-{export.digest()}.parquet"
 
     def before(self, job: str, at: datetime) -> Path | None:

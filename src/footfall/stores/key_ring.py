@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from footfall import disk
 from footfall.errors import Damaged, Refused, Unavailable
 from footfall.model.master_keys import KEY_BYTES, MasterKeys
 
@@ -74,7 +74,7 @@ class KeyRing:
                 self._write(MasterKeys(left))
             else:
                 self._path.unlink()
-                _sync(self._path.parent)
+                disk.sync(self._path.parent)
         return gone
 
     def _read(self) -> MasterKeys | None:
@@ -96,26 +96,9 @@ class KeyRing:
 
     def _write(self, keys: MasterKeys) -> None:
         """Put the whole file in place of the old one, durable before this returns."""
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            with suppress(FileNotFoundError):
-                beside.unlink()
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(_REMARK + keys.write())
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
-            _sync(self._path.parent)
+            disk.replace(self._path, _REMARK + keys.write())
         except OSError as error:
             raise Unavailable(f"{self._path}: {error.strerror}", "Check that the data directory can be written") from (
                 error
             )
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -26,7 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footfall import __version__, observe
+from footfall import __version__, disk, observe
 from footfall.config import Settings, Subscription, load_definitions, load_zone, open_subscription
 from footfall.engines.database import Limits
 from footfall.engines.day import DuckDBEngine
@@ -49,9 +49,9 @@ from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 from footfall.stores.sources import SqlSources
+from footfall.stores.vault import SqlVault
 from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
 from footfall.wiring.acting import Notes
-from footfall.stores.vault import SqlVault
 from footfall.wiring.authorizations import authorizations_of, bucket_at, codec_of, vault_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Footfall:
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock) -> Footfall:
         """Open the data directory, made if missing, and define what its definitions file says."""
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.make_folder(settings.data, 0o700)
         hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / "store.db"))
         try:
             if settings.definitions is not None:
@@ -113,6 +113,7 @@ class Footfall:
     @cached_property
     def zone(self) -> Zone:
         return load_zone(self.subscription.time_zone)
+
     @cached_property
     def audit(self) -> SqlAudit:
         return SqlAudit(self.database)
@@ -124,7 +125,6 @@ class Footfall:
     @cached_property
     def api_keys(self) -> SqlApiKeys:
         return SqlApiKeys(self.database, self.note)
-
 
     @cached_property
     def people(self) -> SqlPeople:
