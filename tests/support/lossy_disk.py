@@ -21,6 +21,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from mfusepy import FUSE, FuseOSError, Operations
@@ -89,7 +90,7 @@ def _cut(content: bytearray, length: int) -> None:
 
 def _sectors(start: int, end: int) -> list[tuple[int, int]]:
     edges = [start, *range((start // SECTOR + 1) * SECTOR, end, SECTOR), end]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 class LossyDisk(Operations):
