@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from footfall import observe
-from footfall.cli.options import AsJson, Config, Data, Quiet, now, settings_of
+from footfall.cli.options import AsJson, Config, Data, Quiet, now, opened, settings_of
 from footfall.terminal import Exit, Screen
+
+if TYPE_CHECKING:
+    from footfall.flows.verify import Outcome
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,15 +61,30 @@ def verify(
     pgp_private_key: Annotated[
         Path | None, typer.Option(help="Check the text of encrypted files too; passphrase in FOOTFALL_PGP_PASSPHRASE.")
     ] = None,
+    authorization: Annotated[
+        str | None, typer.Option(help="Read by this one, of a data directory; decrypt with its private key.")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check delivered files against their manifests. Needs no server and no data directory."""
-    from footfall.wiring import verify_place
+    """Check delivered files against their manifests. Needs no server, and no data directory without --authorization."""
+    from footfall.wiring import verify_authorized, verify_place
 
     screen = Screen(as_json=as_json, quiet=quiet)
-    with screen.progress() as progress:
-        outcome = verify_place(url, endpoint_url, progress, pgp_private_key)
+    if authorization is None:
+        with screen.progress() as progress:
+            outcome = verify_place(url, endpoint_url, progress, pgp_private_key)
+    else:
+        with opened(screen, data, config) as hub, screen.progress() as progress:
+            outcome = verify_authorized(
+                hub, authorization, url, progress, endpoint_url=endpoint_url, pgp_private_key=pgp_private_key
+            )
+    _show(screen, url, outcome)
+
+
+def _show(screen: Screen, url: str, outcome: Outcome) -> None:
     for finding in outcome.findings:
         screen.warn(f"{finding.severity.upper()} {finding.key}: {finding.fault}")
     screen.result(

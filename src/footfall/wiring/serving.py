@@ -1,4 +1,4 @@
-"""A hub that serves: collector, admin API and worker in one process; and the check that needs no hub."""
+"""A hub that serves: collector, admin API and worker in one process."""
 
 from __future__ import annotations
 
@@ -7,36 +7,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from footfall import observe
 from footfall.config import Settings
 from footfall.model import definitions
-from footfall.ports import Clock, Progress
-
-if TYPE_CHECKING:
-    from footfall.flows.verify import Outcome
-
-from footfall.wiring.codecs import decoders, key_file, passphrase_given
+from footfall.ports import Clock
 from footfall.wiring.hub import Footfall
 from footfall.wiring.keys import first_key
 from footfall.wiring.sweeping import EVERY_S, sweep_places
-
-
-def verify_place(
-    url: str, endpoint_url: str | None, progress: Progress, pgp_private_key: Path | None = None
-) -> Outcome:
-    """Check what was delivered at ``url``; needs nothing of this machine.
-
-    pgp_private_key: file of an OpenPGP key, to check the text of encrypted files too.
-    """
-    from footfall.buckets.places import open_place
-    from footfall.flows.verify import examine
-
-    key = None if pgp_private_key is None else key_file(pgp_private_key)
-    codecs = decoders(key, passphrase_given())
-    return examine(open_place(url, endpoint_url=endpoint_url), codecs, progress=progress)
 
 
 def serve(
