@@ -19,7 +19,7 @@ from footfall.model.app_events import SESSION, types_of
 from footfall.model.names import NameTemplate
 from footfall.model.window_manifest import ACTIVITY, APP_EVENTS
 from footfall.model.windows import Window
-from footfall.ports import Bucket, EventSelection
+from footfall.ports import Bucket, Codec, EventSelection
 from footfall.stores.windows import SqlWindows
 
 LIMITS = Limits(memory_mb=256, threads=2)
@@ -31,13 +31,17 @@ def spill(hub: SmallHub) -> Path:
     return hub.books.activity_dir.parent / "spill-windows"
 
 
+def outlet(bucket: Bucket, codec: str | Codec) -> Outlet:
+    return Outlet(bucket, CODECS[codec] if isinstance(codec, str) else codec, "footfall test")
+
+
 def export_activity(
     hub: SmallHub,
     bucket: Bucket,
     *,
     job: str = "activity",
     mark: str = "",
-    codec: str = "gzip",
+    codec: str | Codec = "gzip",
     header: bool = True,
     sources: Sequence[str] | None = None,
     start: datetime | None = None,
@@ -55,8 +59,8 @@ def export_activity(
     what = WindowJob(
         job, ACTIVITY, "csv", "csv", lambda window: template.stem(window.at), header=header, keep_empty=keep_empty
     )
-    to = Outlet(bucket, CODECS[codec], "footfall test")
     windows = SqlWindows(hub.database)
+    to = outlet(bucket, codec)
     return list(deliver_windows(what, to, windows=windows, read=read, end=hub.lake.next_seq(), at=hub.now, mark=mark))
 
 
@@ -65,7 +69,7 @@ def export_app_events(
     bucket: Bucket,
     *,
     job: str = "app-events",
-    codec: str = "gzip",
+    codec: str | Codec = "gzip",
     kinds: Sequence[str] = (SESSION,),
     events_max: int | None = None,
 ) -> list[WindowDelivery]:
@@ -77,6 +81,6 @@ def export_app_events(
     what = WindowJob(
         job, APP_EVENTS, "json", "ndjson", Window.app_events_stem, unique=True, events_max=events_max
     )  # fmt: skip
-    to = Outlet(bucket, CODECS[codec], "footfall test")
     windows = SqlWindows(hub.database)
+    to = outlet(bucket, codec)
     return list(deliver_windows(what, to, windows=windows, read=read, end=hub.lake.next_seq(), at=hub.now))

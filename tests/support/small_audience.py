@@ -22,7 +22,7 @@ from footfall.flows.close_day import activity_before
 from footfall.flows.export_audience import DeliveredFile, Destination, Instant, export_audience
 from footfall.model.audience_export import JSON, PARQUET, AudienceExport
 from footfall.model.names import NameTemplate
-from footfall.ports import AudienceInput, Bucket
+from footfall.ports import AudienceInput, Bucket, Codec, Format
 from footfall.stores.audience_states import AudienceStateFiles
 
 DAY = date(2026, 11, 20)
@@ -87,17 +87,23 @@ class SmallAudience:
         names = dict(zip(*(c.to_pylist() for c in self.hub.people.texts("users").columns), strict=True))
         return pa.array([self.memberships.get(names[key], []) for key in keys.to_pylist()], pa.list_(pa.string()))
 
-    def destination(self, export: AudienceExport, out: Bucket | None = None, codec: str = "gzip") -> Destination:
-        kind = None if export.layout == PARQUET else FORMATS["json" if export.layout == JSON else "csv"]
-        chosen = "none" if kind is None else codec
+    def destination(self, export: AudienceExport, out: Bucket | None = None, codec: Codec | None = None) -> Destination:
+        kind: Format | None = None if export.layout == PARQUET else FORMATS["json" if export.layout == JSON else "csv"]
+        chosen = codec or CODECS["none" if kind is None else "gzip"]
         names = NameTemplate("users-{TIMESTAMP}")
-        return Destination(self.out if out is None else out, kind, CODECS[chosen], "footfall test", names)
+        return Destination(self.out if out is None else out, kind, chosen, "footfall test", names)
 
     def export(
-        self, export: AudienceExport, *, at: datetime = AT, day: date = DAY, out: Bucket | None = None
+        self,
+        export: AudienceExport,
+        *,
+        at: datetime = AT,
+        day: date = DAY,
+        out: Bucket | None = None,
+        codec: Codec | None = None,
     ) -> list[DeliveredFile]:
         when = Instant(at, day, self.hub.zone.name)
-        to = self.destination(export, out)
+        to = self.destination(export, out, codec)
         return list(export_audience(export, when, self.given(day), to, engine=self.engine, states=self.states))
 
     def rows(self, export: AudienceExport, **when: datetime | date) -> list[dict[str, object]]:
