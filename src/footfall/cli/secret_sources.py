@@ -30,8 +30,10 @@ Document = Annotated[
 ]
 
 
-def read_secrets(given: Sequence[str] | None, document: str | None) -> Secrets:
+def read_secrets(given: Sequence[str] | None, document: str | None, names: Sequence[str] = SECRETS) -> Secrets:
     """The secrets that ``--secret`` and ``--secrets`` point to; a name given twice counts the last time.
+
+    names: those that there are.
 
     Raises ``Refused`` that names the source; what was read is in no message.
     """
@@ -39,7 +41,7 @@ def read_secrets(given: Sequence[str] | None, document: str | None) -> Secrets:
     sources = [each.partition("=")[::2] for each in given or ()]
     if [source for _, source in sources].count("-") + (document == "-") > 1:
         raise Refused("standard input can be read for one option only", "Use --secrets - with a JSON object of all")
-    return Secrets(found | {name: _value(name, source) for name, source in sources})
+    return Secrets(found | {name: _value(name, source, names) for name, source in sources})
 
 
 def ask(missing: Iterable[str]) -> Secrets:
@@ -53,10 +55,10 @@ def ask(missing: Iterable[str]) -> Secrets:
     return Secrets({name: value.strip() for name, value in typed.items() if value.strip()})
 
 
-def _value(name: str, source: str) -> str:
-    if name not in SECRETS:
+def _value(name: str, source: str, names: Sequence[str]) -> str:
+    if name not in names:
         # What stands before '=' may be the secret itself, so it is not repeated.
-        raise Refused("--secret names none of the secrets there are", f"{_HINT}; NAME is one of {', '.join(SECRETS)}")
+        raise Refused("--secret names none of the secrets there are", f"{_HINT}; NAME is one of {', '.join(names)}")
     kind, _, where = source.partition(":")
     if source == "-":
         return sys.stdin.read().rstrip("\r\n")

@@ -86,6 +86,12 @@ def _verify_name(value: object) -> str:
     return _text(value)
 
 
+def _base_url(value: object) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?", _text(value)):
+        raise _Unfit("must be an address such as https://hub.example.com, without a query")
+    return _text(value).rstrip("/")
+
+
 def _truth(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -160,6 +166,8 @@ class Settings:
     file_prefix: str = "GainsightPX"
     verify_name: str = "airkit-verify-test-{timestamp}"
     allow_private_endpoints: bool = False
+    admin_url: str | None = None
+    allow_apprise: bool = False
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from: ``default``, ``FILE:LINE``, a variable's name, or ``flag``."""
@@ -196,6 +204,8 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "file_prefix": _file_prefix,
     "verify_name": _verify_name,
     "allow_private_endpoints": _truth,
+    "admin_url": _base_url,
+    "allow_apprise": _truth,
 }
 
 

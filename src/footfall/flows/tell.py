@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 from footfall import observe
 from footfall.errors import Refused
-from footfall.model.channels import Channel, Rule, check_addresses
+from footfall.model.channels import EMAIL_CHANNEL, EMAIL_TO, Channel, Rule, check_addresses
 from footfall.model.jobs import FileFacts, Job, Run, Verdict
 from footfall.model.notices import Ending, notices
 from footfall.model.row_counts import NO_OPINION, Opinion, alike, opinion
 from footfall.ports import Channels, Claim, Outbox
-
-# Options of a job: who gets a mail with a link when a run has delivered files, and through which channel.
-EMAIL_TO: Final = "email_to"
-EMAIL_CHANNEL: Final = "email_channel"
-EMAIL_OPTIONS: Final = frozenset({EMAIL_TO, EMAIL_CHANNEL})
 
 # Was everything of the slot delivered by this run, and not partly by one before it?
 Whole = Callable[[Claim], bool]

@@ -34,6 +34,10 @@ OCCASIONS: Final = {
 # What a rule tells of when nobody says: whatever needs a person, and its end.
 USUAL: Final = ("failure", "paused", "recovery", "no_data", "unusual")
 TEST: Final = "test"
+# Options of a job: who gets a mail with a link when a run has delivered files, and through which channel.
+EMAIL_TO: Final = "email_to"
+EMAIL_CHANNEL: Final = "email_channel"
+EMAIL_OPTIONS: Final = frozenset({EMAIL_TO, EMAIL_CHANNEL})
 ADDRESSES_MAX: Final = 50
 PATIENCE_MAX: Final = 100
 SIGNING_PREFIX: Final = "whsec_"

@@ -52,6 +52,8 @@ LATE_MAX: Final = timedelta(minutes=15)
 
 # What a run says to do about an error that nobody foresaw.
 UNEXPECTED_HINT: Final = "See the log"
+# What is said of a run that nobody ended; what it had delivered is not known.
+LOST_RUN: Final = "the process that ran it ended or lost touch before it was done"
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 

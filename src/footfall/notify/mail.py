@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL_POLICY
 from email.utils import format_datetime
@@ -61,6 +62,7 @@ class Mail:
 
     async def _deliver(self, sock: object, mail: EmailMessage, to: str) -> None:
         channel = self._channel
+        transport: asyncio.BaseTransport | None = None
         client = aiosmtplib.SMTP(
             hostname=channel.host,
             sock=sock,  # type: ignore[arg-type]  # a socket
@@ -71,10 +73,24 @@ class Mail:
             tls_context=None if channel.encrypted == "none" else tls_context(channel.ca_bundle),
             local_hostname=channel.sender.rpartition("@")[2],
         )
-        async with client:
+        try:
+            await client.connect()
             if "user" in self._secrets:
                 await client.login(self._secrets["user"], self._secrets["password"])
             await client.send_message(mail, sender=channel.sender, recipients=[to])
+            with suppress(SMTPException, OSError, TimeoutError):  # it is accepted, however they part
+                transport = client.transport
+                await client.quit()
+        finally:
+            await _dropped(client.transport or transport)
+
+
+async def _dropped(transport: asyncio.BaseTransport | None) -> None:
+    """End the connection now: TLS would wait for the other side to say goodbye."""
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+    for _ in range(3):  # the ends of TLS and of the connection beneath take a turn of the loop each
+        await asyncio.sleep(0)
 
 
 def _mail(channel: Channel, notice: Notice) -> EmailMessage:
@@ -102,7 +118,7 @@ def _translation(channel: Channel, error: Exception) -> FootfallError:
         return Unavailable(f"{server} does not take mail for this address now ({code})", retry_after_s=60)
     if isinstance(error, SMTPAuthenticationError) and code >= 500:
         return Denied(f"{server} refuses the login ({code})", _LOGIN)
-    if isinstance(error, SMTPNotSupported):
+    if isinstance(error, SMTPNotSupported) or type(error) is SMTPException:  # of the library: no STARTTLS, no login
         return Refused(f"{server} does not offer what is needed: {error.message}", "Choose another security or port")
     if isinstance(error, ssl.SSLCertVerificationError) or isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return Refused(f"the certificate of {server} is not accepted", "Give the channel a ca_bundle")

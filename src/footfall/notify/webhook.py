@@ -66,8 +66,11 @@ class Webhook:
         }
         host = self._parts.hostname or ""
         try:
-            with closing(self._connected(host)) as connection:
-                answer = self._posted(connection, body, headers)
+            with (
+                closing(self._connected(host)) as connection,
+                closing(self._posted(connection, body, headers)) as answer,
+            ):
+                status, wait = answer.status, answer.headers.get("retry-after", "")
         except FootfallError:
             raise
         except ssl.SSLCertVerificationError as error:
@@ -77,7 +80,7 @@ class Webhook:
             ) from error
         except (OSError, HTTPException, ValueError) as error:
             raise Unavailable(f"{host} did not take the webhook: {type(error).__name__}") from error
-        _judge(host, answer)
+        _judge(host, status, wait)
 
     def _connected(self, host: str) -> HTTPConnection:
         secure = self._parts.scheme == "https"
@@ -95,18 +98,24 @@ class Webhook:
         """Send, and read the head of the answer; http.client takes at most 100 lines of 64 KiB of it."""
         sock = connection.sock
         # A timeout of the socket counts anew with every byte; this one ends a server that sends one now and then.
-        watch = threading.Timer(self._total_timeout_s, _hang_up, [sock])
+        late = threading.Event()
+        watch = threading.Timer(self._total_timeout_s, _hang_up, [sock, late])
         watch.daemon = True
         watch.start()
         try:
             path = self._parts.path or "/"
             connection.request("POST", path, body, {"host": self._parts.netloc, **headers})
-            return connection.getresponse()
+            answer = connection.getresponse()
+            if late.is_set():  # then the head may end where we cut it
+                answer.close()
+                raise TimeoutError
+            return answer
         finally:
             watch.cancel()
 
 
-def _hang_up(sock: socket.socket) -> None:
+def _hang_up(sock: socket.socket, late: threading.Event) -> None:
+    late.set()
     # Through the plain socket beneath TLS too: closing politely would wait for the other side.
     try:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
@@ -114,15 +123,14 @@ def _hang_up(sock: socket.socket) -> None:
         return
 
 
-def _judge(host: str, answer: HTTPResponse) -> None:
-    status = answer.status
+def _judge(host: str, status: int, wait: str) -> None:
+    """Return if that was an acceptance. wait: seconds that the receiver asks for."""
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
         raise Refused(f"{host} redirects the webhook, which is not followed", "Give the address it leads to")
     reason = f"{host} answered {status} {http.client.responses.get(status, '')}".rstrip()
     if status >= 500 or status in _PASSING:
-        wait = answer.headers.get("retry-after", "")
         seconds = min(int(wait), _RETRY_AFTER_MAX_S) if wait.isascii() and wait.isdigit() else 1
         raise Unavailable(reason, retry_after_s=seconds)
     raise Refused(reason, "Check the address of the webhook and the secret its receiver verifies with")

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, select
 
 from footfall import observe
-from footfall.errors import Conflict, Refused
+from footfall.errors import Conflict, Missing, Refused
 from footfall.model.authorizations import Secrets
 from footfall.model.channels import Channel, Rule, check_secrets, read_channel, read_rule
 from footfall.ports import Vault
@@ -39,7 +39,7 @@ class SqlChannels:
     def get(self, name: str) -> Channel:
         found = next((channel for channel in self.all() if channel.name == name), None)
         if found is None:
-            raise Refused(f"there is no channel {name!r}", "List them with `footfall notifications channels ls`")
+            raise Missing(f"there is no channel {name!r}", "List them with `footfall notifications channels ls`")
         return found
 
     def secrets(self, name: str) -> Secrets:
@@ -138,7 +138,7 @@ def _require_free(connection: Connection, table: Table, name: str, what: str) ->
 
 
 def _no_rule(name: str) -> Refused:
-    return Refused(f"there is no rule {name!r}", "List them with `footfall notifications rules ls`")
+    return Missing(f"there is no rule {name!r}", "List them with `footfall notifications rules ls`")
 
 
 def _json(thing: Channel | Rule) -> str:
