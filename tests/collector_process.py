@@ -18,6 +18,7 @@ from typing import Any
 from footfall.errors import BadRecord, Unavailable
 from footfall.flows.collect import Collect, Doorkeeper
 from footfall.logs.segments import SegmentLog
+from footfall.model.audit import Actor
 from footfall.ports import Source
 from footfall.web.app import Admission, create_admin, create_collector, listen, serve
 from footfall.wire import native, segment
@@ -64,7 +65,11 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     keeper = Doorkeeper(FileSources(folder / "sources.json"), now, time.monotonic, **options.get("keeper", {}))
     collect = Collect(log, keeper, {"segment": segment.read, "native": native.read}, now, **options.get("collect", {}))
 
-    def define(plain: object) -> None:
+    def who(key: str) -> Actor | None:
+        token = options.get("token", "admin")
+        return Actor("token") if token and key == token else None
+
+    def define(actor: Actor, plain: object) -> None:
         if not isinstance(plain, dict) or "features" not in plain:
             error = BadRecord("missing_field", "features[0]: id is missing")
             error.place = ("features", 0, "id")  # type: ignore[attr-defined]
@@ -83,7 +88,7 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     try:
         serve(
             create_collector(collect, Admission(**admission)),
-            create_admin(token=options.get("token", "admin"), define=define, ready=ready),
+            create_admin(who=who, define=define, ready=ready),
             collector_socket=collector_socket,
             admin_socket=admin_socket,
             on_ready=lambda: print(json.dumps(ports), flush=True),

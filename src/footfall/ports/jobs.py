@@ -112,7 +112,7 @@ class Jobs(Protocol):
     def slots(self, name: str, states: Iterable[str] = (), limit: int = 100) -> Sequence[Planned]:
         """The newest slots, in any of these states, newest first."""
 
-    def runs(self, name: str | None = None, limit: int = 100) -> Sequence[Run]:
-        """The newest runs, newest first."""
+    def runs(self, name: str | None = None, limit: int = 100, *, before: Run | None = None) -> Sequence[Run]:
+        """The newest runs, newest first; those that follow ``before`` in that order, which need not be there."""
 
     def run(self, run_id: str) -> Run: ...

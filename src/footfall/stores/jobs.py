@@ -240,8 +240,10 @@ class SqlJobs:
             connection.execute(update(_JOB).where(asleep).values(state="runnable"))
             return _planned(connection.execute(select(_SLOT).where(this)).one())
 
-    def runs(self, name: str | None = None, limit: int = 100) -> Sequence[Run]:
+    def runs(self, name: str | None = None, limit: int = 100, *, before: Run | None = None) -> Sequence[Run]:
         query = select(_RUN) if name is None else select(_RUN).where(_RUN.c.job == name)
+        if before is not None:
+            query = query.where(_follows(before))
         query = query.order_by(_RUN.c.begun_at.desc(), _RUN.c.job, _RUN.c.slot.desc(), _RUN.c.attempt.desc())
         with self._database.reading() as connection:
             if name is not None:
@@ -372,6 +374,14 @@ def _run(row: Row[Any]) -> Run:
     run = Run(**row._mapping)
     ended = None if row.ended_at is None else from_us(row.ended_at)
     return replace(run, begun_at=from_us(row.begun_at), ended_at=ended)
+
+
+def _follows(run: Run) -> Any:
+    """The condition for what comes after ``run``, newest first."""
+    older_attempt = and_(_RUN.c.slot == run.slot, _RUN.c.attempt < run.attempt)
+    same_job = and_(_RUN.c.job == run.job, or_(_RUN.c.slot < run.slot, older_attempt))
+    same_instant = and_(_RUN.c.begun_at == to_us(run.begun_at), or_(_RUN.c.job > run.job, same_job))
+    return or_(_RUN.c.begun_at < to_us(run.begun_at), same_instant)
 
 
 def _is_run(run_id: str) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,24 +10,27 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from footfall import observe
 from footfall.errors import BadRecord, FootfallError, Unavailable
+from footfall.model.audit import Actor
+from footfall.web.identify import bearer
 
-Define = Callable[[object], None]
+Who = Callable[[str], Actor | None]
+Define = Callable[[Actor, object], None]
 Ready = Callable[[], dict[str, Any]]
 
 _BODY_BYTES_MAX: Final = 16 << 20
 
 
-def create_admin(*, token: str, define: Define, ready: Ready) -> Starlette:
+def create_admin(*, who: Who, define: Define, ready: Ready, more: Sequence[BaseRoute] = ()) -> Starlette:
     """ASGI app of the admin port.
 
-    token: who changes definitions sends it as ``Authorization: Bearer``. define: takes plain data as in the reference
-    of definitions, and raises ``BadRecord`` (with ``place`` where it has one) when one of them cannot be used; then
-    none is. ready: gives details of a server that works (how far it has settled), or raises a
-    ``FootfallError`` that says why it cannot.
+    who: the actor whose bearer key may change definitions; None for any other key. define: takes plain data as in
+    the reference of definitions, and raises ``BadRecord`` (with ``place`` where it has one) when one of them cannot be
+    used; then none is. ready: gives details of a server that works (how far it has settled), or raises a
+    ``FootfallError`` that says why it cannot. more: routes of other modules on the same port.
     """
 
     async def healthz(_: Request) -> Response:
@@ -42,12 +44,14 @@ def create_admin(*, token: str, define: Define, ready: Ready) -> Starlette:
         return JSONResponse({"status": "ok"} | state)
 
     async def metadata(request: Request) -> Response:
-        if not _authorized(request, token):
-            challenge = {"www-authenticate": 'Bearer realm="footfall admin"'}
-            return _refusal(401, "unauthorized", "Send the admin token as a bearer token", headers=challenge)
         try:
+            actor = await run_in_threadpool(who, bearer(request.headers.get("authorization", "")))
+            if actor is None:
+                challenge = {"www-authenticate": 'Bearer realm="footfall admin"'}
+                what = "Send the admin token, or an API key with the scope write, as a bearer token"
+                return _refusal(401, "unauthorized", what, headers=challenge)
             body = await _body(request)
-            await run_in_threadpool(define, msgspec.json.decode(body))
+            await run_in_threadpool(define, actor, msgspec.json.decode(body))
         except ClientDisconnect:
             return _refusal(400, "incomplete", "The body ended too early")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -66,13 +70,9 @@ def create_admin(*, token: str, define: Define, ready: Ready) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metadata", metadata, methods=["PUT", "POST"]),
+            *more,
         ]
     )
-
-
-def _authorized(request: Request, token: str) -> bool:
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
 async def _body(request: Request) -> bytes:

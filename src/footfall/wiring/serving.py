@@ -7,11 +7,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from footfall import observe
 from footfall.config import Settings
-from footfall.model import definitions
+from footfall.model.audit import Actor
 from footfall.ports import Clock
 from footfall.wiring.hub import Footfall
 from footfall.wiring.keys import first_key
@@ -33,17 +33,24 @@ def serve(
     from footfall.flows.collect import Collect, Doorkeeper
     from footfall.flows.work import Closing, Duty, Worker
     from footfall.model.reading import Dialect
-    from footfall.web.app import Admission, create_admin, create_collector, listen
+    from footfall.web.app import Admission, create_collector, listen
     from footfall.web.app import serve as serve_apps
+    from footfall.web.downloads import Downloads
+    from footfall.web.identify import Keys
     from footfall.wire import native, segment
+    from footfall.wiring.api import admin_of
     from footfall.wiring.jobs import runner_of
+    from footfall.wiring.tasks import Tasks
+    from footfall.wiring.telling import fetch, postman_of, read_link
 
     with Footfall.open(settings, clock=clock) as hub:
         settings = hub.settings
+        hub.note.actor = Actor("server")
         hub.vault.require_keys()  # now, when somebody looks, rather than with the first delivery of the night
         log = hub.log
         key = first_key(hub)
         token = settings.admin_token or secrets.token_urlsafe(24)
+        keys = Keys(token, hub.api_keys, clock)
         collector_socket = listen(settings.host, settings.port)
         admin_socket = listen(settings.host, settings.admin_port, "--admin-port")
         addresses = {
@@ -51,12 +58,10 @@ def serve(
             "admin": f"http://{settings.host}:{admin_socket.getsockname()[1]}",
         }
 
-        def ready() -> dict[str, Any]:
-            return {"log_end": log.end(), "settled": hub.lake.position()}
+        def may_read(given: str) -> bool:
+            return keys.actor(given, "read") is not None
 
-        def define(plain: object) -> None:
-            hub.catalogue.write(definitions.read(plain), clock())
-
+        downloads = Downloads(partial(read_link, hub), partial(fetch, hub), may_read)
         dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
                           addresses=settings.store_ip)  # fmt: skip
@@ -69,11 +74,19 @@ def serve(
         )
         # Jobs have a thread of their own: what takes minutes to deliver must not keep events from being settled.
         runner = runner_of(hub)
+        tasks = Tasks(hub, runner, lambda: secrets.token_hex(12))
         sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
-        workers = (Worker(duties, clock), Worker((Duty("run jobs", runner.once, 5.0), sweep), clock))
+        # So have notices: neither waits for a mail server that does not answer.
+        post = Duty("send notices", postman_of(hub).once, 2.0)
+        workers = (
+            Worker(duties, clock),
+            Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep), clock),
+            Worker((post,), clock),
+            Worker((tasks.light,), clock),
+        )
         threads = [
             threading.Thread(target=worker.run, name=f"footfall-{name}", daemon=True)
-            for name, worker in zip(("worker", "jobs"), workers, strict=True)
+            for name, worker in zip(("worker", "jobs", "notices", "tasks"), workers, strict=True)
         ]
 
         def on_ready() -> None:
@@ -92,7 +105,7 @@ def serve(
         try:
             serve_apps(
                 create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies))),
-                create_admin(token=token, define=define, ready=ready),
+                admin_of(hub, keys, tasks, downloads.routes()),
                 collector_socket=collector_socket,
                 admin_socket=admin_socket,
                 on_ready=on_ready,

@@ -1,0 +1,74 @@
+"""What the API may ask of the rest: ports, and the few things that need several of them; wiring puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from footfall.model.api_keys import ApiKey
+from footfall.model.audit import Actor
+from footfall.model.authorizations import Authorization
+from footfall.model.days import Zone
+from footfall.model.jobs import Job
+from footfall.model.schedules import Slot
+from footfall.model.tasks import Task
+from footfall.ports import ApiKeys, Audit, Authorizations, Catalogue, Clock, Jobs, Ledger, Sources
+
+
+class Tasks(Protocol):
+    """Work that takes longer than a request: asked for, done by the server in its own time, looked at later.
+
+    Each of the first four raises ``Refused`` for what could never be done and ``Unavailable`` when too much waits.
+    """
+
+    def rehearse(self, job: Job, slot: Slot, by: str) -> Task: ...
+
+    def check_access(self, url: str, authorization: str, kind: str, by: str) -> Task: ...
+
+    def verify(self, url: str, authorization: str, by: str) -> Task: ...
+
+    def close_day(self, day: date, by: str, *, unfinished: bool) -> Task: ...
+
+    def get(self, id: str) -> Task:
+        """Raises ``Missing``."""
+
+    def all(self) -> Sequence[Task]:
+        """Newest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Management:
+    """One deployment, as the API sees it.
+
+    identify: (who, scope) of a key, None for one that opens nothing. address_of: what is kept of a client's address,
+    from its peer address and the headers of the request. act_as: whose name the changes of a request go by.
+    days: as (day, events, revision, state, sealed at or empty), oldest first. describe: facts about the deployment.
+    """
+
+    identify: Callable[[str], tuple[Actor, str] | None]
+    clock: Clock
+    zone: Zone
+    external_id: str
+    jobs: Jobs
+    authorizations: Authorizations
+    sources: Sources
+    ledger: Ledger
+    catalogue: Catalogue
+    api_keys: ApiKeys
+    audit: Audit
+    tasks: Tasks
+    address_of: Callable[[str, Mapping[bytes, bytes]], str]
+    act_as: Callable[[Actor], None]
+    days: Callable[[], Sequence[tuple[str, int, int, str, str]]]
+    add_job: Callable[[Job], Job]
+    slot_of: Callable[[Job, str | None], Slot]
+    next_run: Callable[[Job], datetime | None]
+    backfill: Callable[[Job, date, date], Sequence[str]]
+    add_authorization: Callable[[Authorization, Mapping[str, str]], Authorization]
+    rotate_authorization: Callable[[str, Mapping[str, str]], Authorization]
+    create_source: Callable[[str, str, str, str], str]
+    create_api_key: Callable[[str, str, datetime | None], tuple[ApiKey, str]]
+    define: Callable[[object], None]
+    describe: Callable[[], Mapping[str, Any]]

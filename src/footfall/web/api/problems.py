@@ -1,0 +1,145 @@
+"""Errors as answers: one shape for all of them, RFC 9457, whose ``type`` says what the caller should do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from footfall import observe
+from footfall.errors import BadRecord, Conflict, Damaged, Denied, FootfallError, Missing, Refused, Unavailable
+
+MEDIA_TYPE: Final = "application/problem+json"
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "What went wrong, as RFC 9457 has it.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"type": "string", "description": "What to do about it: `urn:footfall:` and a stable word."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What went wrong, and where."},
+        "hint": {"type": "string", "description": "What can be done next."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["place", "message"],
+                "additionalProperties": False,
+                "properties": {
+                    "place": {"type": "array", "items": {"type": ["string", "integer"]}},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+# By kind of error, most special first: (status, last part of the type).
+_KINDS: Final[Sequence[tuple[type[FootfallError], int, str]]] = (
+    (Missing, 404, "missing"),
+    (Denied, 403, "denied"),
+    (Refused, 422, "refused"),
+    (Conflict, 409, "conflict"),
+    (Unavailable, 503, "unavailable"),
+    (BadRecord, 422, "bad_record"),
+    (Damaged, 500, "damaged"),
+)
+_WORDS: Final = {
+    400: "malformed",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "missing",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "media_type",
+    422: "unfit",
+    429: "too_many",
+}
+STATUSES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
+
+
+class Answered(FootfallError):
+    """An error of the request itself, with the status to answer."""
+
+    def __init__(self, status: int, what: str, hint: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(what, hint)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def problem(
+    status: int,
+    word: str,
+    detail: str,
+    hint: str = "",
+    errors: Sequence[Mapping[str, Any]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer. word: the last part of its ``type``."""
+    title = HTTPStatus(status).phrase
+    body: dict[str, Any] = {"type": f"urn:footfall:{word}", "title": title, "status": status, "detail": detail}
+    body |= ({"hint": hint} if hint else {}) | ({"errors": list(errors)} if errors else {})
+    return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def answer(error: FootfallError) -> Response:
+    """A deliberate error as an answer."""
+    if isinstance(error, Answered):
+        return problem(error.status, _WORDS[error.status], error.what, error.hint, headers=error.headers)
+    status, word = next(((status, word) for kind, status, word in _KINDS if isinstance(error, kind)), (500, "failed"))
+    headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable) else {}
+    place = [each if isinstance(each, int) else str(each) for each in getattr(error, "place", ())]
+    errors = [{"place": place, "message": error.what}] if place else ()
+    if status >= 500:
+        observe.went_wrong("request failed", error, status=status)
+    return problem(status, word, error.what, error.hint, errors, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the app be answered as a problem."""
+
+    async def deliberate(_: Request, error: Exception) -> Response:
+        assert isinstance(error, FootfallError)
+        return answer(error)
+
+    async def unfit(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = error.errors()
+        if any(each["type"] == "json_invalid" for each in found):
+            return problem(400, "malformed", "The body is not JSON")
+        # Never what was given: it may be a secret, and so may a name where secrets are expected.
+        errors = [{"place": _place(each["loc"]), "message": each["msg"]} for each in found[:20]]
+        return problem(422, "unfit", "The request does not fit its description", errors=errors)
+
+    async def by_status(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        word = _WORDS.get(error.status_code, "failed")
+        return problem(error.status_code, word, str(error.detail), headers=error.headers)
+
+    async def unforeseen(_: Request, error: Exception) -> Response:
+        observe.went_wrong("request failed", error, status=500)
+        return problem(500, "failed", "Something went wrong here", "See the log of the server")
+
+    app.add_exception_handler(FootfallError, deliberate)
+    app.add_exception_handler(RequestValidationError, unfit)
+    app.add_exception_handler(HTTPException, by_status)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def _place(location: Sequence[Any]) -> list[str | int]:
+    place = [each if isinstance(each, int) else str(each) for each in location]
+    return place[: place.index("secrets") + 1] if "secrets" in place else place
+
+
+def responses() -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: every route may answer with each of these."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in STATUSES}

@@ -1,0 +1,67 @@
+"""What is common to the models of requests and answers: nothing unknown, nothing converted, bounds on everything."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+)
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+NAME_PATTERN: Final = "^[a-z0-9][a-z0-9._-]{0,62}$"
+
+
+class Given(BaseModel):
+    """Something a client sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Told(BaseModel):
+    """Something we answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, str) and _INSTANT.fullmatch(value) is None:
+        raise ValueError("must be an instant with its zone, such as 2026-11-23T09:00:00Z")
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be text")
+    return value
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str) and _DAY.fullmatch(value) is None:
+        raise ValueError("must be a day such as 2026-11-23")
+    if not isinstance(value, str | date):
+        raise ValueError("must be text")
+    return value
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Instant = Annotated[
+    AwareDatetime, BeforeValidator(_instant), PlainSerializer(_written, return_type=str, when_used="json")
+]
+Day = Annotated[date, BeforeValidator(_day)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Words = Annotated[str, Field(max_length=2_000)]
+Url = Annotated[str, Field(min_length=1, max_length=2_000)]
+Whole = StrictInt
+Flag = StrictBool
+
+__all__ = ["Day", "Flag", "Given", "Instant", "Name", "Told", "Url", "Whole", "Words"]
