@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from footfall import __version__
-from footfall.cli import serving
+from footfall.cli import definitions, serving
 from footfall.cli.access import access
 from footfall.cli.api_keys import api_keys
 from footfall.cli.audit import audit
@@ -43,6 +43,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 serving.add_to(app)
+definitions.add_to(app)
 app.add_typer(events, name="events")
 app.add_typer(export, name="export")
 app.add_typer(authorizations, name="authorizations")

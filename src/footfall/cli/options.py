@@ -1,12 +1,15 @@
-"""What every command takes: where the data is, how to answer; and the data directory, opened."""
+"""What every command takes, said once: where the data is, how to answer; and the data directory, opened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,11 +22,76 @@ Data = Annotated[Path | None, typer.Option("--data", help="Data directory (defau
 Config = Annotated[Path | None, typer.Option("--config", help="Server settings, a TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON value.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="Template of keys, such as '{report}/{date:%Y/%m}/{product}/', or hive."),
+]
 Unfinished = Annotated[
     bool, typer.Option("--unfinished", help="Take a day that is not over; what still comes makes its next revision.")
 ]
 
 DEMO_DATA = Path("footfall-demo") / "data"
+
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What ``--data``, ``--config``, ``--json`` and ``--quiet`` say: the data directory, and how to answer."""
+
+    screen: Screen
+    data: Path | None
+    config: Path | None
+
+    def settings(self, **flags: Any) -> Any:
+        """The server settings; see ``config.Settings``."""
+        return settings_of(self.screen, self.data, self.config, **flags)
+
+    def opened(self) -> AbstractContextManager[Footfall]:
+        """The data directory."""
+        return opened(self.screen, self.data, self.config)
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Command], Command]:
+    """Make a function a command of ``group``.
+
+    Its first parameter stands for the options that commands share: a ``Here`` for all four, a ``Screen`` for
+    ``--json`` and ``--quiet`` alone. They come after the command's own.
+    """
+
+    def add(function: Command) -> Command:
+        signature = inspect.signature(function, eval_str=True)
+        first, *own = signature.parameters.values()
+        shared = _SHARED if first.annotation is Here else _ANSWER
+
+        @wraps(function)
+        def run(
+            data: Path | None = None,
+            config: Path | None = None,
+            as_json: bool = False,
+            quiet: bool = False,
+            **given: Any,
+        ) -> None:
+            screen = Screen(as_json=as_json, quiet=quiet)
+            function(Here(screen, data, config) if first.annotation is Here else screen, **given)
+
+        del run.__wrapped__  # its signature is not this one's
+        parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        group.command(name)(run)
+        return function
+
+    return add
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+_ANSWER = (_option("as_json", AsJson, False), _option("quiet", Quiet, False))
+_SHARED = (_option("data", Data, None), _option("config", Config, None), *_ANSWER)
 
 
 def now() -> datetime:

@@ -63,8 +63,8 @@ class Authorizations(Protocol):
 
     1. What ``get`` and ``all`` return holds no secret but the last four characters of an access key id; ``secrets``
        alone gives them, as they were given.
-    2. ``add`` and ``rotate`` take everything at once or change nothing, and take nothing that ``model.authorizations``
-       refuses.
+    2. ``add``, ``change`` and ``rotate`` take everything at once or change nothing, and take nothing that
+       ``model.authorizations`` refuses.
     3. ``rotate`` keeps name and settings. Of each group of secrets that belong together (an access key with its
        token, a private key with its passphrase) the new ones replace all old ones; groups not given stay.
     4. An authorization that jobs use is not deleted, unless forced: ``Conflict`` names the jobs.
@@ -88,6 +88,15 @@ class Authorizations(Protocol):
         """Raises ``Conflict`` if the name is taken."""
 
     def rotate(self, name: str, secrets: Mapping[str, str], at: datetime) -> Authorization: ...
+
+    def change(
+        self, authorization: Authorization, secrets: Mapping[str, str], at: datetime, *, whole: bool = False
+    ) -> Authorization:
+        """Give the authorization of that name other settings, and new secrets where they need some.
+
+        Secrets that the new settings have no use for go. It is untested again, unless only words for people changed.
+        whole: ``secrets`` are all there are to be, and every other one goes.
+        """
 
     def mark(self, name: str, status: str, note: str = "") -> None:
         """Remember how the last test or use ended: ``authorized``, or ``refused`` and why."""

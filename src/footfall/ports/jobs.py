@@ -68,6 +68,12 @@ class Jobs(Protocol):
     def add(self, job: Job, planned_until: datetime) -> None:
         """``Conflict`` when there is a job of that name. Slots are planned from ``planned_until`` on."""
 
+    def change(self, job: Job) -> Job:
+        """Give the job of that name what ``job`` says, but for its state, cause and the instant it was made.
+
+        Slots that are there stay; those that follow are of the new schedule. Its kind cannot change: ``Refused``.
+        """
+
     def get(self, name: str) -> Job: ...
 
     def all(self) -> Sequence[Job]:

@@ -160,6 +160,9 @@ class Sources(Protocol):
 
     def add(self, source: Source) -> None: ...
 
+    def change(self, name: str, *, product_key: str, environment: str, channel: str) -> Source:
+        """What its events are taken for from now on; ``Refused`` if no key of that name is in force."""
+
     def revoke(self, name: str, at: datetime) -> None: ...
 
 

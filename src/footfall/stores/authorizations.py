@@ -19,6 +19,7 @@ from footfall.stores.database import Database, from_us, to_us
 OWNER: Final = "authorization"
 NOTE_CHARACTERS_MAX: Final = 1000
 _INSTANTS: Final = ("created_at", "rotated_at")
+_NEVER: Final = from_us(0)
 
 
 def _unused(name: str) -> Sequence[str]:
@@ -99,6 +100,31 @@ class SqlAuthorizations:
         observe.happened("authorization rotated", authorization=name, secrets=" ".join(secrets))
         return kept
 
+    def change(
+        self, authorization: Authorization, secrets: Mapping[str, str], at: datetime, *, whole: bool = False
+    ) -> Authorization:
+        """See ``ports.Authorizations.change``."""
+        name = authorization.name
+        with self._database.writing() as connection:
+            old, known = self.get(name), self._vault.fields(OWNER, name)
+            void = known if whole else replaced(known, secrets) | (known - allowed_secrets(authorization))
+            check(authorization, secrets, known - void)
+            same = not secrets and not void and _way_in(old) == _way_in(authorization)
+            kept = replace(
+                authorization,
+                created_at=old.created_at,
+                rotated_at=at if secrets or void else old.rotated_at,
+                key_id_shown=_key_id_shown(old, secrets, void),
+                status=old.status if same else "untested",
+                status_note=old.status_note if same else "",
+            )
+            self._vault.drop(OWNER, name, void)
+            self._vault.put(OWNER, name, secrets)
+            table = schema.authorization
+            connection.execute(table.update().where(table.c.name == name).values(_row(kept)))
+        observe.happened("authorization changed", authorization=name, secrets=" ".join(secrets))
+        return kept
+
     def mark(self, name: str, status: str, note: str = "") -> None:
         """See ``ports.Authorizations.mark``. note: shown to people, cut after ``NOTE_CHARACTERS_MAX``."""
         if status not in STATUSES:
@@ -125,6 +151,20 @@ class SqlAuthorizations:
             self._vault.drop(OWNER, name)
             connection.execute(table.delete().where(table.c.name == name))
         observe.happened("authorization deleted", authorization=name, forced=bool(jobs))
+
+
+def _way_in(authorization: Authorization) -> Authorization:
+    """Without what only people read and what only the store knows."""
+    return replace(
+        authorization, label="", description="", key_id_shown="", created_at=_NEVER, rotated_at=None,
+        status="untested", status_note="",
+    )  # fmt: skip
+
+
+def _key_id_shown(old: Authorization, secrets: Mapping[str, str], void: frozenset[str]) -> str:
+    if "access_key_id" in secrets:
+        return shown(secrets["access_key_id"])
+    return "" if "access_key_id" in void else old.key_id_shown
 
 
 def _row(authorization: Authorization) -> dict[str, Any]:

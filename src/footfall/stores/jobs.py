@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, and_, bindparam, case, delete, func, or_, select, update
@@ -14,10 +14,11 @@ from sqlalchemy.dialects.sqlite import insert
 from footfall.errors import Conflict, Missing, Refused
 from footfall.model.days import Zone
 from footfall.model.jobs import LIVE, Job, Run, Verdict, moved
-from footfall.model.schedules import Slot, from_plain, to_plain
+from footfall.model.schedules import Slot, from_plain
 from footfall.ports import Claim, Planned
 from footfall.stores import schema
 from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.job_rows import job_values, planned_of, run_of, run_values, slot_of, slot_values
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -47,14 +48,21 @@ class SqlJobs:
                 raise Conflict(f"there is a job '{job.name}'", "Choose another name, or delete that one")
             fence = 0 if known is None else known.fence
             connection.execute(delete(_JOB).where(_JOB.c.name == job.name))
-            values = {name: getattr(job, name) for name in _JOB.c.keys() if hasattr(job, name)}  # noqa: SIM118
-            values |= {
-                "schedule": json.dumps(to_plain(job.schedule)),
-                "options": json.dumps(dict(job.options), ensure_ascii=False),
-                "created_at": to_us(job.created_at),
-                "changed_at": to_us(job.changed_at),
-            }
-            connection.execute(_JOB.insert().values(**values, planned_until=to_us(planned_until), fence=fence))
+            values = {**job_values(job), "planned_until": to_us(planned_until), "fence": fence}
+            connection.execute(_JOB.insert().values(**values))
+
+    def change(self, job: Job) -> Job:
+        with self._database.writing() as connection:
+            known = self._job(_job_row(connection, job.name))
+            if known.state == "deleted":
+                raise Refused(f"job '{job.name}' was deleted", "Add it again")
+            if known.kind != job.kind:
+                raise Refused(
+                    f"job '{job.name}' is of kind {known.kind} and stays so", "Add one of another name for that"
+                )
+            kept = replace(job, state=known.state, cause=known.cause, created_at=known.created_at)
+            connection.execute(update(_JOB).where(_JOB.c.name == job.name).values(**job_values(kept)))
+            return kept
 
     def get(self, name: str) -> Job:
         with self._database.reading() as connection:
@@ -101,7 +109,7 @@ class SqlJobs:
             known = _job_row(connection, name)
             new = 0
             for state, some in (("skipped", skipped), ("waiting", waiting)):
-                rows = [_slot_values(name, slot, state, asked=False) for slot in some]
+                rows = [slot_values(name, slot, state, asked=False) for slot in some]
                 if rows:
                     created = connection.execute(insert(_SLOT).on_conflict_do_nothing(), rows).rowcount
                     new += created if state == "waiting" else 0
@@ -125,7 +133,7 @@ class SqlJobs:
                 raise Refused(f"job '{name}' was deleted", "Add it again")
             issued: list[str] = []
             for slot in slots:
-                values = _slot_values(name, slot, "waiting", asked=True)
+                values = slot_values(name, slot, "waiting", asked=True)
                 new = insert(_SLOT).values({**values, **waiting})
                 free = or_(_SLOT.c.state != "running", _SLOT.c.leased_until_at <= to_us(at))
                 again = {**waiting, "asked": asked}
@@ -143,7 +151,7 @@ class SqlJobs:
         query = query.order_by(_SLOT.c.due_at.desc(), _SLOT.c.start_at.desc()).limit(limit)
         with self._database.reading() as connection:
             _job_row(connection, name)
-            return [_planned(row) for row in connection.execute(query)]
+            return [planned_of(row) for row in connection.execute(query)]
 
     # --- running ---------------------------------------------------------------------------------
 
@@ -180,9 +188,9 @@ class SqlJobs:
             connection.execute(update(_SLOT).where(mine).values(**claimed))
             connection.execute(update(_JOB).where(_JOB.c.name == found.job).values(fence=known.fence + 1))
             run = Run(found.job, found.name, found.attempts + 1, "running", now)
-            connection.execute(_RUN.insert().values(_run_values(run)))
+            connection.execute(_RUN.insert().values(run_values(run)))
             return Claim(
-                self._job(known), _slot(found), found.attempts + 1, found.tries + 1, known.fence + 1, until
+                self._job(known), slot_of(found), found.attempts + 1, found.tries + 1, known.fence + 1, until
             )  # fmt: skip
 
     def extend(self, claim: Claim, until: datetime) -> None:
@@ -200,7 +208,7 @@ class SqlJobs:
                 "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
             }
             connection.execute(update(_SLOT).where(mine).values(**ended))
-            values = _run_values(run)
+            values = run_values(run)
             this = and_(*(column == values[column.name] for column in _RUN.primary_key))
             connection.execute(update(_RUN).where(this).values(values))
             job = self._job(_job_row(connection, claim.job.name))
@@ -224,7 +232,7 @@ class SqlJobs:
             connection.execute(update(_SLOT).where(this).values(**stopped))
             if slot.state == "running":
                 _end_run(connection, slot, to_us(at), "cancelled", "cancelled by a person")
-            return _run(connection.execute(select(_RUN).where(_is_run(run_id))).one())
+            return run_of(connection.execute(select(_RUN).where(_is_run(run_id))).one())
 
     def retry(self, run_id: str, at: datetime) -> Planned:
         with self._database.writing() as connection:
@@ -238,7 +246,7 @@ class SqlJobs:
             connection.execute(update(_SLOT).where(this).values(**again))
             asleep = and_(_JOB.c.name == slot.job, _JOB.c.state.in_(("sleeping", "completed")))
             connection.execute(update(_JOB).where(asleep).values(state="runnable"))
-            return _planned(connection.execute(select(_SLOT).where(this)).one())
+            return planned_of(connection.execute(select(_SLOT).where(this)).one())
 
     def runs(self, name: str | None = None, limit: int = 100, *, before: Run | None = None) -> Sequence[Run]:
         query = select(_RUN) if name is None else select(_RUN).where(_RUN.c.job == name)
@@ -248,11 +256,11 @@ class SqlJobs:
         with self._database.reading() as connection:
             if name is not None:
                 _job_row(connection, name)
-            return [_run(row) for row in connection.execute(query.limit(limit))]
+            return [run_of(row) for row in connection.execute(query.limit(limit))]
 
     def run(self, run_id: str) -> Run:
         with self._database.reading() as connection:
-            return _run(_run_row(connection, run_id))
+            return run_of(_run_row(connection, run_id))
 
 
 def _job_row(connection: Connection, name: str) -> Row[Any]:
@@ -322,58 +330,6 @@ def _end_run(connection: Connection, slot: Row[Any], at: int, state: str, error:
     """End the run that a slot is in, for a reason that is not its own."""
     this = and_(_RUN.c.job == slot.job, _RUN.c.slot == slot.name, _RUN.c.attempt == slot.attempts)
     connection.execute(update(_RUN).where(this).values(state=state, ended_at=at, error=error))
-
-
-def _slot_values(job: str, slot: Slot, state: str, *, asked: bool) -> dict[str, Any]:
-    return {
-        "job": job,
-        "name": slot.name,
-        "start_at": to_us(slot.start),
-        "end_at": to_us(slot.end),
-        "due_at": to_us(slot.due),
-        "day": None if slot.day is None else slot.day.isoformat(),
-        "last_day": None if slot.last_day is None else slot.last_day.isoformat(),
-        "state": state,
-        "asked": asked,
-        "attempts": 0,
-        "tries": 0,
-        "fence": 0,
-        "retry_at": None,
-        "holder": "",
-        "leased_until_at": None,
-    }
-
-
-def _slot(row: Row[Any]) -> Slot:
-    day, last_day = (None if each is None else date.fromisoformat(each) for each in (row.day, row.last_day))
-    return Slot(from_us(row.start_at), from_us(row.end_at), from_us(row.due_at), day, last_day)
-
-
-def _planned(row: Row[Any]) -> Planned:
-    return Planned(
-        job=row.job,
-        slot=_slot(row),
-        state=row.state,
-        asked=row.asked,
-        attempts=row.attempts,
-        tries=row.tries,
-        retry_at=None if row.retry_at is None else from_us(row.retry_at),
-        holder=row.holder,
-        leased_until=None if row.leased_until_at is None else from_us(row.leased_until_at),
-    )
-
-
-def _run_values(run: Run) -> dict[str, Any]:
-    values = {name: getattr(run, name) for name in _RUN.c.keys()}  # noqa: SIM118
-    values["begun_at"] = to_us(run.begun_at)
-    values["ended_at"] = None if run.ended_at is None else to_us(run.ended_at)
-    return values
-
-
-def _run(row: Row[Any]) -> Run:
-    run = Run(**row._mapping)
-    ended = None if row.ended_at is None else from_us(row.ended_at)
-    return replace(run, begun_at=from_us(row.begun_at), ended_at=ended)
 
 
 def _follows(run: Run) -> Any:

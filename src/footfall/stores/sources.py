@@ -65,6 +65,16 @@ class SqlSources:
                 )
             )
 
+    def change(self, name: str, *, product_key: str, environment: str, channel: str) -> Source:
+        """Change what its events are taken for from now on; its key stays. Raises ``Missing`` if none is in force."""
+        table = schema.source
+        mine = and_(table.c.name == name, table.c.revoked_at.is_(None))
+        values = {"product_key": product_key, "environment": environment, "channel": channel}
+        with self._database.writing() as connection:
+            if not connection.execute(table.update().where(mine).values(**values)).rowcount:
+                raise Missing(f"no source {name!r} has a key in force", "List them with `footfall keys ls`")
+            return _source(connection.execute(select(table).where(mine)).one())
+
     def revoke(self, name: str, at: datetime) -> None:
         """Let the source's key open nothing from now on. Raises ``Missing`` if no source has that name."""
         table = schema.source

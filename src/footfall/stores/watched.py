@@ -48,6 +48,13 @@ class WatchedJobs(SqlJobs):
             super().add(job, planned_until)
             self._note("job.add", f"job {job.name}", None, job_facts(job))
 
+    def change(self, job: Job) -> Job:
+        with self._store.transaction():
+            before = self.get(job.name)
+            after = super().change(job)
+            self._note("job.change", f"job {job.name}", job_facts(before), job_facts(after))
+            return after
+
     def move(self, name: str, state: str, at: datetime, cause: str = "") -> Job:
         with self._store.transaction():
             before = self.get(name)
@@ -103,6 +110,16 @@ class WatchedAuthorizations(SqlAuthorizations):
             self._note("authorization.rotate", f"authorization {name}", before, self._facts(after) | replaced)
             return after
 
+    def change(
+        self, authorization: Authorization, secrets: Mapping[str, str], at: datetime, *, whole: bool = False
+    ) -> Authorization:
+        with self._store.transaction():
+            before = self._facts(self.get(authorization.name))
+            after = super().change(authorization, secrets, at, whole=whole)
+            told = self._facts(after) | ({"replaced": sorted(secrets)} if secrets else {})
+            self._note("authorization.change", f"authorization {after.name}", before, told)
+            return after
+
     def delete(self, name: str, *, force: bool = False) -> None:
         with self._store.transaction():
             before = self._facts(self.get(name))
@@ -138,8 +155,15 @@ class WatchedSources(SqlSources):
     def add(self, source: Source) -> None:
         with self._store.transaction():
             super().add(source)
-            told = {name: value for name, value in asdict(source).items() if name != "key_sha256"}
-            self._note("source.add", f"source {source.name}", None, _plain(told))
+            self._note("source.add", f"source {source.name}", None, _source_facts(source))
+
+    def change(self, name: str, *, product_key: str, environment: str, channel: str) -> Source:
+        with self._store.transaction():
+            before = next((each for each in self.all() if each.name == name and each.revoked_at is None), None)
+            after = super().change(name, product_key=product_key, environment=environment, channel=channel)
+            facts = [None if each is None else _source_facts(each) for each in (before, after)]
+            self._note("source.change", f"source {name}", *facts)
+            return after
 
     def revoke(self, name: str, at: datetime) -> None:
         with self._store.transaction():
@@ -194,6 +218,10 @@ class WatchedLedger(SqlLedger):
             if after != before:
                 self._note("day.reopen", f"day {day}", _day(before), _day(after))
             return after
+
+
+def _source_facts(source: Source) -> dict[str, Any]:
+    return _plain({name: value for name, value in asdict(source).items() if name != "key_sha256"})
 
 
 _MOVES: Final = {"paused": "pause", "deleted": "delete", "completed": "complete", "killed": "kill"} | dict.fromkeys(

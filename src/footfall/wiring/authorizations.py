@@ -49,6 +49,20 @@ def rotate_authorization(hub: Footfall, name: str, secrets: Mapping[str, str]) -
     return hub.authorizations.rotate(name, secrets, hub.clock())
 
 
+def change_authorization(
+    hub: Footfall, authorization: Authorization, secrets: Mapping[str, str], *, whole: bool = False
+) -> Authorization:
+    """Give it other settings, and new secrets where they need some. Raises as ``ports.Authorizations.change``.
+
+    Also ``Refused`` when a job that uses it delivers to a place that it would not open any more.
+    """
+    _check_pgp(hub, secrets)
+    for job in hub.jobs.all():
+        if job.authorization == authorization.name:
+            check_place(authorization, job.url)
+    return hub.authorizations.change(authorization, secrets, hub.clock(), whole=whole)
+
+
 def _check_pgp(hub: Footfall, secrets: Mapping[str, str]) -> None:
     """Refuse a key that could not be used today: expired, revoked, without a usable subkey, or not opened."""
     if not {"pgp_public_key", "pgp_private_key"} & set(secrets):

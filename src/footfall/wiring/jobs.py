@@ -78,9 +78,59 @@ def add_job(hub: Footfall, job: Job) -> Job:
 
     What it is not asked to do before its first slot, it does not do: no event is read and nothing is sent.
     """
+    check_job(hub, job)
+    watermark = first_watermark(job)
+    if next_slot(job.schedule, watermark, cron=next_instant) is None:
+        raise _over(job)
+    with hub.database.transaction():
+        hub.jobs.add(job, watermark)
+        if job.kind != "rollups" and job.schedule.kind not in ("once", "minutes"):
+            # "The export will run once within a few minutes of clicking Start Export", then at the selected time.
+            at = job.created_at.replace(microsecond=0)
+            hub.jobs.issue(job.name, [Slot(at, at, at)], job.created_at)
+    return hub.jobs.get(job.name)
+
+
+def change_job(hub: Footfall, job: Job) -> Job:
+    """Give the job of that name what ``job`` says; its state stays, but that one which was over may go on.
+
+    Raises ``Refused`` for one that could never run, and for another kind.
+    """
+    check_job(hub, job)
+    with hub.database.transaction():
+        before = hub.jobs.get(job.name)
+        after = hub.jobs.change(job)
+        if after.schedule != before.schedule:
+            planned = hub.jobs.planned_until(job.name)
+            goes_on = next_slot(after.schedule, planned, cron=next_instant) is not None
+            if not goes_on and not hub.jobs.slots(job.name, ("waiting", "running"), 1):
+                raise _over(job)
+            if goes_on and after.state == "completed":
+                after = hub.jobs.move(job.name, "sleeping", job.changed_at)
+    return after
+
+
+def resume_job(hub: Footfall, name: str) -> Job:
+    """Let a job go on from the slot it stopped at."""
+    waits = bool(hub.jobs.slots(name, ("waiting", "running"), 1))
+    return hub.jobs.move(name, "runnable" if waits else "sleeping", hub.clock())
+
+
+def check_job(hub: Footfall, job: Job) -> None:
+    """Refuse what could never run: options its kind does not have, an authorization or a place that do not fit."""
+    check_options(hub, job)
+    if job.authorization:
+        hub.authorizations.get(job.authorization)
+    if job.kind == "rollups":
+        codec_of(hub, job.authorization or None, str(job.options.get("compression", "gzip")))
+    endpoint_url = job.options.get("endpoint_url") or None
+    bucket_at(hub, job.url, job.authorization or None, endpoint_url)
+
+
+def check_options(hub: Footfall, job: Job) -> None:
+    """Refuse options that its kind does not have."""
     if job.kind == "rollups":
         _rollup_choice(job)
-        codec_of(hub, job.authorization or None, str(job.options.get("compression", "gzip")))
     elif job.kind == "audience":
         from footfall.wiring.audience import audience_of
 
@@ -93,20 +143,10 @@ def add_job(hub: Footfall, job: Job) -> Job:
         from footfall.wiring.activity import app_events_of
 
         app_events_of(job)
-    if job.authorization:
-        hub.authorizations.get(job.authorization)
-    endpoint_url = job.options.get("endpoint_url") or None
-    bucket_at(hub, job.url, job.authorization or None, endpoint_url)
-    watermark = first_watermark(job)
-    if next_slot(job.schedule, watermark, cron=next_instant) is None:
-        raise Refused(f"job '{job.name}' would never run: its schedule is over", "Give it another start or end")
-    with hub.database.transaction():
-        hub.jobs.add(job, watermark)
-        if job.kind != "rollups" and job.schedule.kind not in ("once", "minutes"):
-            # "The export will run once within a few minutes of clicking Start Export", then at the selected time.
-            at = job.created_at.replace(microsecond=0)
-            hub.jobs.issue(job.name, [Slot(at, at, at)], job.created_at)
-    return hub.jobs.get(job.name)
+
+
+def _over(job: Job) -> Refused:
+    return Refused(f"job '{job.name}' would never run: its schedule is over", "Give it another start or end")
 
 
 def slot_of(hub: Footfall, job: Job, name: str | None) -> Slot:

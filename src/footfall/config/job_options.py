@@ -1,0 +1,103 @@
+"""The options of each kind of job: what they may be, and stored ones made to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Shape, Text, Whole
+from footfall.model import app_events, audience_export, names, reports
+
+COMPRESSIONS: Final = ("gzip", "zstd", "zip", "none")
+_TEXT: Final = Text()
+_SERVER: Final = Field(
+    "endpoint_url",
+    Text(pattern=r"https?://[^\s@]+", example="https://host or https://host:port", quiet=True),
+    "Another server that speaks S3; an authorization names its own.",
+)
+_COMPRESSION: Final = Field("compression", Text(COMPRESSIONS), "Of the files.", default="gzip")
+_TEMPLATE: Final = "Of the files' names; {TIMESTAMP} becomes the instant."
+_TIMESTAMP: Final = Field("timestamp", _TEXT, "What {TIMESTAMP} becomes.", default=names.DEFAULT_TIMESTAMP)
+_JOIN: Final = Field("join", _TEXT, "The character between the items of a list in CSV.", default="&")
+_RAW: Final = Field("raw", Flag(), "Do not encode that character within items.", default=False)
+_HEADER: Final = Field("header", Flag(), "CSV begins with the names of the columns.", default=True)
+_REPORTS: Final = tuple(sorted({report.name for version in ("1.0", "2.0") for report in reports.catalogue(version)}))
+
+_ROLLUPS: Final = Record(
+    (
+        Field("format", Text(("csv", "json", "xml")), "Of the files.", default="csv"),
+        Field("version", Text(("1.0", "2.0")), "Of the reports.", default="2.0"),
+        Field("reports", Listed(Text(_REPORTS)), "Which; all by default."),
+        _COMPRESSION,
+        _SERVER,
+    )
+)
+_ACTIVITY: Final = Record(
+    (
+        Field("streams", Listed(_TEXT), "Sources; all by default."),
+        Field("start", Instant(), "Events from this date, in the subscription's zone, or instant on."),
+        Field("end", Instant(), "Events before this date or instant."),
+        _HEADER,
+        Field("name", _TEXT, _TEMPLATE, default=names.ACTIVITY_TEMPLATE),
+        _TIMESTAMP,
+        _JOIN,
+        _RAW,
+        _COMPRESSION,
+        _SERVER,
+    )
+)
+_AUDIENCE: Final = Record(
+    (
+        Field("fields", Listed(_TEXT), "Names of fields, in the order of the file; all by default."),
+        Field("filter", Listed(Anything()), "Conditions that must all hold, such as 'plan = pro'."),
+        Field("limit", Whole(1, 10**15), "At most so many users, a random selection."),
+        Field("seed", _TEXT, "Decides the selection; the job's name by default."),
+        Field("memberships", Flag(), "Add the column segments.", default=False),
+        Field("format", Text(audience_export.LAYOUTS), "Of the files.", default=audience_export.CSV),
+        Field("mode", Text(audience_export.MODES), "Everybody, or what changed.", default=audience_export.FULL),
+        _JOIN,
+        _RAW,
+        _HEADER,
+        Field("kinds", Mapped(Text(("String", "List", "Map"))), "Read custom attributes so."),
+        _COMPRESSION,
+        Field("name", _TEXT, _TEMPLATE, default=audience_export.TEMPLATE),
+        _TIMESTAMP,
+        _SERVER,
+    )
+)
+_APP_EVENTS: Final = Record(
+    (
+        Field("kinds", Listed(Text(app_events.KINDS)), "Of app events; Session by default."),
+        Field("billing_code", _TEXT, "The field billingCode of every event.", default="Journey"),
+        Field("events_max", Whole(1, 10**12), "Of one file.", default=1_000_000),
+        _COMPRESSION,
+        _SERVER,
+    )
+)
+OPTIONS: Final[Mapping[str, Shape]] = {
+    "rollups": _ROLLUPS,
+    "activity": _ACTIVITY,
+    "audience": _AUDIENCE,
+    "app_events": _APP_EVENTS,
+}
+
+
+def fitted(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored options as a file would have them, in the order of the table.
+
+    On a command line ``version=2.0`` is a number and a list may be words with commas between.
+    """
+    record = OPTIONS[kind]
+    assert isinstance(record, Record)
+    shapes = {field.name: field.shape for field in record.fields}
+    known = {name: _fitted(shapes[name], options[name]) for name in shapes if options.get(name) is not None}
+    return known | {name: value for name, value in options.items() if name not in shapes and value is not None}
+
+
+def _fitted(shape: Shape, value: Any) -> Any:
+    if isinstance(shape, Listed):
+        items = value.split(",") if isinstance(value, str) else list(value)
+        return [_fitted(shape.of, each) for each in items]
+    if isinstance(shape, Text | Instant) and isinstance(value, int | float):
+        return str(value)
+    return value

@@ -1,0 +1,89 @@
+"""The file that ``footfall init`` writes: every kind of resource once, as comments to be uncommented."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from footfall.config.definition_file import SCHEMA_NAME
+
+STARTER: Final = f"""\
+# yaml-language-server: $schema={SCHEMA_NAME}
+#
+# What this Footfall is: who sends events, where files go, and what the names in events mean.
+#
+#   footfall check     is this file sound? Nothing else is needed for it
+#   footfall plan      what would change? Nothing is changed
+#   footfall apply     change it
+#
+# A line that begins with '# ' and a name can be used as it is without the '# '.
+# A list that is not in this file is left alone; what is not in a list stays, unless you plan and apply with --prune.
+version: 1
+
+# Fixed at the first start; here to be checked, and to begin an empty data directory with.
+# subscription:
+#   time_zone: Europe/Athens
+
+# Who may send events. `footfall apply` prints the write key of a new source once; it is never in this file.
+# sources:
+#   - name: web
+#     product_key: shop
+#     environment: Production
+#     channel: web
+
+# Ways into buckets. Never a secret, only where it is: ${{env:VARIABLE}} or ${{file:PATH}}.
+# authorizations:
+#   - name: warehouse
+#     kind: aws_keys
+#     region: eu-central-1
+#     secrets:
+#       access_key_id: ${{env:WAREHOUSE_ACCESS_KEY_ID}}
+#       access_key_secret: ${{env:WAREHOUSE_ACCESS_KEY_SECRET}}
+
+# What is delivered where and when. Without a schedule: daily at 03:00 in the subscription's zone.
+# jobs:
+#   - name: daily
+#     kind: rollups
+#     to: s3://my-bucket/px
+#     authorization: warehouse
+#     options:
+#       format: json
+#   - name: activity
+#     kind: activity
+#     to: s3://my-bucket/activity
+#     authorization: warehouse
+#     schedule:
+#       kind: hourly
+#       every: 6
+#     catch_up: all
+
+# What the names in events mean.
+# products:
+#   - product_key: shop
+#     name: The shop
+# environments:
+#   - name: Production
+# features:
+#   - id: checkout
+#     name: Checkout
+#     type: MODULE
+#     product_key: shop
+#   - id: pay-by-card
+#     name: Pay by card
+#     parent_feature_id: checkout
+#     product_key: shop
+# engagements:
+#   - id: autumn-sale
+#     name: Autumn sale
+#     type: IN_APP_DIALOG
+# surveys:
+#   - id: nps-2026
+#     name: How are we doing?
+#     type: NPS
+#     questions:
+#       - id: q1
+#         text: How likely are you to recommend us?
+# articles:
+#   - provider: ZENDESK_ARTICLE_PROVIDER
+#     external_article_id: "4711"
+#     title: How to return goods
+"""
