@@ -6,6 +6,7 @@ lossy_disk.py); each of these is then opened as after a restart.
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -27,9 +28,10 @@ BATCHES = 4
 pytestmark = needs_fuse
 
 
-def often(usual: int) -> list[object]:
-    """A cut after so many changes; among the slow tests after every one."""
-    return [pytest.param(usual, id="a sample"), pytest.param(1, id="every change", marks=pytest.mark.slow)]
+def often(usual: int, thorough: int = 1) -> list[object]:
+    """A cut after so many changes; more of them among the slow tests, FOOTFALL_CUT_EVERY=1 takes every one."""
+    every = int(os.environ.get("FOOTFALL_CUT_EVERY", thorough))
+    return [pytest.param(usual, id="a sample"), pytest.param(every, id="many", marks=pytest.mark.slow)]
 
 
 @pytest.mark.timeout(900)
@@ -54,7 +56,7 @@ def test_nothing_acknowledged_is_lost_from_the_log(tmp_path: Path, every: int) -
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("every", often(45))
+@pytest.mark.parametrize("every", often(45, 9))
 def test_settle_ends_with_every_event_once(tmp_path: Path, every: int) -> None:
     (tmp_path / "live").mkdir()
     with opened(tmp_path / "live" / "data", segment_bytes=2048) as place:
@@ -76,7 +78,7 @@ def test_settle_ends_with_every_event_once(tmp_path: Path, every: int) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("every", often(30))
+@pytest.mark.parametrize("every", often(30, 12))
 def test_a_manifest_that_is_there_has_its_data_and_the_next_run_ends_with_the_same_bytes(
     tmp_path: Path, every: int
 ) -> None:
