@@ -21,6 +21,7 @@ from footfall.cli.events import events
 from footfall.cli.exports import export
 from footfall.cli.jobs import jobs
 from footfall.cli.keys import keys
+from footfall.cli.notifications import notifications
 from footfall.cli.runs import runs
 from footfall.errors import FootfallError
 from footfall.terminal import Exit
@@ -49,6 +50,7 @@ app.add_typer(export, name="export")
 app.add_typer(authorizations, name="authorizations")
 app.add_typer(jobs, name="jobs")
 app.add_typer(runs, name="runs")
+app.add_typer(notifications, name="notifications")
 app.add_typer(access, name="access")
 app.add_typer(days, name="days")
 app.add_typer(keys, name="keys")

@@ -80,6 +80,10 @@ def jobs_add(
     version: Annotated[str | None, typer.Option(help="Version of rollups, 1.0 or 2.0.")] = None,
     reports: Annotated[str | None, typer.Option(help="Comma-separated names of rollups; all by default.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
+    email_to: Annotated[
+        list[str] | None, typer.Option(help="Who gets a mail with links when a run is done; may be repeated.")
+    ] = None,
+    email_channel: Annotated[str | None, typer.Option(help="Channel of these mails, if there are several.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of this kind, VALUE as JSON or text.")] = None,
     data: Data = None,
     config: Config = None,
@@ -92,7 +96,15 @@ def jobs_add(
 
     screen = Screen(as_json=as_json, quiet=quiet)
     names = None if reports is None else [each.strip() for each in reports.split(",") if each.strip()]
-    options = _options(option or [], format=format, version=version, endpoint_url=endpoint_url, reports=names)
+    options = _options(
+        option or [],
+        format=format,
+        version=version,
+        endpoint_url=endpoint_url,
+        reports=names,
+        email_to=email_to or None,
+        email_channel=email_channel,
+    )
     with opened(screen, data, config) as hub:
         made = hub.clock()
         rule = _schedule(
@@ -119,6 +131,7 @@ def jobs_run(
 ) -> None:
     """Run one slot now, as the schedule would; again if it was run before."""
     from footfall.wiring.jobs import runner_of, slot_of
+    from footfall.wiring.telling import send_without_server
 
     screen = Screen(as_json=as_json, quiet=quiet)
     with opened(screen, data, config) as hub:
@@ -128,6 +141,7 @@ def jobs_run(
             _rehearse(screen, hub, job, chosen)
             return
         run = runner_of(hub).run_slot(name, chosen)
+        send_without_server(hub)
     show_run(screen, run)
     if run.state != "succeeded":
         raise typer.Exit(Exit.FAILED)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from footfall.errors import Conflict, Missing, Refused
 from footfall.model.days import Zone
-from footfall.model.jobs import LIVE, Job, Run, Verdict, moved
+from footfall.model.jobs import LIVE, LOST_RUN, Job, Run, Verdict, moved
 from footfall.model.schedules import Slot, from_plain
 from footfall.ports import Claim, Planned
 from footfall.stores import schema
@@ -29,7 +29,6 @@ _RUN: Final = schema.job_run
 # Scheduled slots in the order they are due, then those that a person asked for.
 _ORDER: Final = (_SLOT.c.asked, _SLOT.c.due_at, _SLOT.c.start_at, _SLOT.c.name)
 _OPEN: Final = ("waiting", "running")
-_LOST: Final = "the process that ran it ended or lost touch before it was done"
 
 
 class SqlJobs:
@@ -175,7 +174,7 @@ class SqlJobs:
             known = _job_row(connection, found.job)
             mine = and_(_SLOT.c.job == found.job, _SLOT.c.name == found.name)
             if found.state == "running":
-                _end_run(connection, found, at, "failed", _LOST)
+                _end_run(connection, found, at, "failed", LOST_RUN)
             claimed = {
                 "state": "running",
                 "attempts": found.attempts + 1,

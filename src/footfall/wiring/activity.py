@@ -16,6 +16,7 @@ from footfall.errors import Refused
 from footfall.flows.export_activity import Outlet, WindowDelivery, WindowJob, deliver_windows
 from footfall.formats.csv_rows import CsvRows
 from footfall.model.app_events import SESSION, types_of
+from footfall.model.channels import EMAIL_OPTIONS
 from footfall.model.jobs import FileFacts
 from footfall.model.names import ACTIVITY_TEMPLATE, DEFAULT_TIMESTAMP, NameTemplate
 from footfall.model.window_manifest import ACTIVITY, APP_EVENTS
@@ -137,9 +138,11 @@ def activity_of(hub: Footfall, job: Job) -> ActivityExport:
     """The export that a job's options describe. Raises ``Refused`` for what there is not.
 
     options: streams (a list), start, end (dates in the subscription's zone, or instants), header, name, timestamp,
-    join, raw, compression, endpoint_url.
+    join, raw, compression, endpoint_url, email_to, email_channel.
     """
-    o = _known(job, {"streams", "start", "end", "header", "name", "timestamp", "join", "raw", "compression"})
+    o = _known(
+        job, {"streams", "start", "end", "header", "name", "timestamp", "join", "raw", "compression"} | EMAIL_OPTIONS
+    )
     return ActivityExport(
         streams=checked_streams(hub, _texts(job, "streams")),
         start=instant_of(hub, o.get("start")),
