@@ -85,9 +85,9 @@ def test_a_prefix_that_could_lead_elsewhere_is_no_name(prefix: str) -> None:
         FileName("Users", DUE, "csv", prefix=prefix)
 
 
-def test_there_are_three_formats_and_revisions_begin_with_one() -> None:
+def test_there_are_four_formats_and_revisions_begin_with_one() -> None:
     with pytest.raises(ValueError, match="not a format"):
-        FileName("Users", DUE, "parquet")
+        FileName("Users", DUE, "avro")
     with pytest.raises(ValueError, match="begin with 1"):
         FileName("Users", DUE, "csv", 0)
 

@@ -22,10 +22,12 @@ from footfall.flows.settle import Route, settle_all
 from footfall.flows.verify import Finding, examine
 from footfall.formats.csv_rows import CsvRows
 from footfall.formats.json_lines import JsonLines
+from footfall.formats.parquet_rows import ParquetRows
 from footfall.formats.xml_rows import XmlRows
 from footfall.lakes.delta import DeltaLake
 from footfall.logs.segments import SegmentLog
 from footfall.model.days import Zone
+from footfall.model.key_templates import ROLLUPS, KeyTemplate
 from footfall.model.reports import Report, by_name, catalogue
 from footfall.ports import Batch, Bucket, Codec, DayState, OpenDay
 from footfall.stores.catalogue import SqlCatalogue
@@ -35,6 +37,7 @@ from footfall.stores.people import SqlPeople
 
 CODECS: dict[str, Codec] = {"gzip": GzipMember(), "none": Plain()}
 FORMATS = {"csv": CsvRows(), "json": JsonLines(), "xml": XmlRows()}
+PARQUET = ParquetRows()
 # Reports with rows for the events below, and one that stays empty.
 SOME = (
     "Users",
@@ -124,9 +127,17 @@ class SmallHub:
         format: str = "csv",
         codec: str | Codec = "gzip",
         writer: str = "footfall test",
+        key: str = "",
     ) -> list[Delivery]:
         chosen: list[Report] = list(catalogue(version)) if reports is None else [by_name(name) for name in reports]
-        to = Destination(bucket, FORMATS[format], CODECS[codec] if isinstance(codec, str) else codec, version, writer)
+        to = Destination(
+            bucket,
+            FORMATS.get(format, PARQUET),
+            CODECS[codec] if isinstance(codec, str) else codec,
+            version,
+            writer,
+            key=KeyTemplate.parse(key, ROLLUPS) if key else None,
+        )
         return list(
             export_day(
                 day, chosen, to, close=self.close_day, open_day=self.open_day, ledger=self.ledger, zone=self.zone

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from footfall.cli import activity, audience
-from footfall.cli.options import AsJson, Config, Data, Quiet, Unfinished, opened
+from footfall.cli.options import AsJson, Config, Data, Key, Quiet, Unfinished, opened
 from footfall.terminal import Screen
 
 export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
@@ -22,14 +22,15 @@ def export_rollups(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The local day.")],
     to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of a range.")] = None,
-    format: Annotated[str, typer.Option(help="csv, json or xml.")] = "csv",
+    format: Annotated[str, typer.Option(help="csv, json, xml or parquet.")] = "csv",
     version: Annotated[str, typer.Option(help="1.0 or 2.0.")] = "2.0",
     reports: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
-    compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none.")] = "gzip",
+    compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")] = "",
     pgp_key: Annotated[
         list[Path] | None, typer.Option(help="Encrypt to this OpenPGP public key; may be repeated.")
     ] = None,
+    key: Key = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,
     data: Data = None,
@@ -46,7 +47,7 @@ def export_rollups(
     with opened(screen, data, config) as hub, screen.progress() as progress:
         delivered = hub.export_rollups(
             day.date(), last, to=to, reports=names, version=version, format=format,
-            compression=compression, pgp_keys=pgp_key or (),
+            compression=compression, pgp_keys=pgp_key or (), key=key,
             authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
             unfinished=unfinished, progress=progress,
         )  # fmt: skip

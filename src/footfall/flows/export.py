@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time
 from enum import Enum
 from typing import Final
 
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.days import Zone
 from footfall.model.files import PREFIX, FileName
-from footfall.model.manifest import DataFile, Manifest, Superseded
+from footfall.model.key_templates import ROLLUPS, Facts, KeyTemplate
+from footfall.model.manifest import DataFile, FilePart, Manifest, Superseded
 from footfall.model.passing import Text, first_free
+from footfall.model.report import Part
 from footfall.model.reports import VERSIONS, Report, catalogue
 from footfall.model.window_manifest import read_manifest
-from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress
+from footfall.ports import Bucket, Codec, Column, DayState, Delivered, Format, Ledger, OpenDay, Progress, TableFormat
 
 MANIFEST_TYPE: Final = "application/json"
 
@@ -37,20 +39,28 @@ class Place(Enum):
 class Destination:
     """Where and how reports are delivered.
 
-    writer: who writes, for the manifest. prefix: first part of every file name.
+    codec: of a format with types one that does not compress: the file is compressed inside. writer: who writes, for
+    the manifest. prefix: first part of every file name. key: where data files lie and how they are called, if not
+    under their usual names beside the manifests. job: on whose behalf, for the key.
     """
 
     bucket: Bucket
-    format: Format
+    format: Format | TableFormat
     codec: Codec
     version: str
     writer: str
     prefix: str = PREFIX
+    key: KeyTemplate | None = None
+    job: str = ROLLUPS
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One report that was delivered. key: of the data file. size_bytes: of the data file as stored."""
+    """One file of a report that was delivered, when all of them were.
+
+    key: of the data file; of the manifest if the report was to be divided and has no rows. size_bytes: of the data file
+    as stored. part: which rows they are, see ``DataFile``.
+    """
 
     day: date
     report: str
@@ -61,6 +71,7 @@ class Delivery:
     size_bytes: int
     key: str
     manifest_key: str
+    part: FilePart = ()
 
 
 def export_day(
@@ -74,7 +85,8 @@ def export_day(
     zone: Zone,
     progress: Progress | None = None,
 ) -> Iterator[Delivery]:
-    """Close ``day`` if it is open, then yield each of ``reports`` when its manifest and its ledger entry are written.
+    """Close ``day`` if it is open, then yield the files of each of ``reports`` when its manifest and its ledger entry
+    are written.
 
     close, open_day: see ``flows.close_day``. Reports that ``to.version`` does not have are left out.
     A day without events gives files with a header or root only, and manifests with 0 rows.
@@ -91,7 +103,7 @@ def export_day(
         for number, order in enumerate(orders):
             if progress is not None:
                 progress(f"reports of {day}", number, len(wanted), "reports")
-            yield _deliver(order, ledger)
+            yield from _deliver(order, ledger)
     finally:
         opened.close()
     if progress is not None:
@@ -150,26 +162,67 @@ class _Order:
         found = self.opened.excluded()
         return {reason: found[reason] for reason in reasons}
 
-    def text(self) -> Text:
-        """The file as text, made while it is read."""
-        return Text(self._pieces(), self._say)
+    def files(self) -> Sequence[_File]:
+        """One with all rows, or one for each part that the key divides them into; of a report that it cannot divide
+        one, too."""
+        dividers = () if self.to.key is None else self.to.key.dividers
+        sources = {each: self.report.divider(each, self.to.version) for each in dividers}
+        asked = [source for source in sources.values() if source]
+        parts = self.opened.parts(self.report, self.to.version, asked) if asked else [()]
+        return [
+            _File(self, part, tuple((each, dict(part).get(source)) for each, source in sources.items()))
+            for part in parts
+        ]
 
-    def _pieces(self) -> Iterator[tuple[int, memoryview | bytes]]:
-        format_, report, version = self.to.format, self.report, self.to.version
-        yield 0, format_.head(self.columns(), report.name, version, self.day)
-        yield from self.opened.render(report, version, format_)
-        yield 0, format_.foot()
+    def facts(self) -> Facts:
+        """What the fields of the key stand for."""
+        to, local = self.to, datetime.combine(self.day, time())
+        said = {"report": self.report.name, "job": to.job, "zone": self.zone.name, "format": to.format.name,
+                "version": to.version, "revision": str(self.state.revision)}  # fmt: skip
+        return Facts(said, local, self.zone.scheduled(self.day))
 
-    def _say(self, rows: int) -> None:
+    def say(self, rows: int) -> None:
         if self.progress is not None:
             self.progress(f"{self.report.name} of {self.day}", rows, None, "rows")
 
 
-def _deliver(order: _Order, ledger: Ledger) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file of an order. part: its rows. said: the same for the manifest and the key, by names of fields."""
+
+    order: _Order
+    part: Part
+    said: FilePart
+
+    def name(self, extension: str, attempt: int = 1) -> str:
+        """Its key below the folder of the manifest."""
+        order, usual = self.order, self.order.name
+        if order.to.key is None:
+            return usual.data(extension, attempt)
+        stem = order.to.key.stem(order.facts(), dict(self.said), usual.bare)
+        return usual.data(extension, attempt, stem)
+
+    def text(self) -> Text:
+        """The file before its codec, made while it is read."""
+        return Text(self._pieces(), self.order.say)
+
+    def _pieces(self) -> Iterator[tuple[int, memoryview | bytes]]:
+        order, format_ = self.order, self.order.to.format
+        report, version = order.report, order.to.version
+        if isinstance(format_, TableFormat):
+            about = {"report": report.name, "version": version, "day": order.day.isoformat()}
+            columns = order.opened.columns(report, version)
+            yield from format_.file(columns, order.opened.values(report, version, self.part), about)
+            return
+        yield 0, format_.head(order.columns(), report.name, version, order.day)
+        yield from order.opened.render(report, version, format_, self.part)
+        yield 0, format_.foot()
+
+
+def _deliver(order: _Order, ledger: Ledger) -> Iterator[Delivery]:
     to, report = order.to, order.report
-    file = _put_file(order)
-    manifest_key, manifest_sha256, manifest = _put_manifest(order, _manifest(order, file, _superseded(order, ledger)))
-    [file] = manifest.files
+    files = _put_files(order)
+    manifest_key, manifest_sha256, manifest = _put_manifest(order, _manifest(order, files, _superseded(order, ledger)))
     ledger.deliver(
         Delivered(
             destination=to.bucket.url,
@@ -182,34 +235,40 @@ def _deliver(order: _Order, ledger: Ledger) -> Delivery:
             manifest_sha256=manifest_sha256,
         )
     )
-    return Delivery(
-        order.day, report.name, to.version, to.format.name, order.state.revision, file.rows, file.size_bytes,
-        order.folder + file.name, manifest_key,
-    )  # fmt: skip
+    what = (order.day, report.name, to.version, to.format.name, order.state.revision)
+    for file in manifest.files:
+        yield Delivery(*what, file.rows, file.size_bytes, order.folder + file.name, manifest_key, file.part)
+    if not manifest.files:
+        yield Delivery(*what, 0, 0, manifest_key, manifest_key)
 
 
-def _put_file(order: _Order) -> DataFile:
-    """Write the data file, or find the one that is delivered already; see ``first_free`` for one that is encrypted."""
+def _put_files(order: _Order) -> tuple[DataFile, ...]:
+    """Write the data files one after the other, or find those that are delivered already; see ``first_free`` for one
+    that is encrypted."""
     codec = order.to.codec
-    if codec.repeatable:
-        with _advice(order):
-            return _put_attempt(order, 1)
-    found = _manifest_at(order.to.bucket, order.folder + order.name.manifest)
-    with _advice(order):
+    if not codec.repeatable:
+        found = _manifest_at(order.to.bucket, order.folder + order.name.manifest)
         if found is not None:
-            return _delivered_before(order, found[0])
-        return first_free(
-            lambda attempt: _place(order, order.name.data(codec.extension, attempt)) is Place.TAKEN,
-            lambda attempt: _put_attempt(order, attempt),
-        )
+            with _advice(order):
+                return _delivered_before(order, found[0])
+    with _advice(order):
+        return tuple(_put_attempt(file, 1) if codec.repeatable else _put_encrypted(file) for file in order.files())
 
 
-def _put_attempt(order: _Order, attempt: int) -> DataFile:
-    to, text = order.to, order.text()
-    name = order.name.data(to.codec.extension, attempt)
-    chunks = to.codec.encode(text, name=order.name.data("", attempt))
+def _put_encrypted(file: _File) -> DataFile:
+    order, extension = file.order, file.order.to.codec.extension
+    return first_free(
+        lambda attempt: _place(order, file.name(extension, attempt)) is Place.TAKEN,
+        lambda attempt: _put_attempt(file, attempt),
+    )
+
+
+def _put_attempt(file: _File, attempt: int) -> DataFile:
+    order, to, text = file.order, file.order.to, file.text()
+    name = file.name(to.codec.extension, attempt)
+    chunks = to.codec.encode(text, name=file.name("", attempt).rpartition("/")[2])
     stored = to.bucket.put(order.folder + name, chunks, content_type=to.codec.content_type)
-    return text.file(name, to.codec.name, stored.size_bytes, stored.sha256)
+    return replace(text.file(name, to.codec.name, stored.size_bytes, stored.sha256), part=file.said)
 
 
 def _place(order: _Order, name: str) -> Place:
@@ -222,24 +281,29 @@ def _place(order: _Order, name: str) -> Place:
     return Place.TAKEN
 
 
-def _delivered_before(order: _Order, found: Manifest) -> DataFile:
-    """The file that ``found`` names, if it describes the text of this order and the file is there."""
-    text = order.text()
-    for _ in text:
-        pass
-    url = order.to.bucket.url
-    if len(found.files) == 1:
-        [file] = found.files
-        ours = replace(file, rows=text.rows, plain_bytes=text.size_bytes)
+def _delivered_before(order: _Order, found: Manifest) -> tuple[DataFile, ...]:
+    """The files that ``found`` names, if it describes the texts of this order and they are there."""
+    url, files = order.to.bucket.url, order.files()
+    if len(found.files) == len(files):
+        ours = tuple(_as_if_stored(file, theirs) for file, theirs in zip(files, found.files, strict=True))
         if _manifest(order, ours, found.supersedes).same_delivery(found):
-            if _place(order, file.name) is not Place.FREE:
-                return file
-            what = f"{url}/{order.folder}{file.name} is gone, though its manifest is there"
-            raise Conflict(what, "Encrypted bytes cannot be made again")
+            for file in found.files:
+                if _place(order, file.name) is Place.FREE:
+                    what = f"{url}/{order.folder}{file.name} is gone, though its manifest is there"
+                    raise Conflict(what, "Encrypted bytes cannot be made again")
+            return found.files
     raise Conflict(f"{url}/{order.folder}{order.name.manifest} is already there and describes something else")
 
 
-def _manifest(order: _Order, file: DataFile, supersedes: Superseded | None) -> Manifest:
+def _as_if_stored(file: _File, stored: DataFile) -> DataFile:
+    """What a manifest would say of ``file``, had it been stored as ``stored``."""
+    text = file.text()
+    for _ in text:
+        pass
+    return replace(stored, rows=text.rows, plain_bytes=text.size_bytes, part=file.said)
+
+
+def _manifest(order: _Order, files: tuple[DataFile, ...], supersedes: Superseded | None) -> Manifest:
     state, zone, to = order.state, order.zone, order.to
     if state.sealed_at is None:
         raise ValueError(f"{state.day} is not sealed, so nothing of it can be delivered")
@@ -261,8 +325,9 @@ def _manifest(order: _Order, file: DataFile, supersedes: Superseded | None) -> M
         log_position=state.position,
         excluded=order.excluded(),
         columns=tuple((column.name, column.type) for column in order.columns()),
-        files=(file,),
+        files=files,
         writer=to.writer,
+        key="" if to.key is None else str(to.key),
     )
 
 

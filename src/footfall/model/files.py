@@ -1,8 +1,8 @@
 """Names of delivered files, from what they hold and never from the clock: a retry finds its own file again.
 
-``{prefix}_{ExtractType}_{ISODateTime}[_r{n}][_a{n}].{csv|json|xml}[.gz]`` and, beside it, the manifest
-``{prefix}_{ExtractType}_{ISODateTime}[_r{n}].{csv|json|xml}.manifest.json``. ISODateTime is the instant the day was
-due (03:00 local of the next date) in ISO 8601 basic form, UTC, also when the export is run by hand later.
+``{prefix}_{ExtractType}_{ISODateTime}[_r{n}][_a{n}].{csv|json|xml|parquet}[.gz]`` and, beside it, the manifest
+``{prefix}_{ExtractType}_{ISODateTime}[_r{n}].{csv|json|xml|parquet}.manifest.json``. ISODateTime is the instant the
+day was due (03:00 local of the next date) in ISO 8601 basic form, UTC, also when the export is run by hand later.
 Source: PX bucket export, "Filename Structure". Reference: docs/reference/manifest.md.
 """
 
@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from footfall.model.passing import mark_of
+
 PREFIX: Final = "GainsightPX"
-FORMATS: Final = ("csv", "json", "xml")
+FORMATS: Final = ("csv", "json", "xml", "parquet")
 MANIFEST_SUFFIX: Final = ".manifest.json"
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
-_DATA_NAME: Final = re.compile(r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?(_a[1-9]\d*)?\.(csv|json|xml)(\.[a-z0-9]+)*")
+_DATA_NAME: Final = re.compile(
+    r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?(_a[1-9]\d*)?\.(csv|json|xml|parquet)(\.[a-z0-9]+)*"
+)
 # Of the app-event stream, see model.windows. Names that a job's template makes can look like anything.
 _WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}(_a[1-9]\d*)?\.ndjson(\.[a-z0-9]+)*")
 # Letters that every bucket, file system and shell takes as they are.
@@ -48,17 +52,25 @@ class FileName:
             raise ValueError("revisions begin with 1")
 
     @property
-    def stem(self) -> str:
-        mark = f"_r{self.revision}" if self.revision > 1 else ""
-        return f"{self.prefix}_{self.report}_{self.scheduled_at.astimezone(UTC):{_STAMP}}{mark}"
+    def bare(self) -> str:
+        """Without marks and extension."""
+        return f"{self.prefix}_{self.report}_{self.scheduled_at.astimezone(UTC):{_STAMP}}"
 
-    def data(self, extension: str, attempt: int = 1) -> str:
+    @property
+    def stem(self) -> str:
+        return self.bare + self._mark
+
+    @property
+    def _mark(self) -> str:
+        return f"_r{self.revision}" if self.revision > 1 else ""
+
+    def data(self, extension: str, attempt: int = 1, bare: str = "") -> str:
         """The data file; ``extension`` is the codec's (``.gz`` or nothing).
 
         attempt: 2 or more for a file that is encrypted again because what an earlier attempt left cannot be compared.
+        bare: another name or key, to which the same marks are added.
         """
-        mark = f"_a{attempt}" if attempt > 1 else ""
-        return f"{self.stem}{mark}.{self.format}{extension}"
+        return f"{bare or self.bare}{self._mark}{mark_of(attempt)}.{self.format}{extension}"
 
     @property
     def manifest(self) -> str:

@@ -24,6 +24,7 @@ ENCRYPTED: Final = "+openpgp"
 ENCRYPTED_EXTENSION: Final = ".pgp"
 
 Columns = tuple[tuple[str, str], ...]
+FilePart = tuple[tuple[str, str | None], ...]
 
 
 def is_encrypted(codec: str) -> bool:
@@ -35,9 +36,10 @@ def is_encrypted(codec: str) -> bool:
 class DataFile:
     """One file as stored, and its text before compression.
 
-    name: without folder; the file lies beside its manifest. size_bytes, sha256: of the bytes in the bucket.
+    name: its key below the folder of its manifest; mostly it lies beside it. size_bytes, sha256: of the stored bytes.
     plain_bytes, plain_sha256: of the text within; the digest is empty when the file is encrypted, as it would let
-    anybody check a guess of what is in it. rows: records, the CSV header not counted.
+    anybody check a guess of what is in it. rows: records, the CSV header not counted. part: of a delivery that was
+    divided by its key, the text of each field that divides it.
     """
 
     name: str
@@ -46,11 +48,13 @@ class DataFile:
     sha256: str
     plain_bytes: int
     plain_sha256: str
+    part: FilePart = ()
 
     def value(self) -> dict[str, Any]:
         """As it stands in a manifest."""
         return {
             "name": self.name,
+            **({"part": dict(self.part)} if self.part else {}),
             "rows": self.rows,
             "bytes": self.size_bytes,
             "sha256": self.sha256,
@@ -62,7 +66,8 @@ class DataFile:
     def from_fields(cls, file: Fields, *, encrypted: bool) -> DataFile:
         """The reverse of ``value``. Raises ``Damaged`` that names the first field that cannot be."""
         return cls(
-            name=file.name("name"),
+            name=file.path("name"),
+            part=tuple(file.texts_or_none("part").items()) if file.has("part") else (),
             rows=file.count("rows"),
             size_bytes=file.count("bytes"),
             sha256=file.sha256("sha256"),
@@ -84,6 +89,7 @@ class Described(ABC):
     """What manifests of both kinds say of their files.
 
     columns: (name, type) as printed in the files. codec: by its name (``gzip``). writer: who wrote the files.
+    key: the template that names the files, empty if there is none.
     """
 
     # What two descriptions of the same delivery may say differently.
@@ -94,6 +100,7 @@ class Described(ABC):
     columns: Columns
     files: tuple[DataFile, ...]
     writer: str
+    key: str = ""
 
     @property
     def rows(self) -> int:
@@ -102,6 +109,10 @@ class Described(ABC):
     @abstractmethod
     def value(self) -> dict[str, Any]:
         """The object that is the manifest, keys in the order of the reference."""
+
+    def key_value(self) -> dict[str, str]:
+        """The template of keys as it stands in a manifest, where there is one."""
+        return {"key": self.key} if self.key else {}
 
     def to_json(self) -> bytes:
         """UTF-8 JSON, keys in the order of the reference, indented, one line end at the end."""
@@ -148,6 +159,7 @@ def shared(fields: Fields) -> dict[str, Any]:
         "columns": read_columns(fields),
         "files": files,
         "writer": fields.text("writer"),
+        "key": fields.text("key") if fields.has("key") else "",
     }
 
 
@@ -192,6 +204,7 @@ class Manifest(Described):
         return {
             "manifest": MANIFEST_FORMAT,
             "writer": self.writer,
+            **self.key_value(),
             "report": self.report,
             "version": self.version,
             "format": self.format,

@@ -14,6 +14,7 @@ BYTES_MAX: Final = 4 << 20
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f]{1,512}")
+KEY_CHARS_MAX: Final = 1024
 
 
 def instant_text(instant: datetime) -> str:
@@ -71,6 +72,21 @@ class Fields:
 
     def name(self, name: str) -> str:
         return str(self.take(name, str, lambda text: _NAME.fullmatch(text) is not None and text not in (".", "..")))
+
+    def path(self, name: str) -> str:
+        """A name, or several parted by ``/``: what lies below a folder, and never beside or above it."""
+
+        def is_below(text: str) -> bool:
+            parts = text.split("/")
+            named = all(_NAME.fullmatch(part) is not None and part not in (".", "..") for part in parts)
+            return named and len(text) <= KEY_CHARS_MAX
+
+        return str(self.take(name, str, is_below))
+
+    def texts_or_none(self, name: str) -> dict[str, str | None]:
+        """An object whose values are texts or null."""
+        inner = Fields(self.take(name, dict), f"{self._path}{name}.")
+        return {each: None if inner.is_null(each) else str(inner.take(each, str)) for each in inner._value}
 
     def instant(self, name: str) -> datetime:
         text = self.take(name, str, lambda text: text.endswith("Z"))

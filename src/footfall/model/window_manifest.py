@@ -67,6 +67,7 @@ class JobManifest(Described):
             "manifest": MANIFEST_FORMAT,
             "kind": self.kind,
             "writer": self.writer,
+            **self.key_value(),
             "job": self.job,
             "format": self.format,
             "codec": self.codec,

@@ -18,7 +18,7 @@ from footfall.model.jobs import FileFacts
 from footfall.model.names import DEFAULT_TIMESTAMP, NameTemplate
 from footfall.ports import AudienceInput
 from footfall.wiring.authorizations import bucket_at, codec_of
-from footfall.wiring.hub import FORMATS
+from footfall.wiring.formats import TEXTS
 
 if TYPE_CHECKING:
     from footfall.engines.audience import DuckAudience
@@ -218,7 +218,7 @@ class _Rehearsed:
 
 
 def _format(layout: str) -> Format | None:
-    return None if layout == PARQUET else FORMATS[JSON if layout == JSON else "csv"]()
+    return None if layout == PARQUET else TEXTS[JSON if layout == JSON else "csv"]()
 
 
 def _made(folder: Path) -> Path:

@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -33,14 +33,12 @@ from footfall.engines.day import DuckDBEngine
 from footfall.errors import Conflict, Refused, Unavailable
 from footfall.flows.close_day import Books, close_day, open_day
 from footfall.flows.export import Delivery, Destination, export_day
-from footfall.formats.csv_rows import CsvRows
-from footfall.formats.json_lines import JsonLines
-from footfall.formats.xml_rows import XmlRows
 from footfall.lakes.delta import DeltaLake
 from footfall.model import reports
 from footfall.model.days import Zone
 from footfall.model.event import EventType
-from footfall.ports import Clock, DayState, Format, Ledger, Log, Progress
+from footfall.model.key_templates import ROLLUPS
+from footfall.ports import Clock, DayState, Ledger, Log, Progress
 from footfall.stores.api_keys import SqlApiKeys
 from footfall.stores.audit import SqlAudit
 from footfall.stores.authorizations import SqlAuthorizations
@@ -53,11 +51,11 @@ from footfall.stores.vault import SqlVault
 from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
 from footfall.wiring.acting import Notes
 from footfall.wiring.authorizations import authorizations_of, bucket_at, codec_of, vault_of
+from footfall.wiring.formats import compression_of, format_named, key_of
 
 if TYPE_CHECKING:
     from footfall.engines.shaping import DuckShaper
 
-FORMATS: dict[str, Callable[[], Format]] = {"csv": CsvRows, "json": JsonLines, "xml": XmlRows}
 WAIT_FOR_SERVER_S = 60.0
 CROWDED_FILES = 64  # an open day gets a file every few seconds; beyond this, listing them costs more than rewriting
 
@@ -274,8 +272,9 @@ class Footfall:
         reports: Sequence[str] | None,
         version: str,
         format: str,
-        compression: str = "gzip",
+        compression: str = "",
         pgp_keys: Sequence[Path] = (),
+        key: str | None = None,
         authorization: str | None = None,
         endpoint_url: str | None = None,
         own_shell: bool = False,
@@ -287,7 +286,7 @@ class Footfall:
         own_shell: see ``bucket_at``.
         """
         return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
-                                    compression=compression, pgp_keys=pgp_keys,
+                                    compression=compression, pgp_keys=pgp_keys, key=key,
                                     authorization=authorization, endpoint_url=endpoint_url, own_shell=own_shell,
                                     unfinished=unfinished, progress=progress))  # fmt: skip
 
@@ -302,6 +301,7 @@ class Footfall:
         format: str,
         compression: str,
         pgp_keys: Sequence[Path],
+        key: str | None,
         authorization: str | None,
         endpoint_url: str | None,
         own_shell: bool,
@@ -310,16 +310,15 @@ class Footfall:
     ) -> Iterator[Delivery]:
         """Like ``export_rollups``, one delivery at a time, each when its manifest is written."""
         chosen = chosen_reports(names, version)
-        if format not in FORMATS:
-            raise Refused(f"'{format}' is no format", f"Choose one of {', '.join(FORMATS)}")
         bucket = bucket_at(self, to, authorization, endpoint_url, own_shell=own_shell)
         destination = Destination(
             bucket=bucket,
-            format=FORMATS[format](),
-            codec=codec_of(self, authorization, compression, pgp_keys),
+            format=format_named(format),
+            codec=codec_of(self, authorization, compression_of(format, compression), pgp_keys),
             version=version,
             writer=f"footfall {__version__}",
             prefix=self.settings.file_prefix,
+            key=key_of(key, ROLLUPS),
         )
         self.settle(progress)
         for number in range((last - first).days + 1):

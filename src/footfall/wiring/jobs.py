@@ -19,11 +19,12 @@ from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
 from footfall.model.report import Report
 from footfall.model.schedules import Slot, between, named, next_slot, slots
 from footfall.wiring.authorizations import bucket_at, codec_of
-from footfall.wiring.hub import FORMATS, chosen_reports
+from footfall.wiring.formats import compression_of, format_named, key_of
+from footfall.wiring.hub import chosen_reports
 from footfall.wiring.rehearsal import RehearsedLedger, difference
 
 if TYPE_CHECKING:
-    from footfall.ports import Bucket, Ledger
+    from footfall.ports import Bucket, Format, Ledger, TableFormat
     from footfall.wiring.hub import Footfall
 
 
@@ -122,7 +123,8 @@ def check_job(hub: Footfall, job: Job) -> None:
     if job.authorization:
         hub.authorizations.get(job.authorization)
     if job.kind == "rollups":
-        codec_of(hub, job.authorization or None, str(job.options.get("compression", "gzip")))
+        _, _, format_ = _rollup_choice(job)
+        codec_of(hub, job.authorization or None, compression_of(format_.name, job.options.get("compression")))
     endpoint_url = job.options.get("endpoint_url") or None
     bucket_at(hub, job.url, job.authorization or None, endpoint_url)
 
@@ -200,21 +202,23 @@ def backfill(hub: Footfall, job: Job, first: date, last: date) -> Sequence[str]:
 def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
     """The reports of each day of a slot: see ``flows.export``.
 
-    options: format, version, reports, compression, endpoint_url. Encrypted if the authorization has a public key.
+    options: format, version, reports, compression, key, endpoint_url. Encrypted if the authorization has a public key.
 
     An attempt after one that failed delivers only what is missing of each day's revision.
     """
     reports, version, format_ = _rollup_choice(job)
     bucket = place_of(hub, job, attempt)
-    codec = codec_of(hub, job.authorization or None, str(job.options.get("compression", "gzip")))
+    codec = codec_of(hub, job.authorization or None, compression_of(format_.name, job.options.get("compression")))
     ledger: Ledger = RehearsedLedger(hub.ledger) if attempt.rehearsal else hub.ledger
     to = Destination(
         bucket=bucket,
-        format=FORMATS[format_](),
+        format=format_,
         codec=codec,
         version=version,
         writer=f"footfall {__version__}",
         prefix=hub.settings.file_prefix,
+        key=key_of(job.options.get("key"), job.kind),
+        job=job.name,
     )
 
     def beat(step: str, done: int, total: int | None, unit: str) -> None:
@@ -235,15 +239,15 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
             yield FileFacts(delivery.key, delivery.rows, delivery.size_bytes, note=note)
 
 
-def _rollup_choice(job: Job) -> tuple[Sequence[Report], str, str]:
+def _rollup_choice(job: Job) -> tuple[Sequence[Report], str, Format | TableFormat]:
     """(reports, version, format) of a job's options. Raises ``Refused`` for what there is not."""
-    known = {"format", "version", "reports", "compression", "endpoint_url"}
+    known = {"format", "version", "reports", "compression", "key", "endpoint_url"}
     unknown = sorted(job.options.keys() - known)
     if unknown:
         raise Refused(f"a rollups job has no option {', '.join(unknown)}", f"It has {', '.join(sorted(known))}")
-    version, format_ = str(job.options.get("version", "2.0")), str(job.options.get("format", "csv"))
-    if format_ not in FORMATS:
-        raise Refused(f"'{format_}' is no format", f"Choose one of {', '.join(FORMATS)}")
+    version, format_ = str(job.options.get("version", "2.0")), format_named(str(job.options.get("format", "csv")))
+    compression_of(format_.name, job.options.get("compression"))
+    key_of(job.options.get("key"), job.kind)
     return chosen_reports(job.options.get("reports"), version), version, format_
 
 
@@ -262,4 +266,6 @@ def _note(to: Destination, ledger: Ledger, delivery: Delivery) -> str:
     last = ledger.delivered(to.bucket.url, delivery.report, delivery.version, delivery.format, delivery.day)
     put = getattr(to.bucket, "put_here", {}).get(delivery.key)
     digest = "" if put is None else put.sha256
-    return difference(to.bucket, last, delivery.rows, delivery.size_bytes, digest, delivery.revision)
+    return difference(
+        to.bucket, last, delivery.rows, delivery.size_bytes, digest, delivery.revision, part=delivery.part
+    )

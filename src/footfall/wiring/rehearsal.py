@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from footfall.model.manifest import FilePart
     from footfall.ports import Bucket
 
 
@@ -60,17 +61,32 @@ class RehearsedLedger:
         """Forget it."""
 
 
-def difference(bucket: Bucket, last: Delivered | None, rows: int, size_bytes: int, sha256: str, revision: int) -> str:
-    """How a file of so many rows and bytes differs from the ``last`` one delivered in its place."""
+def difference(
+    bucket: Bucket,
+    last: Delivered | None,
+    rows: int,
+    size_bytes: int,
+    sha256: str,
+    revision: int,
+    *,
+    part: FilePart = (),
+) -> str:
+    """How a file of so many rows and bytes differs from the ``last`` one delivered in its place.
+
+    part: of a report that is divided, which one it is.
+    """
     if last is None:
         return "new"
     try:
         manifest, _ = read_manifest(bucket.open(last.manifest_key))
     except (KeyError, FootfallError):
         return f"revision {last.revision} was delivered, its manifest cannot be read"
-    if any(file.sha256 == sha256 for file in manifest.files):
+    before = [file for file in manifest.files if file.part == part]
+    if any(file.sha256 == sha256 for file in before):
         return f"same as revision {last.revision}"
-    were = sum(file.size_bytes for file in manifest.files)
-    more = f"{rows - manifest.rows:+,} rows, {size_bytes - were:+,} bytes"
+    if not before and part:
+        return f"new, revision {last.revision} has no such part"
+    were, size_before = sum(file.rows for file in before), sum(file.size_bytes for file in before)
+    more = f"{rows - were:+,} rows, {size_bytes - size_before:+,} bytes"
     again = "" if revision > last.revision else ", though its name is the same"
     return f"{more} against revision {last.revision}{again}"
