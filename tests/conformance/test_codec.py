@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pysequoia
 import pytest
@@ -138,14 +139,20 @@ def test_decoding_takes_bounded_memory_however_far_the_text_was_compressed(codec
     assert max(sizes) <= OUT_BYTES
 
 
+@cache
+def long_message(codec: OpenPgp) -> tuple[bytes, bytes]:
+    """A text longer than the 25 MiB that the library keeps back itself, and what it is encrypted."""
+    text = random.Random(2).randbytes(27_000_000)
+    return text, b"".join(codec.encode([text]))
+
+
 @pytest.mark.parametrize("codec", ENCRYPTED, ids=lambda codec: codec.name)
 @pytest.mark.parametrize("held", [100, 100_000_000])
 def test_nothing_of_an_encrypted_file_is_given_out_before_all_of_it_was_checked(
     codec: OpenPgp, held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("footfall.codecs.openpgp.HELD_BYTES", held)
-    text = random.Random(2).randbytes(30_000_000)  # longer than what the library keeps back itself
-    stored = b"".join(codec.encode([text]))
+    text, stored = long_message(codec)
     assert b"".join(codec.decode([stored])) == text
     with pytest.raises(Damaged):
         next(codec.decode([stored[:-1000] + b"!" + stored[-999:]]))

@@ -11,9 +11,7 @@ and is what somebody encrypted; not who: everybody can encrypt to a public key.
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
@@ -60,8 +58,7 @@ class OpenPgp:
         """Compress, then encrypt. Raises ``Refused`` without a recipient, ``Unavailable`` when the worker dies."""
         if not self._recipients:
             raise Refused("nobody is named to encrypt to", "Give an OpenPGP public key")
-        certificates = [_text(each.certificate) for each in self._recipients]
-        order = {"work": "encrypt", "certificates": certificates}
+        order = [b"encrypt", *(each.certificate for each in self._recipients)]
         try:
             yield from _worked(order, self._inner.encode(chunks, name=name))
         except WorkerFailed as failed:
@@ -90,7 +87,7 @@ class OpenPgp:
         """The text within, after the whole message was decrypted once without complaint."""
         keys = outside.openers(private.keys)
         for key in keys:
-            order = {"work": "decrypt", "key": _text(key), "passphrase": private.passphrase}
+            order = [b"decrypt", key, *([] if private.passphrase is None else [private.passphrase.encode()])]
             held: list[bytes] = []
             size = 0
             try:
@@ -112,10 +109,10 @@ def _pieces(message: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _worked(order: Mapping[str, object], chunks: Iterable[bytes]) -> Iterator[bytes]:
-    words = json.dumps(order).encode()
-    return piped(WORKER, len(words).to_bytes(4, "big") + words, chunks)
+def _worked(order: Sequence[bytes], chunks: Iterable[bytes]) -> Iterator[bytes]:
+    words = b"".join(_sized(field) for field in order)
+    return piped(WORKER, _sized(words), chunks)
 
 
-def _text(key: bytes) -> str:
-    return b64encode(key).decode()
+def _sized(field: bytes) -> bytes:
+    return len(field).to_bytes(4, "big") + field

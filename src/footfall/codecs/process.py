@@ -28,9 +28,11 @@ def piped(program: Path, head: bytes, chunks: Iterable[bytes]) -> Iterator[bytes
     ``chunks`` is read in the caller's thread and only as fast as the process takes it. What was yielded is good only
     when the iteration ends without ``WorkerFailed``. Giving up the iteration kills the process.
     """
-    # -P: the folder of the program is no place to import from.
-    words, pipe = [sys.executable, "-P", str(program)], subprocess.PIPE
-    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:  # noqa: S603 - our own
+    # -I: neither the folder of the program nor the caller's environment is a place to import from.
+    words, pipe = [sys.executable, "-I", str(program)], subprocess.PIPE
+    # Looking up the names of a stack that nobody reads takes Rust longer than all the rest of a refusal.
+    env = {**os.environ, "RUST_BACKTRACE": "0", "RUST_LIB_BACKTRACE": "0"}
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, env=env) as process:  # noqa: S603 - our own
         try:
             said = yield from _exchanged(process, iter(chain([head], chunks)))
         except BaseException:
