@@ -38,12 +38,13 @@ class Answer:
 
 @dataclass
 class Api:
-    """A running server. said: every line it printed."""
+    """A running server. said: every line it printed. default: the key that is sent."""
 
     data: Path
     port: int
     collector_port: int
     said: list[str]
+    default: str = TOKEN
 
     def ask(
         self,
@@ -51,14 +52,15 @@ class Api:
         path: str,
         body: Any = None,
         *,
-        key: str | None = TOKEN,
+        key: str | None = "default",
         raw: bytes | None = None,
         headers: dict[str, str] | None = None,
         **query: str | int,
     ) -> Answer:
         """Send a request; body as JSON, raw as it is."""
         sent = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        named = {"authorization": f"Bearer {key}"} if key is not None else {}
+        given = self.default if key == "default" else key
+        named = {} if given is None else {"authorization": f"Bearer {given}"}
         named |= {"content-type": "application/json"} if sent and raw is None else {}
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:

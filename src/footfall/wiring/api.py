@@ -61,8 +61,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
     settings, subscription = hub.settings, hub.subscription
     trusted = frozenset(settings.trusted_proxies)
 
-    def address_of(peer: str, headers: Mapping[bytes, bytes]) -> str:
-        return shortened(client_address(peer, dict(headers), trusted), settings.store_ip)
+    def client_of(peer: str, headers: Mapping[bytes, bytes]) -> str:
+        return client_address(peer, dict(headers), trusted)
 
     def create_source(name: str, product_key: str, environment: str, channel: str) -> str:
         return create_key(hub, name, product_key=product_key, environment=environment, channel=channel)
@@ -91,7 +91,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         api_keys=hub.api_keys,
         audit=hub.audit,
         tasks=tasks,
-        address_of=address_of,
+        client_of=client_of,
+        kept_of=lambda address: shortened(address, settings.store_ip),
         act_as=act_as,
         days=hub.days,
         add_job=partial(add_job, hub),

@@ -14,7 +14,7 @@ from footfall.web.api import audit, authorizations, days, deployment, jobs, keys
 from footfall.web.api.callers import Doubts
 from footfall.web.api.guards import ASGIApp, Guarded
 from footfall.web.api.management import Management
-from footfall.web.api.problems import SCHEMA, install, responses
+from footfall.web.api.problems import describe_in, install, responses
 
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
@@ -82,7 +82,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         license_info=app.license_info,
     )
-    document["components"]["schemas"]["Problem"] = SCHEMA
+    describe_in(document)
     for unused in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(unused, None)
     return document

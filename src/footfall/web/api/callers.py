@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from starlette.concurrency import run_in_threadpool
 
 from footfall.errors import Refused
-from footfall.model.api_keys import may
+from footfall.model.api_keys import may, well_formed
 from footfall.model.audit import Actor
 from footfall.model.remote import Remote
 from footfall.web.api.management import Management
@@ -78,17 +78,17 @@ async def let_in(request: Request, key: str, needed: str) -> Desk:
     """The caller, if the key is good for ``needed``; from here on changes are in its name. Raises 401, 403 and 429."""
     management: Management = request.app.state.management
     doubts: Doubts = request.app.state.doubts
-    peer = request.client.host if request.client else ""
-    address = management.address_of(peer, dict(request.headers.raw))
-    doubts.check(peer)
+    client = management.client_of(request.client.host if request.client else "", dict(request.headers.raw))
+    if not well_formed(key):  # those of ours cannot be guessed; a token that somebody chose can
+        doubts.check(client)
     found = await run_in_threadpool(management.identify, key) if key else None
     if found is None:
-        doubts.failed(peer)
+        doubts.failed(client)
         raise Answered(401, "Send an API key as a bearer token", "Make one: footfall api-keys add", headers=_CHALLENGE)
     actor, scope = found
     if not may(scope, needed):
         raise Answered(403, f"This needs a key with the scope {needed}; this one has {scope}")
-    management.act_as(Actor(actor.kind, actor.name, address))
+    management.act_as(Actor(actor.kind, actor.name, management.kept_of(client)))
     return Desk(management, actor.name or actor.kind, scope)
 
 

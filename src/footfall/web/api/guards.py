@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from footfall.web.api.problems import problem
+from footfall.web.api.problems import problem, unforeseen
 
 Message = MutableMapping[str, Any]
 ASGIApp = Callable[[Any, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
@@ -21,10 +22,6 @@ HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-
-
-class _TooLarge(Exception):
-    pass
 
 
 class Guarded:
@@ -46,7 +43,7 @@ class Guarded:
             message: Message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > most:
-                raise _TooLarge
+                raise HTTPException(413, _too_long(most))
             return message
 
         async def covered(message: Message) -> None:
@@ -59,9 +56,10 @@ class Guarded:
         refused = _refusal(scope, most)
         try:
             await (refused or self._app)(scope, bounded, covered)
-        except _TooLarge:
+        except Exception as error:  # here, and not in the server, which would print all of it
+            answer = unforeseen(error)
             if not begun:
-                await _too_large(most)(scope, receive, covered)
+                await answer(scope, receive, covered)
 
 
 def _refusal(scope: Any, most: int) -> Response | None:
@@ -80,7 +78,11 @@ def _refusal(scope: Any, most: int) -> Response | None:
 
 
 def _too_large(most: int) -> Response:
-    return problem(413, "too_large", f"The body has more than {most} bytes", headers={"connection": "close"})
+    return problem(413, "too_large", _too_long(most))
+
+
+def _too_long(most: int) -> str:
+    return f"The body has more than {most} bytes"
 
 
 def _headers(given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -42,8 +42,9 @@ class Tasks(Protocol):
 class Management:
     """One deployment, as the API sees it.
 
-    identify: (who, scope) of a key, None for one that opens nothing. address_of: what is kept of a client's address,
-    from its peer address and the headers of the request. act_as: whose name the changes of a request go by.
+    identify: (who, scope) of a key, None for one that opens nothing. client_of: the address of a client, from that
+    of the peer and the headers of the request. kept_of: what may be kept of it. act_as: in whose name the changes of a
+    request are from now on.
     days: as (day, events, revision, state, sealed at or empty), oldest first. describe: facts about the deployment.
     """
 
@@ -59,7 +60,8 @@ class Management:
     api_keys: ApiKeys
     audit: Audit
     tasks: Tasks
-    address_of: Callable[[str, Mapping[bytes, bytes]], str]
+    client_of: Callable[[str, Mapping[bytes, bytes]], str]
+    kept_of: Callable[[str], str]
     act_as: Callable[[Actor], None]
     days: Callable[[], Sequence[tuple[str, int, int, str, str]]]
     add_job: Callable[[Job], Job]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -124,14 +126,17 @@ def install(app: FastAPI) -> None:
         word = _WORDS.get(error.status_code, "failed")
         return problem(error.status_code, word, str(error.detail), headers=error.headers)
 
-    async def unforeseen(_: Request, error: Exception) -> Response:
-        observe.went_wrong("request failed", error, status=500)
-        return problem(500, "failed", "Something went wrong here", "See the log of the server")
-
     app.add_exception_handler(FootfallError, deliberate)
     app.add_exception_handler(RequestValidationError, unfit)
     app.add_exception_handler(HTTPException, by_status)
-    app.add_exception_handler(Exception, unforeseen)
+
+
+def unforeseen(error: Exception) -> Response:
+    """The answer to an error that nobody foresaw. Only its kind and place are told: its text may hold what was sent."""
+    frame = next(iter(traceback.extract_tb(error.__traceback__)[-1:]), None)
+    at = "" if frame is None else f"{Path(frame.filename).name}:{frame.lineno}"
+    observe.went_wrong("request failed", status=500, kind=type(error).__name__, at=at)
+    return problem(500, "failed", "Something went wrong here", "See the log of the server")
 
 
 def _place(location: Sequence[Any]) -> list[str | int]:
@@ -140,6 +145,20 @@ def _place(location: Sequence[Any]) -> list[str | int]:
 
 
 def responses() -> dict[int | str, dict[str, Any]]:
-    """For the OpenAPI document: every route may answer with each of these."""
+    """For the routes: each may answer with each of these."""
+    return {status: {"description": HTTPStatus(status).phrase} for status in STATUSES}
+
+
+def describe_in(document: dict[str, Any]) -> None:
+    """Put the shape of problems into an OpenAPI document, once, and refer to it wherever a route may answer one."""
+    components = document["components"]
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in STATUSES}
+    components["schemas"]["Problem"] = SCHEMA
+    components["responses"] = {
+        HTTPStatus(status).name: {"description": HTTPStatus(status).phrase, "content": content} for status in STATUSES
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status in STATUSES:
+                reference = f"#/components/responses/{HTTPStatus(status).name}"
+                operation["responses"][str(status)] = {"$ref": reference}
