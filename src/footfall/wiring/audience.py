@@ -14,11 +14,13 @@ from footfall import __version__
 from footfall.errors import Refused
 from footfall.flows.export_audience import DeliveredFile, Destination, Instant, export_audience
 from footfall.model.audience_export import JSON, PARQUET, TEMPLATE, AudienceExport, Condition
+from footfall.model.channels import EMAIL_OPTIONS
 from footfall.model.jobs import FileFacts
 from footfall.model.names import DEFAULT_TIMESTAMP, NameTemplate
+from footfall.model.window_manifest import AUDIENCE
 from footfall.ports import AudienceInput
 from footfall.wiring.authorizations import bucket_at, codec_of
-from footfall.wiring.formats import TEXTS
+from footfall.wiring.formats import TEXTS, compression_of, key_of
 
 if TYPE_CHECKING:
     from footfall.engines.audience import DuckAudience
@@ -42,7 +44,7 @@ _EXPORT: Final = {
     "kinds": dict,
 }
 _NAMED: Final = {"filter": "conditions", "format": "layout"}
-_PLACE: Final = ("compression", "name", "timestamp", "endpoint_url")
+_PLACE: Final = ("compression", "name", "timestamp", "key", "endpoint_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,16 @@ class Place:
     compression: str = ""
     name: str = TEMPLATE
     timestamp: str = DEFAULT_TIMESTAMP
+    key: str = ""
 
     def destination(self, hub: Footfall, layout: str) -> Destination:
-        usual = "none" if layout == PARQUET else "gzip"
         return Destination(
             bucket=self.bucket,
             format=_format(layout),
-            codec=codec_of(hub, self.authorization, self.compression or usual),
+            codec=codec_of(hub, self.authorization, compression_of(layout, self.compression)),
             writer=f"footfall {__version__}",
             names=NameTemplate(self.name, self.timestamp),
+            key=key_of(self.key, AUDIENCE),
         )
 
 
@@ -74,7 +77,7 @@ def deliver_audience(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> I
     from footfall.wiring.jobs import place_of
 
     export = audience_of(job)
-    names = {name: str(value) for name, value in job.options.items() if name in _PLACE[:3]}
+    names = {name: str(value) for name, value in job.options.items() if name in _PLACE[:4]}
     place = Place(place_of(hub, job, attempt), job.authorization or None, **names)
     here = job.schedule.zone.name == hub.zone.name
     day = slot.last_day if here and slot.last_day is not None else hub.zone.day_of(slot.due)
@@ -90,9 +93,10 @@ def audience_of(job: Job) -> AudienceExport:
     """The export that a job's options describe. Raises ``Refused`` for what there is not.
 
     options: fields, filter (a list of conditions, each a text or ``{"field", "operator", "value"}``), limit, seed,
-    memberships, format, mode, join, raw, header, kinds; compression, name, timestamp, endpoint_url.
+    memberships, format, mode, join, raw, header, kinds; compression, name, timestamp, key, endpoint_url; email_to,
+    email_channel.
     """
-    unknown = sorted(job.options.keys() - _EXPORT.keys() - set(_PLACE))
+    unknown = sorted(job.options.keys() - _EXPORT.keys() - set(_PLACE) - EMAIL_OPTIONS)
     if unknown:
         raise Refused(f"an audience job has no option {', '.join(unknown)}", f"It has {', '.join([*_EXPORT, *_PLACE])}")
     given: dict[str, Any] = {"job": job.name}
@@ -129,6 +133,7 @@ def export_by_hand(
     compression: str = "",
     name: str = TEMPLATE,
     timestamp: str = DEFAULT_TIMESTAMP,
+    key: str | None = None,
     authorization: str | None = None,
     endpoint_url: str | None = None,
     own_shell: bool = False,
@@ -139,7 +144,7 @@ def export_by_hand(
     at: names the files; the same instant again is the same run again. own_shell: see ``bucket_at``.
     """
     bucket = bucket_at(hub, to, authorization, endpoint_url, own_shell=own_shell)
-    place = Place(bucket, authorization, compression, name, timestamp)
+    place = Place(bucket, authorization, compression, name, timestamp, key or "")
     return list(_deliver(hub, export, place, at, day or hub.zone.day_of(at), progress))
 
 

@@ -22,6 +22,7 @@ from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
 from footfall.wiring.hub import chosen_reports
 from footfall.wiring.rehearsal import RehearsedLedger, difference
+from footfall.wiring.telling import check_email, teller_of
 
 if TYPE_CHECKING:
     from footfall.ports import Bucket, Format, Ledger, TableFormat
@@ -57,7 +58,15 @@ def _remember_status(hub: Footfall, deliver: Deliver, job: Job, slot: Slot, atte
 def runner_of(hub: Footfall) -> Runner:
     """A runner over the jobs of this data directory, in the name of this process."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
-    return Runner(hub.jobs, deliverers(hub), hub.clock, holder=holder, cron=next_instant)
+    return Runner(
+        hub.jobs,
+        deliverers(hub),
+        hub.clock,
+        holder=holder,
+        cron=next_instant,
+        ended=teller_of(hub),
+        together=hub.database.transaction,
+    )
 
 
 def place_of(hub: Footfall, job: Job, attempt: Attempt) -> Bucket:
@@ -120,6 +129,7 @@ def resume_job(hub: Footfall, name: str) -> Job:
 def check_job(hub: Footfall, job: Job) -> None:
     """Refuse what could never run: options its kind does not have, an authorization or a place that do not fit."""
     check_options(hub, job)
+    check_email(hub, job)
     if job.authorization:
         hub.authorizations.get(job.authorization)
     if job.kind == "rollups":
