@@ -13,11 +13,11 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
+from new_store import open_store
 
 from footfall.config import load_zone
 from footfall.ports import Catalogue, Counts, Ledger, People, Sources, Store
 from footfall.stores.catalogue import SqlCatalogue
-from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 from footfall.stores.sources import SqlSources
@@ -40,7 +40,7 @@ class Stores:
 
 @contextmanager
 def sqlite(place: Path) -> Iterator[Stores]:
-    database = Database.open(place / "footfall.db")
+    database = open_store(place / "footfall.db")
     try:
         yield Stores(
             database,

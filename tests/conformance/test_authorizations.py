@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from new_store import open_store
 
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.authorizations import Authorization
 from footfall.ports import Authorizations, Store, Vault
 from footfall.stores.authorizations import SqlAuthorizations
-from footfall.stores.database import Database
 from footfall.stores.envelope import Envelope
 from footfall.stores.key_ring import KeyRing
 from footfall.stores.vault import SqlVault
@@ -39,7 +39,7 @@ class Kept:
 
 @contextmanager
 def sqlite(place: Path) -> Iterator[Kept]:
-    database = Database.open(place / "store.db")
+    database = open_store(place / "store.db")
     used: dict[str, list[str]] = {}
     vault = SqlVault(database, Envelope("tenant"), KeyRing(place / "master.keys"))
     try:

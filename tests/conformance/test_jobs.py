@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from new_store import open_store
 
 from footfall.config import load_zone
 from footfall.errors import Conflict, Refused
 from footfall.model.jobs import Job, Run, Verdict
 from footfall.model.schedules import Schedule, Slot, between
 from footfall.ports import Claim, Jobs
-from footfall.stores.database import Database
 from footfall.stores.jobs import SqlJobs
 
 AT = datetime(2026, 5, 10, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ DONE, LATER = Verdict("succeeded", "sleeping"), Verdict("waiting", "fault", AT +
 
 @contextmanager
 def sqlite(place: Path) -> Iterator[Jobs]:
-    database = Database.open(place / "footfall.db")
+    database = open_store(place / "footfall.db")
     try:
         yield SqlJobs(database, load_zone)
     finally:

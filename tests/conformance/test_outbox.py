@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from new_store import open_store
 
 from footfall.config import load_zone
 from footfall.errors import Conflict, Refused
@@ -19,7 +20,6 @@ from footfall.model.notices import Message, Notice
 from footfall.model.schedules import Schedule, slots
 from footfall.ports import Channels, Jobs, Outbox, Store, Vault
 from footfall.stores.channels import SqlChannels
-from footfall.stores.database import Database
 from footfall.stores.envelope import Envelope
 from footfall.stores.jobs import SqlJobs
 from footfall.stores.key_ring import KeyRing
@@ -48,7 +48,7 @@ class Told:
 
 @contextmanager
 def sqlite(place: Path) -> Iterator[Told]:
-    database = Database.open(place / "store.db")
+    database = open_store(place / "store.db")
     vault = SqlVault(database, Envelope("tenant"), KeyRing(place / "master.keys"))
     try:
         yield Told(database, vault, SqlChannels(database, vault), SqlOutbox(database), SqlJobs(database, load_zone))

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from new_store import open_store
 
 from footfall.errors import Conflict
 from footfall.model.manifest import DataFile
 from footfall.model.window_manifest import JobManifest, Range
 from footfall.model.windows import Window, Written
 from footfall.ports import Windows
-from footfall.stores.database import Database
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.rehearsed_windows import RehearsedWindows
 
@@ -31,7 +31,7 @@ WRITTEN = Written("s3://b/é", "x/a.csv.gz", "x/a.csv.manifest.json", MANIFEST)
 
 @pytest.fixture(params=["sqlite", "rehearsal"])
 def windows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Windows]:
-    database = Database.open(tmp_path / "store.db")
+    database = open_store(tmp_path / "store.db")
     real = SqlWindows(database)
     yield real if request.param == "sqlite" else RehearsedWindows(real)
     database.close()
@@ -42,7 +42,7 @@ def windows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Windows]
 def test_windows_follow_each_other_without_gap_or_overlap(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
 ) -> None:
-    database = Database.open(tmp_path_factory.mktemp("any") / "store.db")
+    database = open_store(tmp_path_factory.mktemp("any") / "store.db")
     windows, end = SqlWindows(database), 1
     for number, (more, what) in enumerate(steps):
         end += more
@@ -95,7 +95,7 @@ def test_what_was_written_is_what_the_window_says_when_it_is_closed(windows: Win
 
 
 def test_a_closed_window_changes_no_more(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "store.db")
+    database = open_store(tmp_path / "store.db")
     windows = SqlWindows(database)
     window = windows.fix("j", 10, AT)
     closed = windows.close(window, "m", "c" * 64)
@@ -108,7 +108,7 @@ def test_a_closed_window_changes_no_more(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_leaves_nothing_in_the_ledger(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "store.db")
+    database = open_store(tmp_path / "store.db")
     real = SqlWindows(database)
     real.close(real.fix("j", 10, AT), "m", "c" * 64)
     before = real.all("j")

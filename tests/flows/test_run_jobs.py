@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from new_store import open_store
 from small_hub import SmallHub, day_of_events, findings, small_hub
 
 from footfall.buckets.local import LocalBucket
@@ -18,7 +19,6 @@ from footfall.flows.run_jobs import LEASE, Runner
 from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
 from footfall.model.schedules import Schedule, Slot, named
 from footfall.ports import Stored
-from footfall.stores.database import Database
 from footfall.stores.jobs import SqlJobs
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -66,7 +66,7 @@ class Works:
 
 @pytest.fixture
 def works(tmp_path: Path) -> Iterator[Works]:
-    database = Database.open(tmp_path / "store.db")
+    database = open_store(tmp_path / "store.db")
     try:
         yield Works(SqlJobs(database, load_zone))
     finally:

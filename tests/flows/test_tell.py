@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from new_store import open_store
 from receivers import Requests, http_server
 
 from footfall.config import load_zone
@@ -117,7 +118,7 @@ class Works:
 def works(tmp_path: Path) -> Iterator[Works]:
     with ExitStack() as stack:
         server = stack.enter_context(http_server())
-        database = Database.open(tmp_path / "store.db")
+        database = open_store(tmp_path / "store.db")
         stack.callback(database.close)
         yield Works(database, server, SqlVault(database, Envelope("tenant"), KeyRing(tmp_path / "master.keys")))
 

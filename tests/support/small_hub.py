@@ -11,6 +11,8 @@ from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from new_store import open_store
+
 from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.plain import Plain
 from footfall.engines.database import Limits
@@ -31,7 +33,6 @@ from footfall.model.key_templates import ROLLUPS, KeyTemplate
 from footfall.model.reports import Report, by_name, catalogue
 from footfall.ports import Batch, Bucket, Codec, DayState, OpenDay
 from footfall.stores.catalogue import SqlCatalogue
-from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 
@@ -75,7 +76,7 @@ class SmallHub:
         folder.mkdir(parents=True, exist_ok=True)
         self.now = datetime(2026, 12, 1, 12, tzinfo=UTC)
         self.zone = zone(zone_name)
-        self.database = Database.open(folder / "store.db")
+        self.database = open_store(folder / "store.db")
         self.ledger = SqlLedger(self.database)
         self.people = SqlPeople(self.database, UUID(int=7), self.zone)
         self.lake = DeltaLake(folder / "lake", clock=lambda: self.now)
