@@ -16,7 +16,7 @@ from footfall.model.audit import Actor
 from footfall.web.admin import create_admin
 from footfall.web.collect import client_address
 from footfall.web.identify import Keys
-from footfall.web.late import late
+from footfall.web.late import Late
 from footfall.web.metrics import Delivered, Figures, metrics
 from footfall.wiring.acting import act_as
 from footfall.wiring.authorizations import add_authorization, rotate_authorization
@@ -50,7 +50,7 @@ def admin_of(hub: Footfall, keys: Keys, tasks: Tasks, more: Sequence[BaseRoute] 
 
     delivered = Delivered()
     hub.jobs.finished = delivered
-    routes = [late("/api", make), metrics(partial(_figures, hub), delivered, keys.actor), *more]
+    routes = [Late("/api", make), metrics(partial(_figures, hub), delivered, keys.actor), *more]
     return create_admin(who=partial(keys.actor, needed="write"), define=define, ready=ready, more=routes)
 
 

@@ -79,11 +79,12 @@ async def let_in(request: Request, key: str, needed: str) -> Desk:
     management: Management = request.app.state.management
     doubts: Doubts = request.app.state.doubts
     client = management.client_of(request.client.host if request.client else "", dict(request.headers.raw))
-    if not well_formed(key):  # those of ours cannot be guessed; a token that somebody chose can
+    if key and not well_formed(key):  # those of ours cannot be guessed; a token that somebody chose can
         doubts.check(client)
     found = await run_in_threadpool(management.identify, key) if key else None
     if found is None:
-        doubts.failed(client)
+        if key:
+            doubts.failed(client)
         raise Answered(401, "Send an API key as a bearer token", "Make one: footfall api-keys add", headers=_CHALLENGE)
     actor, scope = found
     if not may(scope, needed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from footfall import observe
 from footfall.errors import BadRecord, Conflict, Damaged, Denied, FootfallError, Missing, Refused, Unavailable
@@ -121,10 +123,20 @@ def install(app: FastAPI) -> None:
         errors = [{"place": _place(each["loc"]), "message": each["msg"]} for each in found[:20]]
         return problem(422, "unfit", "The request does not fit its description", errors=errors)
 
-    async def by_status(_: Request, error: Exception) -> Response:
+    allowed: list[tuple[re.Pattern[str], list[str]]] = []
+
+    async def by_status(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            # Starlette names the methods of the first route of this path only.
+            if not allowed:
+                paths = app.openapi()["paths"].items()
+                allowed.extend((compile_path(path)[0], [m.upper() for m in methods]) for path, methods in paths)
+            here = [name for path, names in allowed if path.match(request.url.path) for name in names]
+            headers = {"allow": ", ".join(sorted(here))} if here else headers
         word = _WORDS.get(error.status_code, "failed")
-        return problem(error.status_code, word, str(error.detail), headers=error.headers)
+        return problem(error.status_code, word, str(error.detail), headers=headers)
 
     app.add_exception_handler(FootfallError, deliberate)
     app.add_exception_handler(RequestValidationError, unfit)
