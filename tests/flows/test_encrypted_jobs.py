@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -42,18 +43,29 @@ def codec() -> OpenPgp:
     return OpenPgp(GzipMember(), [recipient], check_private_key(bytes(key), None))
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[SmallHub]:
-    with small_hub(tmp_path / "hub") as hub:
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hubs that know events and people, closed; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("learned")
+    with small_hub(folder / "events" / "hub") as hub:
         hub.accept(day_of_events(DAY))
         hub.settle()
+    with small_audience(folder / "people") as small:
+        small.learn(identified(DAY))
+    return folder
+
+
+@pytest.fixture
+def hub(learned: Path, tmp_path: Path) -> Iterator[SmallHub]:
+    shutil.copytree(learned / "events", tmp_path, dirs_exist_ok=True)
+    with small_hub(tmp_path / "hub") as hub:
         yield hub
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallAudience]:
+def small(learned: Path, tmp_path: Path) -> Iterator[SmallAudience]:
+    shutil.copytree(learned / "people", tmp_path, dirs_exist_ok=True)
     with small_audience(tmp_path) as small:
-        small.learn(identified(DAY))
         yield small
 
 

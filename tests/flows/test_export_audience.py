@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,10 +24,19 @@ LATER = AT + timedelta(days=1)
 NAMES = ("identifyId", "plan", "score")
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallAudience]:
-    with small_audience(tmp_path) as small:
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub that knows everybody, closed; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("learned")
+    with small_audience(folder) as small:
         small.learn(identified(DAY))
+    return folder
+
+
+@pytest.fixture
+def small(learned: Path, tmp_path: Path) -> Iterator[SmallAudience]:
+    shutil.copytree(learned, tmp_path, dirs_exist_ok=True)
+    with small_audience(tmp_path) as small:
         yield small
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -81,9 +82,7 @@ class SmallHub:
         self.people = SqlPeople(self.database, UUID(int=7), self.zone)
         self.lake = DeltaLake(folder / "lake", clock=lambda: self.now)
         self.log = SegmentLog(folder / "log", reserve_bytes=0)
-        self.shaper = DuckShaper(
-            self.zone, lambda _: ("default", "Production", "web"), temp_directory=folder / "settle", recent=10_000
-        )
+        self._settle_folder = folder / "settle"
         self.books = Books(
             lake=self.lake,
             engine=DuckDBEngine(folder / "spill", Limits(memory_mb=256, threads=2)),
@@ -94,10 +93,18 @@ class SmallHub:
             activity_dir=folder / "activity",
         )
 
+    @cached_property
+    def shaper(self) -> DuckShaper:
+        """Made when something is settled: it takes longer to start than all the rest."""
+        return DuckShaper(
+            self.zone, lambda _: ("default", "Production", "web"), temp_directory=self._settle_folder, recent=10_000
+        )
+
     def close(self) -> None:
         self.log.close()
         self.books.engine.close()
-        self.shaper.close()
+        if "shaper" in self.__dict__:
+            self.shaper.close()
         self.database.close()
 
     def accept(self, events: Sequence[Mapping[str, object]]) -> None:
