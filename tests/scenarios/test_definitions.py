@@ -191,7 +191,11 @@ def test_what_a_file_does_not_name_stays_until_it_is_pruned(operator):
         ("features", "checkout"), ("features", "pay"), ("sources", "web"), ("jobs", "activity"), ("jobs", "daily"),
     }  # fmt: skip
     pruned = operator.sees("plan", "--prune", code=5)
-    assert changes(pruned) == [("delete", "jobs", "activity"), ("delete", "jobs", "daily"), ("delete", "sources", "web")]
+    assert changes(pruned) == [
+        ("delete", "jobs", "activity"),
+        ("delete", "jobs", "daily"),
+        ("delete", "sources", "web"),
+    ]
     operator.types("apply", "--prune", "--yes")
     assert operator.sees("jobs", "ls") == []
     assert operator.sees("keys", "ls")[0]["state"] == "revoked"
@@ -242,10 +246,15 @@ def test_nobody_at_a_terminal_is_not_asked(operator):
     ("old", "new", "said"),
     [
         pytest.param(
-            "authorization: warehouse", "authorization: nowhere", ":19:5: jobs[0]: there is no authorization", id="access"
+            "authorization: warehouse",
+            "authorization: nowhere",
+            ":19:5: jobs[0]: there is no authorization",
+            id="access",
         ),
         pytest.param("streams: [web]", "streams: [app]", ":23:5: jobs[1]: there is no stream 'app'", id="stream"),
-        pytest.param("checkout}", "nothing}", ":6:34: features[0].parent_feature_id: no feature has the id", id="parent"),
+        pytest.param(
+            "checkout}", "nothing}", ":6:34: features[0].parent_feature_id: no feature has the id", id="parent"
+        ),
         pytest.param("s3://my-bucket", "gs://my-bucket", ":19:5: jobs[0]: authorization 'warehouse' is of", id="place"),
         pytest.param("Europe/Athens", "Europe/Atlantis", ":2:3: subscription.time_zone: 'Europe/Atl", id="no zone"),
     ],
@@ -262,7 +271,9 @@ def test_the_data_of_another_subscription_is_left_alone(operator):
     operator.types("apply", "--yes")
     operator.writes(WHOLE.replace("Europe/Athens", "Asia/Tokyo"))
     said = operator.types("apply", "--yes", code=1).err
-    assert said.startswith("footfall.yaml:2:3: subscription.time_zone: the data in data was collected with Europe/Athens")
+    assert said.startswith(
+        "footfall.yaml:2:3: subscription.time_zone: the data in data was collected with Europe/Athens"
+    )
 
 
 def test_a_job_keeps_its_kind(operator):

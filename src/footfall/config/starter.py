@@ -15,7 +15,7 @@ STARTER: Final = f"""\
 #   footfall plan      what would change? Nothing is changed
 #   footfall apply     change it
 #
-# A line that begins with '# ' and a name can be used as it is without the '# '.
+# To use an example, take the '# ' from the beginning of its lines.
 # A list that is not in this file is left alone; what is not in a list stays, unless you plan and apply with --prune.
 version: 1
 

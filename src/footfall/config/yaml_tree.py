@@ -178,7 +178,7 @@ class _Builder:
                 case ScalarEvent():
                     self._untagged(event)
                     if _SURROGATE.search(event.value):
-                        raise self._fault(event, "holds half of a character", "Write the character itself")
+                        raise self._fault(_at(event), "holds half of a character", "Write the character itself")
                     scalar = Scalar(*_at(event), text=event.value, bare=bool(event.implicit[0]))
                     self._add(event, scalar, event.anchor)
                 case SequenceStartEvent():
@@ -193,12 +193,12 @@ class _Builder:
     def _begin(self, event: Any) -> None:
         self._anchors.clear()
         if event.version is not None and tuple(event.version) != (1, 2):
-            raise self._fault(event, "asks for another version than YAML 1.2", "Leave %YAML out")
+            raise self._fault(_at(event), "asks for another version than YAML 1.2", "Leave %YAML out")
 
     def _descend(self, event: Any, node: Node) -> None:
         self._untagged(event)
         if len(self._open) >= DEPTH_MAX:
-            raise self._fault(event, f"is deeper than {DEPTH_MAX} levels", "Nothing here needs that")
+            raise self._fault(_at(event), f"is deeper than {DEPTH_MAX} levels", "Nothing here needs that")
         if event.anchor:
             self._anchors[event.anchor] = None
         self._open.append((node, event.anchor, None))
@@ -207,16 +207,17 @@ class _Builder:
         node = self._anchors.get(event.anchor)
         if node is None:
             what = "stands within itself" if event.anchor in self._anchors else "stands for nothing"
-            raise self._fault(event, f"the alias *{event.anchor} {what}", f"Write &{event.anchor} before it")
+            raise self._fault(_at(event), f"the alias *{event.anchor} {what}", f"Write &{event.anchor} before it")
         return node
 
     def _add(self, event: Any, node: Node, anchor: str | None) -> None:
         """Put a finished node where it belongs."""
         if anchor:
             self._anchors[anchor] = node
+        at = _at(event) if isinstance(event, AliasEvent) else (node.line, node.column)
         self._parts += node.parts if isinstance(event, AliasEvent) else 1
         if self._parts > PARTS_MAX:
-            raise self._fault(event, f"has more than {PARTS_MAX:,} parts, aliases followed", "Write less, or part it")
+            raise self._fault(at, f"has more than {PARTS_MAX:,} parts, aliases followed", "Write less, or part it")
         if not self._open:
             if not (isinstance(node, Scalar) and node.value is None):
                 self._documents.append(node)
@@ -226,27 +227,27 @@ class _Builder:
         if isinstance(parent, Items):
             parent.items.append(node)
         elif isinstance(parent, Names):
-            self._open[-1] = (parent, of, self._entry(event, parent, waits, node))
+            self._open[-1] = (parent, of, self._entry(at, parent, waits, node))
 
-    def _entry(self, event: Any, parent: Names, waits: Scalar | None, node: Node) -> Scalar | None:
+    def _entry(self, at: tuple[int, int], parent: Names, waits: Scalar | None, node: Node) -> Scalar | None:
         """Take a node as the name of an entry, or as the value of the name that waits."""
         if waits is not None:
             parent.keys[waits.text] = waits
             parent.entries[waits.text] = node
             return None
         if not isinstance(node, Scalar):
-            raise self._fault(event, "a name must be text", "Names of fields are plain words")
+            raise self._fault(at, "a name must be text", "Names of fields are plain words")
         if node.text in parent.keys:
             first = parent.keys[node.text].line
-            raise self._fault(event, f"{_cut(node.text)} is given twice, first in line {first}", "Leave one of them")
+            raise self._fault(at, f"{_cut(node.text)} is given twice, first in line {first}", "Leave one of them")
         return node
 
     def _untagged(self, event: Any) -> None:
         if event.tag is not None and str(event.tag) not in ("!", "tag:yaml.org,2002:str"):
-            raise self._fault(event, "tags are not used here", "Leave out what begins with '!'")
+            raise self._fault(_at(event), "tags are not used here", "Leave out what begins with '!'")
 
-    def _fault(self, event: Any, what: str, hint: str) -> Faulty:
-        return Faulty([Fault(self._name, *_at(event), "", what, hint)])
+    def _fault(self, at: tuple[int, int], what: str, hint: str) -> Faulty:
+        return Faulty([Fault(self._name, *at, "", what, hint)])
 
 
 def _at(event: Any) -> tuple[int, int]:

@@ -1,0 +1,144 @@
+"""Any state of a Footfall becomes a file, the file that state again, and again the same bytes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from footfall.config import Settings
+from footfall.config.definition_file import DefinitionFile, parse_definition_file
+from footfall.config.resources import BY_NAME
+from footfall.config.yaml_writer import write_yaml
+from footfall.errors import Conflict
+from footfall.model import app_events, authorizations, metadata
+from footfall.model.schedules import WEEKDAYS
+from footfall.wiring import Footfall
+from footfall.wiring.definitions import apply_definitions, export_config, opened_for, plan_definitions
+from footfall.wiring.resources import Surroundings
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+# Whatever a store, a file and a terminal could stumble over.
+text = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+ident = text.filter(str.strip) | st.sampled_from(["NO", "03:00", "0123", "1e3", "~", "a: b", "x\ny"])
+name = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
+zone = st.sampled_from(["Asia/Tokyo", "UTC", "America/New_York"])
+instant = st.datetimes(datetime(2027, 1, 1), datetime(2090, 1, 1)).map(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}")
+later = st.datetimes(datetime(2030, 1, 1), datetime(2090, 1, 1)).map(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}")
+wall = st.times().map(lambda at: f"{at:%H:%M:%S}") | st.just("after")
+
+
+def some(required: dict[str, st.SearchStrategy], optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy:
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+schedule = st.one_of(
+    some({"kind": st.just("daily")}, {"at": wall, "every": st.integers(1, 366), "zone": zone, "end": later}),
+    some({"kind": st.just("weekly"), "weekday": st.sampled_from(WEEKDAYS)}, {"at": wall, "zone": zone}),
+    some({"kind": st.just("monthly"), "day_of_month": st.integers(1, 31)}, {"at": st.just("23:59"), "start": instant}),
+    some({"kind": st.sampled_from(["minutes", "hourly"])}, {"every": st.integers(1, 168), "zone": zone}),
+    some({"kind": st.just("once"), "start": instant}, {"zone": zone}),
+    some({"kind": st.just("cron"), "cron": st.sampled_from(["0 3 * * *", "*/7 * * * 1-5"])}, {"zone": zone}),
+)
+common = {
+    "label": text, "description": text, "schedule": schedule, "catch_up": st.sampled_from(["all", "latest", "none"]),
+    "paused": st.booleans(),
+}  # fmt: skip
+options = {
+    "rollups": some({}, {"format": st.sampled_from(["json", "xml"]), "version": st.sampled_from(["1.0", "2.0"]),
+                         "reports": st.just(["Users"]), "compression": st.sampled_from(["zip", "none"])}),
+    "activity": some({}, {"header": st.booleans(), "join": st.just("|"), "raw": st.booleans(),
+                          "start": st.just("2026-01-01")}),
+    "audience": some({}, {"limit": st.integers(1, 10**9), "seed": text, "memberships": st.booleans(),
+                          "filter": st.just(["plan = pro", {"field": "a", "operator": "exists"}]),
+                          "fields": st.lists(ident, max_size=2), "kinds": st.just({"tags": "List"})}),
+    "app_events": some({}, {"kinds": st.just(list(app_events.KINDS)), "billing_code": text,
+                            "events_max": st.integers(1, 10**9)}),
+}  # fmt: skip
+job = st.sampled_from(sorted(options)).flatmap(
+    lambda kind: some({"name": name, "kind": st.just(kind), "to": st.just("out")}, {**common, "options": options[kind]})
+)
+keys = st.just({"access_key_id": "${env:ID}", "access_key_secret": "${env:SECRET}"})
+authorization = st.one_of(
+    some({"name": name, "kind": st.just("aws_keys"), "secrets": keys}, {"label": text, "region": st.just("eu-1")}),
+    some({"name": name, "kind": st.just("ambient")}, {"description": text, "encryption": st.just("sse_s3")}),
+)
+feature = some({"id": ident, "name": text}, {"type": st.just("MODULE"), "status": st.just("DELETED"),
+                                             "labels": st.lists(text, max_size=2), "product_key": ident})  # fmt: skip
+engagement = some(
+    {"id": ident, "name": text, "type": st.sampled_from(metadata.PLAIN_ENGAGEMENT_TYPES)},
+    {"created_at": instant, "priority_rank": st.integers(-9, 9), "ignore_throttling": st.booleans(),
+     "environments": st.lists(text, max_size=2)},
+)  # fmt: skip
+source = some({"name": ident}, {"product_key": ident, "channel": st.sampled_from(metadata.CHANNELS)})
+state = st.fixed_dictionaries(
+    {
+        "sources": st.lists(source, max_size=3, unique_by=lambda each: each["name"]),
+        "authorizations": st.lists(authorization, max_size=3, unique_by=lambda each: each["name"]),
+        "jobs": st.lists(job, max_size=4, unique_by=lambda each: each["name"]),
+        "products": st.lists(some({"product_key": ident, "name": text}, {"product_group": text}), max_size=2,
+                             unique_by=lambda each: each["product_key"]),
+        "features": st.lists(feature, max_size=3, unique_by=lambda each: each["id"]),
+        "engagements": st.lists(engagement, max_size=2, unique_by=lambda each: each["id"]),
+    }
+)  # fmt: skip
+
+
+class Surrounded(dict):
+    """Whatever secret is asked for is there."""
+
+    def __missing__(self, name: str) -> str:
+        return "AKIA0000WXYZ" if name.endswith("ID") else "secret"
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+AROUND = Surroundings(Surrounded(), Path())
+
+
+@contextmanager
+def applied(data: Path, text: str) -> Iterator[tuple[Footfall, DefinitionFile]]:
+    found = parse_definition_file(text)
+    found.require_sound()
+    with opened_for(found, Settings(data=data, time_zone="Asia/Tokyo"), lambda: NOW, write=True) as hub:
+        outcome = apply_definitions(hub, found, AROUND, plan_definitions(hub, found, AROUND, prune=False))
+        assert outcome.error is None, (outcome.error, [each.after["schedule"] for each in outcome.failed])
+        yield hub, found
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(state)
+def test_a_state_is_written_applied_elsewhere_and_written_as_the_same_bytes(plain):
+    with tempfile.TemporaryDirectory() as folder:
+        with applied(Path(folder) / "a", write_yaml(plain)) as (hub, found):
+            again = plan_definitions(hub, found, AROUND, prune=True)
+            assert (again.changes, again.left) == ((), ())
+            written = export_config(hub)
+        with applied(Path(folder) / "b", written) as (hub, found):
+            assert export_config(hub) == written
+            assert len(found.resources) == sum(map(len, plain.values()))
+
+
+def test_a_plan_that_is_not_true_any_more_is_not_applied(tmp_path):
+    text = "jobs:\n  - {name: a, to: out, label: one}\n"
+    with applied(tmp_path / "a", text) as (hub, _):
+        found = parse_definition_file(text.replace("one", "two"))
+        chosen = plan_definitions(hub, found, AROUND, prune=False)
+        hub.jobs.change(replace(hub.jobs.get("a"), label="by hand"))
+        with pytest.raises(Conflict, match="something was changed since the plan was made"):
+            apply_definitions(hub, found, AROUND, chosen)
+        assert hub.jobs.get("a").label == "by hand"
+
+
+def test_every_secret_there_is_can_be_referred_to():
+    (secrets,) = (each for each in BY_NAME["authorizations"].record.fields if each.name == "secrets")
+    assert [each.name for each in secrets.shape.fields] == list(authorizations.SECRETS)
