@@ -83,7 +83,7 @@ def test_two_runs_hold_what_one_run_holds_late_events_included(hub: SmallHub, ou
 def test_rows_are_in_the_order_of_arrival_though_files_are_sorted_by_type(
     hub: SmallHub, out: LocalBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("SLICE", 7), ("SLICE_MIN", 7)):
+    for name, value in (("SLICE", 7), ("STRIDE", 7)):
         monkeypatch.setattr(engine_windows, name, value)
     for n in range(10):
         settle(hub, day_of_events(DAY, users=2, mark=f"-{n}"))

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-from footfall.engines.database import Database, Limits, literal
-from footfall.engines.fields import NULL, Joining, Tree, leaves, macros, template
-from footfall.engines.observing import observed
-from footfall.engines.windows import Texts, WindowRows
+import pyarrow as pa
+
+from footfall.engines.database import Limits, literal
+from footfall.engines.fields import NULL, Joining, leaves, macros, template
+from footfall.engines.observing import Observed
+from footfall.engines.rendering import text_of
+from footfall.engines.windows import TERMS, Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
 from footfall.ports import Column, EventSelection, Format
 
-# Printed name -> SQL of its text; what is not looked up and so not yet quoted is marked in ``_RAW``.
-_FIXED: Final = {
-    "stream": "t_source.text",
-    "event_id": "e.event_id",
-    "type": "CASE e.type {types} END",
-    "timestamp": "instant(e.occurred_at)",
-    "received_at": "instant(e.received_at)",
-    "identify_id": "users.text",
-    "anonymous_id": "visitors.text",
-    "account_id": "accounts.text",
-}
+# Printed name of columns that every event has.
+_FIXED: Final = (
+    "stream", "event_id", "type", "timestamp", "received_at", "identify_id", "anonymous_id", "account_id",
+)  # fmt: skip
 # Other columns of the lake: theirs is a field of an event like any other, and there when any event has it.
 _SCALARS: Final = {
     "product": "product_key",
@@ -38,47 +35,21 @@ _SCALARS: Final = {
     "locale": "locale",
     "trigger_type": "trigger_type",
 }
-_TERMS: Final = ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type")
-_OBSERVED: Final = ", ".join(("type", "name", "detail", "properties", "global_context", *_SCALARS))
-_ASKED: Final = ", ".join(
-    [
-        "count(*)",
-        "coalesce(max(strlen(properties)), 0) + coalesce(max(strlen(global_context)), 0)",
-        "count(properties) > 0",
-        "count(global_context) > 0",
-        "coalesce(list_sort(list(DISTINCT type) FILTER (name IS NOT NULL)), [])",
-        "coalesce(list_sort(list(DISTINCT type) FILTER (detail IS NOT NULL)), [])",
-        *(f"count({column}) > 0" for column in _SCALARS),
-    ]
-)
+# Text of a row beside its properties.
+_ROW_BYTES: Final = 200
 _MACROS: Final = "CREATE MACRO instant(moment) AS strftime(make_timestamp(epoch_us(moment)), '%Y-%m-%dT%H:%M:%S.%fZ');"
 
 
-@dataclass(slots=True)
-class _Observed:
-    """What the events of a window hold. names, details: types of which some event has one."""
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A column. plain: SQL of its text. quoted: SQL of what stands in the file, where that is at hand.
 
-    rows: int = 0
-    row_bytes: int = 0
-    properties: Tree = NULL
-    context: Tree = NULL
-    names: set[int] = field(default_factory=set)
-    details: set[int] = field(default_factory=set)
-    scalars: set[str] = field(default_factory=set)
+    shared: it follows from the type and the terms of an event, which many have in common.
+    """
 
-    def look(self, database: Database, rows: str) -> None:
-        """Learn from a slice."""
-        asked = database.one(f"SELECT {_ASKED} FROM ({rows})", "count the events of a window")
-        count, size, properties, context, names, details, *present = cast("list[Any]", asked)
-        self.rows += count
-        self.row_bytes = max(self.row_bytes, size)
-        self.names.update(names)
-        self.details.update(details)
-        self.scalars.update(column for column, there in zip(_SCALARS, present, strict=True) if there)
-        if properties:
-            self.properties = observed(database, rows, "properties", self.properties)
-        if context:
-            self.context = observed(database, rows, "global_context", self.context)
+    plain: str
+    quoted: str = ""
+    shared: bool = False
 
 
 class ActivityText:
@@ -100,16 +71,17 @@ class ActivityText:
     ) -> None:
         self._format = format
         self._header = header
-        self._window = WindowRows(spill, limits, wanted, texts, self._quoted)
-        self._seen = _Observed()
+        printed = dict.fromkeys(("terms", "users", "visitors", "accounts"), self._quoted("text"))
+        self._window = WindowRows(spill, limits, wanted, texts, printed, _ROW_BYTES)
+        self._seen = Observed(self._window.database, ("properties", "global_context"), ("name", "detail", *_SCALARS))
         try:
             self._window.database.script(_MACROS + macros(joining))
-            for rows in self._window.slices(columns=_OBSERVED):
-                self._seen.look(self._window.database, rows)
+            for rows in self._window.scan():
+                self._seen.look(rows)
         except BaseException:
             self.close()
             raise
-        self.rows = self._seen.rows
+        self.rows = self._window.rows
         self._values = self._columns()
         self.columns: Sequence[Column] = tuple(Column(name, STRING) for name in self._values)
 
@@ -120,62 +92,89 @@ class ActivityText:
         """Yield (rows, text)."""
         if self._header:
             yield 0, self._format.head(self.columns, "activity", "", date.min)
-        yield from self._window.render(self._statement, 200 + self._seen.row_bytes)
+        for rows in self._window.render(*self._lines()):
+            for column in rows["text"].chunks:
+                yield len(column), text_of(column)
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield the same rows as columns of texts, not quoted; of bounded size."""
+        shared = {f"c{place}": value.plain for place, value in enumerate(self._values.values()) if value.shared}
+        row = {f"c{place}": self._plain(place, value) for place, value in enumerate(self._values.values())}
+        for rows in self._window.render(shared, row, self._sources()):
+            yield rows.rename_columns(list(self._values))
+
+    def _plain(self, place: int, value: _Value) -> str:
+        if value.shared:
+            return f"n.c{place}"
+        return value.plain if value.quoted else f"e.v{place}"
+
+    def _lines(self) -> tuple[dict[str, str], dict[str, str], str]:
+        """What ``WindowRows.render`` shall make. Shared columns beside each other are one text."""
+        runs: dict[str, str] = {}
+        fields: list[str] = []
+        for shared, columns in groupby(enumerate(self._values.values()), lambda each: each[1].shared):
+            if shared:
+                pieces = [self._format.piece(value.quoted, first=not nth) for nth, (_, value) in enumerate(columns)]
+                name = f"run{len(runs)}"
+                runs[name] = f"concat({', '.join(pieces)})"
+                fields.append(f"n.{name}")
+            else:
+                fields += (value.quoted or self._quoted(f"e.v{place}") for place, value in columns)
+        return runs, {"text": self._format.row(fields)}, self._sources()
+
+    def _sources(self) -> str:
+        """The slice with the values that are its own."""
+        parsed = "".join(
+            f", from_json({column}, {literal(template(self._seen.trees[column]))}) AS {name}"
+            for column, name in (("properties", "p"), ("global_context", "c"))
+            if self._seen.trees[column] != NULL
+        )
+        values = "".join(
+            f", {value.plain} AS v{place}"
+            for place, value in enumerate(self._values.values())
+            if not value.shared and not value.quoted
+        )
+        return f"(SELECT *{values} FROM (SELECT *{parsed} FROM slice) e) e"
 
     def _quoted(self, sql: str) -> str:
         return self._format.field(Column("", STRING), sql)
 
-    def _columns(self) -> dict[str, tuple[str, bool]]:
-        """Printed name -> (SQL, is it quoted already?), in the order of the file."""
+    def _columns(self) -> dict[str, _Value]:
+        """Printed name -> value, in the order of the file."""
         words = " ".join(f"WHEN {int(each)} THEN {literal(each.word)}" for each in EventType)
-        fixed = {name: (sql.replace("{types}", words), name != "event_id") for name, sql in _FIXED.items()}
+        word = f"CASE e.type {words} END"
+        instants = [f"instant(e.{column})" for column in ("occurred_at", "received_at")]
+        people = [_Value(f"{name}.plain", f"{name}.text") for name in ("users", "visitors", "accounts")]
+        fixed = (
+            _term("source"), _Value("e.event_id"), _Value(word, word, shared=True),
+            *(_Value(instant, instant) for instant in instants), *people,
+        )  # fmt: skip
         fields = {**self._known_fields(), **self._properties()}
-        return fixed | {name: fields[name] for name in sorted(fields, key=str.encode)}
+        return dict(zip(_FIXED, fixed, strict=True)) | {name: fields[name] for name in sorted(fields, key=str.encode)}
 
-    def _known_fields(self) -> dict[str, tuple[str, bool]]:
+    def _known_fields(self) -> dict[str, _Value]:
         found = {}
-        for column in self._seen.scalars:
-            sql = f"t_{column}.text" if column in _TERMS else f"CAST(e.{column} AS VARCHAR)"
-            found[_SCALARS[column]] = (sql, column in _TERMS)
-        for term, present, fields in (
-            ("name", self._seen.names, NAME_FIELD),
-            ("detail", self._seen.details, DETAIL_FIELD),
-        ):
+        for column in (column for column in _SCALARS if self._seen.present[column]):
+            found[_SCALARS[column]] = _term(column) if column in TERMS else _Value(f"CAST(e.{column} AS VARCHAR)")
+        for term, fields in (("name", NAME_FIELD), ("detail", DETAIL_FIELD)):
             named: dict[str, list[int]] = {}
-            for kind in sorted(present):
+            for kind in sorted(self._seen.present[term]):
                 named.setdefault(fields.get(EventType(kind), term), []).append(kind)
             for name, kinds in named.items():
-                found[name] = (f"CASE WHEN e.type IN ({', '.join(map(str, kinds))}) THEN t_{term}.text END", True)
+                found[name] = _term(term, f"CASE WHEN e.type IN ({', '.join(map(str, kinds))}) THEN {{}} END")
         return found
 
-    def _properties(self) -> dict[str, tuple[str, bool]]:
+    def _properties(self) -> dict[str, _Value]:
         """A name that the envelope has already gets ``properties.`` in front."""
         known = {*_FIXED, *_SCALARS.values(), *NAME_FIELD.values(), *DETAIL_FIELD.values(), "name", "detail"}
         found = {}
-        for leaf in leaves(self._seen.properties, "e.p"):
+        for leaf in leaves(self._seen.trees["properties"], "e.p"):
             name = f"properties.{leaf.name}" if leaf.name in known else leaf.name or "properties"
-            found[name] = (leaf.sql, False)
-        for leaf in leaves(self._seen.context, "e.c"):
-            found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = (leaf.sql, False)
+            found[name] = _Value(leaf.sql)
+        for leaf in leaves(self._seen.trees["global_context"], "e.c"):
+            found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = _Value(leaf.sql)
         return found
 
-    def _statement(self, rows: str) -> str:
-        parsed = "".join(
-            f", from_json({column}, {literal(template(tree))}) AS {name}"
-            for name, column, tree in (
-                ("p", "properties", self._seen.properties),
-                ("c", "global_context", self._seen.context),
-            )
-            if tree != NULL
-        )
-        values = ", ".join(f"{sql} AS v{place}" for place, (sql, _) in enumerate(self._values.values()))
-        texts = [
-            f"v{place}" if done else self._quoted(f"v{place}") for place, (_, done) in enumerate(self._values.values())
-        ]
-        joins = "".join(f" LEFT JOIN terms t_{term} ON t_{term}.key = e.{term}" for term in _TERMS)
-        return (
-            f"SELECT {self._format.row(texts)} AS text FROM (SELECT e.ingest_seq, {values} "
-            f"FROM (SELECT *{parsed} FROM ({rows})) e{joins} LEFT JOIN users ON users.key = e.user_key "
-            "LEFT JOIN visitors ON visitors.key = e.anonymous_key LEFT JOIN accounts ON accounts.key = e.account_key) "
-            "ORDER BY ingest_seq"
-        )
+
+def _term(column: str, sql: str = "{}") -> _Value:
+    return _Value(sql.format(f"t.plain[e.{column}]"), sql.format(f"t.text[e.{column}]"), shared=True)

@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from footfall.engines.database import Limits, literal
+from footfall.engines.rendering import text_of
 from footfall.engines.windows import Texts, WindowRows
 from footfall.model.app_events import STANDARD_FIELDS, detail_of, kind_of, schema_of, type_of
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
@@ -24,10 +25,9 @@ from footfall.ports import Column, EventSelection
 _OWN: Final = {
     "executionId": "to_json(e.execution_id)::VARCHAR",
     "stepNumber": "CAST(e.step_number AS VARCHAR)",
-    "locale": "t_locale.text",
-    "triggerType": "t_trigger_type.text",
 }
-_TERMS: Final = ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type")
+# Text of a row beside its properties.
+_ROW_BYTES: Final = 700
 _UUID: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MACROS: Final = f"""
 CREATE MACRO as_uuid5(digest) AS concat(digest[1:8], '-', digest[9:12], '-5', digest[14:16], '-',
@@ -55,75 +55,73 @@ class AppEventText:
 
     def __init__(self, spill: Path, limits: Limits, wanted: EventSelection, texts: Texts, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._window = WindowRows(spill, limits, wanted, texts, lambda sql: f"to_json({sql})::VARCHAR")
+        ids = {"users": "uuid5(text)", "visitors": "id_of('visitor', text)", "accounts": "NULL"}
+        printed = {"terms": "to_json(text)::VARCHAR", **ids}
+        self._window = WindowRows(spill, limits, wanted, texts, printed, _ROW_BYTES)
         blob = "".join(f"\\x{byte:02X}" for byte in workspace.subscription_id.bytes)
         self._window.database.script(_MACROS.replace("{namespace}", f"'{blob}'::BLOB"))
-        found = list(self._window.ask("count(*), coalesce(max(strlen(properties)), 0)"))
-        self.rows = sum(int(str(rows)) for rows, _ in found)
-        self._row_bytes = max((int(str(size)) for _, size in found), default=0)
+        for _ in self._window.scan():
+            pass
+        self.rows = self._window.rows
 
     def close(self) -> None:
         self._window.close()
 
     def chunks(self) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text)."""
-        yield from self._window.render(self._statement, 1_000 + self._row_bytes)
+        for rows in self._window.render(*self._lines()):
+            for column in rows["text"].chunks:
+                yield len(column), text_of(column)
 
-    def _statement(self, rows: str) -> str:
-        joins = "".join(f" LEFT JOIN terms t_{term} ON t_{term}.key = e.{term}" for term in _TERMS)
-        ids = "".join(
-            f" LEFT JOIN (SELECT key, uuid5(concat('{kind}:', plain)) AS id FROM terms) {kind}_ids "
-            f"ON {kind}_ids.key = e.{kind}"
-            for kind in ("product", "environment")
-        )
-        values = {
-            "x_seq": "e.ingest_seq",
-            "x_at": "instant(e.occurred_at)",
-            "x_app": "product_ids.id",
-            "x_branch": "environment_ids.id",
-            "x_session": "CASE WHEN e.session_id IS NOT NULL THEN id_of('session', e.session_id) END",
-            "x_deploy": "uuid5(concat('deploy:', t_product.plain, ':', t_environment.plain))",
-            "x_type": _by_type(type_of, own="t_name.text"),
-            "x_actor": "coalesce(users.id, visitors.id)",
-            "x_runtime": "upper(t_channel.text)",
+    def _lines(self) -> tuple[dict[str, str], dict[str, str], str]:
+        """What ``WindowRows.render`` shall make."""
+        product, environment = "t.plain[e.product]", "t.plain[e.environment]"
+        shared = {
+            "x_app": f"uuid5(concat('product:', {product}))",
+            "x_branch": f"uuid5(concat('environment:', {environment}))",
+            "x_deploy": f"uuid5(concat('deploy:', {product}, ':', {environment}))",
+            "x_type": _by_type(type_of, own="t.text[e.name]"),
+            "x_runtime": "upper(t.text[e.channel])",
             "x_detail": _by_type(detail_of),
             "x_schema": _by_type(schema_of),
-            "x_id": "id_of(concat('event:', t_source.plain), e.event_id)",
             "x_kind": _by_type(kind_of),
+        } | {f"own_{place}": sql for place, sql in enumerate(_named().values())}
+        values = {
+            "x_session": "CASE WHEN e.session_id IS NOT NULL THEN id_of('session', e.session_id) END",
+            "x_id": "id_of(concat('event:', t.plain[e.source]), e.event_id)",
             "x_rest": "json_merge_patch(json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{}'), "
             f"coalesce(e.properties, '{{}}')), {literal(_taken())})::VARCHAR",
-        } | {f"own_{place}": sql for place, sql in enumerate(_own().values())}
-        picked = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
-        return (
-            f"SELECT {self._row()} AS text FROM (SELECT {picked} FROM ({rows}) e{joins}{ids} "
-            "LEFT JOIN (SELECT key, uuid5(plain) AS id FROM users) users ON users.key = e.user_key "
-            "LEFT JOIN (SELECT key, id_of('visitor', plain) AS id FROM visitors) visitors "
-            "ON visitors.key = e.anonymous_key) ORDER BY x_seq"
-        )
+        }
+        picked = "".join(f", {sql} AS {name}" for name, sql in values.items())
+        return shared, {"text": self._row()}, f"(SELECT e.*{picked} FROM slice e, terms t) e"
 
     def _row(self) -> str:
         """SQL of the line; NULL fields are left out."""
         organization = json.dumps(str(self._workspace.organization_id))
         billing = json.dumps(self._workspace.billing_code, ensure_ascii=False)
-        fields = {
-            "organizationId": literal(organization),
-            "eventTime": _quoted("x_at"),
-            "appId": _quoted("x_app"),
-            "branchId": _quoted("x_branch"),
-            "sessionId": _quoted("x_session"),
-            "deployId": _quoted("x_deploy"),
-            "type": "x_type",
-            "actorId": _quoted("x_actor"),
-            "sourceRuntime": "x_runtime",
-            "sourceDetail": "x_detail",
-            "appEventSchema": "x_schema",
-            "appEventId": _quoted("x_id"),
-            # Addresses are no column of the lake.
-            "ipAddresses": "'[]'",
-            "billingCode": literal(billing),
-            "kind": "x_kind",
-            "defaultMetrics": """concat('{', x_schema, ':{"', x_id, '":{"count":1}}}')""",
-        } | {name: f"own_{place}" for place, name in enumerate(_own())}
+        fields = (
+            {
+                "organizationId": literal(organization),
+                "eventTime": _quoted("instant(e.occurred_at)"),
+                "appId": _quoted("x_app"),
+                "branchId": _quoted("x_branch"),
+                "sessionId": _quoted("x_session"),
+                "deployId": _quoted("x_deploy"),
+                "type": "x_type",
+                "actorId": _quoted("coalesce(users.text, visitors.text)"),
+                "sourceRuntime": "x_runtime",
+                "sourceDetail": "x_detail",
+                "appEventSchema": "x_schema",
+                "appEventId": _quoted("x_id"),
+                # Addresses are no column of the lake.
+                "ipAddresses": "'[]'",
+                "billingCode": literal(billing),
+                "kind": "x_kind",
+                "defaultMetrics": """concat('{', x_schema, ':{"', x_id, '":{"count":1}}}')""",
+            }
+            | _OWN
+            | {name: f"own_{place}" for place, name in enumerate(_named())}
+        )
         texts = ", ".join(f"{literal(json.dumps(name) + ':')} || {sql}" for name, sql in fields.items())
         return f"concat('{{', concat_ws(',', {texts}, nullif(x_rest[2:-2], '')), '}}', chr(10))"
 
@@ -140,8 +138,9 @@ def _by_type(word: object, own: str = "") -> str:
     return f"CASE e.type {cases} ELSE {own or 'NULL'} END"
 
 
-def _own() -> dict[str, str]:
-    found = dict(_OWN)
+def _named() -> dict[str, str]:
+    """Fields of ours that are terms: printed name -> SQL of JSON text."""
+    found = {"locale": "t.text[e.locale]", "triggerType": "t.text[e.trigger_type]"}
     for term, fields in (("name", NAME_FIELD), ("detail", DETAIL_FIELD)):
         named: dict[str, list[int]] = {}
         for kind, field in fields.items():
@@ -149,10 +148,10 @@ def _own() -> dict[str, str]:
         for field, kinds in named.items():
             first, *others = field.split("_")
             name = first + "".join(map(str.capitalize, others))
-            found[name] = f"CASE WHEN e.type IN ({', '.join(map(str, kinds))}) THEN t_{term}.text END"
+            found[name] = f"CASE WHEN e.type IN ({', '.join(map(str, kinds))}) THEN t.text[e.{term}] END"
     return found
 
 
 def _taken() -> str:
     """A merge patch (RFC 7396) that deletes the names of ours."""
-    return json.dumps(dict.fromkeys((*STANDARD_FIELDS, *_own(), "attributes")))
+    return json.dumps(dict.fromkeys((*STANDARD_FIELDS, *_OWN, *_named(), "attributes")))

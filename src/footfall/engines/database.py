@@ -190,16 +190,45 @@ class Database:
 
     def stream(self, sql: str, rows: int, what: str) -> Iterator[pa.RecordBatch]:
         """Batches of at most ``rows`` rows, on a connection of their own, so that others may run meanwhile."""
-        with translated(what):
+        with self.session() as session:
+            yield from session.stream(sql, rows, what)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A connection of its own, for one thread."""
+        with translated("open the engine"):
             cursor = _quiet(self.connection.cursor())
-            cursor.execute("USE day")
-            try:
+        try:
+            with translated("open the engine"):
+                cursor.execute("USE day")
                 for name, table in self._arrow.items():
                     cursor.register(name, table)
-                yield from cursor.sql(sql).to_arrow_reader(rows)
-            finally:
-                cursor.close()
+            yield Session(cursor)
+        finally:
+            cursor.close()
 
     def close(self) -> None:
         self.connection.close()
         self._arrow.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One more connection to a database. Temporary tables are its own and go when it is closed."""
+
+    _cursor: duckdb.DuckDBPyConnection
+
+    def run(self, sql: str, what: str) -> None:
+        with translated(what):
+            self._cursor.execute(sql)
+
+    def take(self, name: str, given: pa.Table, columns: str, what: str) -> None:
+        """Make a temporary table of SQL ``columns`` of an Arrow table."""
+        self._cursor.register("given", given)
+        self.run(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM given", what)
+        self._cursor.unregister("given")
+
+    def stream(self, sql: str, rows: int, what: str) -> Iterator[pa.RecordBatch]:
+        """Batches of at most ``rows`` rows."""
+        with translated(what):
+            yield from self._cursor.sql(sql).to_arrow_reader(rows)

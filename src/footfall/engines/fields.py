@@ -72,18 +72,12 @@ def fitted(tree: Tree) -> Tree:
     return tree
 
 
-def objects(tree: Tree) -> Iterator[tuple[str, ...]]:
-    """The path of every object of a tree, the outermost first."""
-    for path, kind in _nodes(tree, ()):
-        if isinstance(kind, dict):
-            yield path
-
-
-def _nodes(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tree]]:
+def nodes(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Tree]]:
+    """Every object and value of a tree with its path, the outermost first."""
     yield path, tree
     if isinstance(tree, dict):
         for name, inner in tree.items():
-            yield from _nodes(inner, (*path, name))
+            yield from nodes(inner, (*path, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +89,15 @@ class Value:
     sql: str
 
 
-def template(tree: Tree, *, as_json: bool = False) -> str:
-    """What DuckDB's ``from_json`` shall make of a column, as JSON; see ``values``. as_json: of texts too."""
-    return json.dumps(_shape(tree, as_json), ensure_ascii=False)
+def template(tree: Tree) -> str:
+    """What DuckDB's ``from_json`` shall make of a column, as JSON; see ``values``."""
+    return json.dumps(_shape(tree), ensure_ascii=False)
 
 
-def _shape(tree: Tree, as_json: bool) -> object:
+def _shape(tree: Tree) -> object:
     if isinstance(tree, dict):
-        return {name: _shape(inner, as_json) for name, inner in tree.items()} if _plain(tree) else "JSON"
-    return "VARCHAR" if tree == TEXT and not as_json else "JSON"
+        return {name: _shape(inner) for name, inner in tree.items()} if _plain(tree) else "JSON"
+    return "VARCHAR" if tree == TEXT else "JSON"
 
 
 def _plain(tree: dict[str, Any]) -> bool:
@@ -112,8 +106,8 @@ def _plain(tree: dict[str, Any]) -> bool:
     return bool(tree) and "" not in tree and max(lower.values()) == 1
 
 
-def values(tree: Tree, sql: str, *, as_json: bool = False, path: tuple[str, ...] = ()) -> Iterator[Value]:
-    """The leaves of a tree. sql: what ``from_json(column, template(tree, as_json=as_json))`` gave."""
+def values(tree: Tree, sql: str, path: tuple[str, ...] = ()) -> Iterator[Value]:
+    """The leaves of a tree. sql: what ``from_json(column, template(tree))`` gave."""
     if not isinstance(tree, dict):
         yield Value(path, tree, sql)
         return
@@ -122,13 +116,13 @@ def values(tree: Tree, sql: str, *, as_json: bool = False, path: tuple[str, ...]
         if plain:
             value = f"struct_extract_at({sql}, {place})"
         elif isinstance(inner, dict) and _plain(inner):
-            shape = literal(template(inner, as_json=as_json))
+            shape = literal(template(inner))
             value = f"from_json(json_extract({sql}, {pointer((name,))}), {shape})"
-        elif inner == TEXT and not as_json:
+        elif inner == TEXT:
             value = f"json_extract_string({sql}, {pointer((name,))})"
         else:
             value = f"json_extract({sql}, {pointer((name,))})"
-        yield from values(inner, value, as_json=as_json, path=(*path, name))
+        yield from values(inner, value, (*path, name))
 
 
 def leaves(tree: Tree, sql: str) -> Iterator[Leaf]:

@@ -2,31 +2,41 @@
 
 Files of the lake are sorted by type, so rows in their order of arrival must be sorted again. A slice is a range of
 ``ingest_seq``: the statistics of row groups say which of them it needs, a few of every type, and sorting one slice
-after the other needs the memory of one, however long the window is.
+after the other needs the memory of a few, however long the window is.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Final, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from footfall.engines.database import Database, Limits, literal, microseconds
-from footfall.engines.rendering import text_of
+from footfall.engines.database import Database, Limits, Session, literal, microseconds
 from footfall.errors import Damaged
 from footfall.ports import EventSelection
 
-# Events per slice. Fewer cost more reading of row groups that hold others too, more cost memory or spilling.
+# Of ingest_seq that are read at once to see what is there: a few row groups, for both threads. The first time it is
+# fewer, because what nothing is known about is asked several times.
+SCAN: Final = 250_000
+SCAN_FIRST: Final = 30_000
+# Slices are cut at multiples of this, by how many events and how much text there is in between.
+STRIDE: Final = 1_024
+# Events and bytes of text per slice. Fewer cost more planning and more reading of row groups that hold others too,
+# more cost memory: there are as many slices as threads, once as they come and once in order.
 SLICE: Final = 125_000
-SLICE_MIN: Final = 4_000
-SLICE_BYTES: Final = 64 << 20
-BATCH_BYTES: Final = 8 << 20
-BATCH_ROWS: Final = 50_000
+SLICE_BYTES: Final = 32 << 20
 _READ: Final = "read the events of a window"
+_WRITE: Final = "write the events of a window"
+TERMS: Final = ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type")
 _KEYS: Final = {"users": "user_key", "visitors": "anonymous_key", "accounts": "account_key"}
 
 
@@ -39,11 +49,18 @@ class Texts(Protocol):
 class WindowRows:
     """The events of a selection, in a database of its own; close it.
 
-    quoted: SQL that turns a text into what stands in the file, given the SQL of the text.
+    printed: SQL that makes of ``text`` what stands in the file: of ``terms``, ``users``, ``visitors``, ``accounts``.
+    row_bytes: of a row's text beside its properties. rows: events, once the scan has ended.
     """
 
     def __init__(
-        self, spill: Path, limits: Limits, wanted: EventSelection, texts: Texts, quoted: Callable[[str], str]
+        self,
+        spill: Path,
+        limits: Limits,
+        wanted: EventSelection,
+        texts: Texts,
+        printed: Mapping[str, str],
+        row_bytes: int,
     ) -> None:
         spill.mkdir(parents=True, exist_ok=True)
         # Of its own, because what a database keeps there has a fixed name, and several may be open.
@@ -51,10 +68,14 @@ class WindowRows:
         self.database = Database(limits, self._folder)
         self._wanted = wanted
         self._texts = texts
-        self._quoted = quoted
+        self._printed = printed
+        # One reader at a time: every connection to the store that is ever open keeps pages of it in memory.
+        self._reading = Lock()
+        self._row_bytes = row_bytes
+        self.rows = 0
+        # First ingest_seq, events and bytes of each slice.
+        self._slices: list[tuple[int, int, int]] = []
         try:
-            # In memory, for the tables of a file are compressed as they are made, and a slice is read but a few times.
-            self.database.run("ATTACH ':memory:' AS held", _READ)
             self._name_terms()
         except BaseException:
             self.close()
@@ -65,36 +86,63 @@ class WindowRows:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _name_terms(self) -> None:
+        """Make ``terms``: one row, two lists of texts in which a key is the place."""
         terms = self._texts("terms")
-        self._take("terms", terms)
+        self.database.register("terms_given", terms)
+        self.database.run(
+            "CREATE TABLE terms AS SELECT list(plain ORDER BY place) AS plain, list(text ORDER BY place) AS text "
+            "FROM range(1, (SELECT coalesce(max(key), 0) FROM terms_given) + 1) places(place) "
+            f"LEFT JOIN (SELECT {self._columns('terms')} FROM terms_given) ON key = place",
+            _READ,
+        )
+        self.database.forget("terms_given")
         known = dict(zip(terms["text"].to_pylist(), terms["key"].to_pylist(), strict=True))
         wanted = self._wanted.sources
         self._sources = None if wanted is None else [known[name] for name in wanted if name in known]
 
-    def _take(self, dimension: str, texts: pa.Table) -> None:
-        self.database.register("texts_given", texts)
-        columns = f"key, text AS plain, {self._quoted('text')} AS text"
-        self.database.run(f"CREATE TABLE {dimension} AS SELECT {columns} FROM texts_given", _READ)
-        self.database.forget("texts_given")
+    def _columns(self, dimension: str) -> str:
+        return f"key, text AS plain, {self._printed[dimension]} AS text"
 
-    def slices(self, row_bytes: int = 0, columns: str = "*") -> Iterator[str]:
-        """SQL of each slice's rows, in order; columns: of the lake's files.
+    # --- what is there -----------------------------------------------------------------------------------------
 
-        row_bytes: of the larger rows' text. A slice is a table, valid until the next: files are read once for it.
-        """
+    def scan(self) -> Iterator[str]:
+        """SQL of the rows of one long stretch after the other, in no order within it; measures them for ``render``."""
+        first, length = self._wanted.from_seq, SCAN_FIRST
+        while first < self._wanted.to_seq:
+            end = min(first + length, self._wanted.to_seq)
+            if rows := self._rows(first, end):
+                self._measure(rows)
+                yield rows
+            first, length = end, SCAN
+
+    def _measure(self, rows: str) -> None:
+        sizes = "sum(coalesce(strlen(properties), 0) + coalesce(strlen(global_context), 0))"
+        sql = f"SELECT ingest_seq // {STRIDE}, count(*), {sizes} FROM ({rows}) GROUP BY 1 ORDER BY 1"
+        for batch in self.database.stream(sql, SLICE, _READ):
+            for place, count, beside in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                self._cut(place * STRIDE, count, int(beside) + count * self._row_bytes)
+
+    def _cut(self, first: int, rows: int, size: int) -> None:
+        """Add a stride to the last slice or begin another one."""
+        self.rows += rows
+        if self._slices:
+            begin, so_far, bytes_ = self._slices[-1]
+            # A stride may come in two parts, of two stretches.
+            if first <= begin or (so_far + rows <= SLICE and bytes_ + size <= SLICE_BYTES):
+                self._slices[-1] = (begin, so_far + rows, bytes_ + size)
+                return
+        self._slices.append((first, rows, size))
+
+    def _rows(self, first: int, end: int) -> str:
+        """SQL of the rows from ``first`` up to ``end``; nothing when no file has any."""
         wanted = self._wanted
-        length = max(SLICE_MIN, min(SLICE, SLICE_BYTES // max(1, row_bytes)))
-        for first in range(wanted.from_seq, wanted.to_seq, length):
-            end = min(first + length, wanted.to_seq)
-            files = [span.path for span in wanted.spans if span.first_seq < end and span.last_seq >= first]
-            if files and self._sources != []:
-                listed = ", ".join(literal(file) for file in files)
-                source = f"read_parquet([{listed}], hive_partitioning = false)"
-                bounds = f"ingest_seq >= {first} AND ingest_seq < {end}{self._conditions()}"
-                self.database.run(
-                    f"CREATE OR REPLACE TABLE held.slice AS SELECT {columns} FROM {source} WHERE {bounds}", _READ
-                )
-                yield "FROM held.slice"
+        first = max(first, wanted.from_seq)
+        files = [span.path for span in wanted.spans if span.first_seq < end and span.last_seq >= first]
+        if not files or self._sources == []:
+            return ""
+        listed = ", ".join(literal(file) for file in files)
+        bounds = f"ingest_seq >= {first} AND ingest_seq < {end}{self._conditions()}"
+        return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false) WHERE {bounds}"
 
     def _conditions(self) -> str:
         wanted, found = self._wanted, []
@@ -108,38 +156,64 @@ class WindowRows:
             found.append(f"epoch_us(occurred_at) < {microseconds(wanted.end)}")
         return "".join(f" AND {each}" for each in found)
 
-    def ask(self, picked: str) -> Iterator[tuple[object, ...]]:
-        """One row of aggregates per slice."""
-        for rows in self.slices():
-            yield self.database.one(f"SELECT {picked} FROM ({rows})", _READ)
+    # --- its rows ----------------------------------------------------------------------------------------------
 
-    def render(self, statement: Callable[[str], str], row_bytes: int) -> Iterator[tuple[int, memoryview]]:
-        """Yield (rows, text). statement: from a slice's rows to one column, the text of each, in order.
+    def render(self, named: Mapping[str, str], row: Mapping[str, str], sources: str = "slice e") -> Iterator[pa.Table]:
+        """Yield the rows in order, a slice at a time; as many slices as there are threads are made at once.
 
-        It may join ``users``, ``visitors``, ``accounts`` (key, plain, text) and ``terms``. row_bytes: of the larger
-        rows, so that a batch of large ones has fewer.
+        named: columns that follow from an event's type and terms alone: name -> SQL, in which ``e`` are these and
+        ``t.text[e.name]`` is the text of one. row: columns of the result: name -> SQL over ``e``, one of ``sources``
+        that is made of ``slice``, over ``n``, the named ones, and ``users``, ``visitors``, ``accounts`` (plain, text).
         """
-        batch = max(256, min(BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))
-        for rows in self.slices(row_bytes):
-            self._name_people(rows)
-            for found in self.database.stream(statement(rows), batch, "write the events of a window"):
-                if found.num_rows:
-                    yield found.num_rows, text_of(found.column(0))
-            for dimension in _KEYS:
-                self.database.run(f"DROP TABLE {dimension}", _READ)
+        threads = self.database.limits.threads
+        made: deque[Future[pa.Table]] = deque()
+        # Each of them by one thread: with more, every join of every slice takes memory for every thread.
+        self.database.run("SET threads = 1", _READ)
+        edges = [first for first, _, _ in self._slices] + [self._wanted.to_seq]
+        with ThreadPoolExecutor(threads, thread_name_prefix="slice") as pool:
+            try:
+                for first, end in pairwise(edges):
+                    made.append(pool.submit(self._made, first, end, named, _statement(row, sources)))
+                    if len(made) > threads:
+                        yield made.popleft().result()
+                while made:
+                    yield made.popleft().result()
+            finally:
+                for future in made:
+                    future.cancel()
 
-    def _name_people(self, rows: str) -> None:
-        for dimension, column in _KEYS.items():
-            found = self.database.stream(
-                f"SELECT DISTINCT {column} AS key FROM ({rows}) WHERE {column} IS NOT NULL", 1_000_000, _READ
+    def _made(self, first: int, end: int, named: Mapping[str, str], statement: str) -> pa.Table:
+        picked = "".join(f", {sql} AS {name}" for name, sql in named.items())
+        with self.database.session() as session:
+            session.run(f"CREATE TEMP VIEW slice AS {self._rows(first, end)}", _READ)
+            # They repeat, so their texts are put together once for all events that have them all in common.
+            session.run(
+                f"CREATE TEMP TABLE named AS SELECT e.*{picked} "
+                f"FROM (SELECT DISTINCT type, {', '.join(TERMS)} FROM slice) e, terms t",
+                _READ,
             )
-            batches = [batch.column(0) for batch in found if batch.num_rows]
-            keys = pa.chunked_array(batches, pa.int32()).combine_chunks()
+            for dimension, column in _KEYS.items():
+                self._name_people(session, dimension, column)
+            found = pa.Table.from_batches(session.stream(statement, SLICE, _WRITE))
+        # DuckDB keeps no order through a join, and to sort long texts takes it four times as long.
+        return found.take(pc.sort_indices(found["ingest_seq"])).drop_columns("ingest_seq")
+
+    def _name_people(self, session: Session, dimension: str, column: str) -> None:
+        found = session.stream(f"SELECT DISTINCT {column} FROM slice WHERE {column} IS NOT NULL", SLICE, _READ)
+        batches = [batch.column(0) for batch in found if batch.num_rows]
+        keys = pa.chunked_array(batches, pa.int32()).combine_chunks()
+        with self._reading:
             texts = self._texts(dimension, keys)
-            if texts.num_rows != len(keys):
-                lost = len(keys) - texts.num_rows
-                raise Damaged(
-                    f"{lost} keys of {dimension} in the lake are not in the store", "Restore both from one backup"
-                )
-            self.database.register("texts_given", texts)
-            self._take(dimension, texts)
+        if texts.num_rows != len(keys):
+            lost = len(keys) - texts.num_rows
+            raise Damaged(
+                f"{lost} keys of {dimension} in the lake are not in the store", "Restore both from one backup"
+            )
+        session.take(dimension, texts, self._columns(dimension), _READ)
+
+
+def _statement(row: Mapping[str, str], sources: str) -> str:
+    same = " AND ".join(f"n.{term} IS NOT DISTINCT FROM e.{term}" for term in TERMS)
+    people = "".join(f" LEFT JOIN {name} ON {name}.key = e.{column}" for name, column in _KEYS.items())
+    picked = "".join(f", {sql} AS {name}" for name, sql in row.items())
+    return f"SELECT e.ingest_seq{picked} FROM {sources} JOIN named n ON n.type = e.type AND {same}{people}"
