@@ -183,6 +183,39 @@ def test_rotation_replaces_the_secrets_and_keeps_name_and_settings(kept):
     assert dict(kept.authorizations.secrets("bucket")) == NEW
 
 
+def test_settings_change_and_the_secrets_stay(kept):
+    added = kept.authorizations.add(an(), KEY)
+    kept.authorizations.mark("bucket", "authorized")
+    told = kept.authorizations.change(replace(added, label="Theirs"), {}, LATER)
+    assert (told.label, told.status, told.rotated_at) == ("Theirs", "authorized", None)
+    moved = kept.authorizations.change(replace(told, region="eu-west-1", created_at=LATER), {}, LATER)
+    assert moved == replace(added, label="Theirs", region="eu-west-1")
+    assert kept.authorizations.get("bucket") == moved
+    assert dict(kept.authorizations.secrets("bucket")) == KEY
+
+
+def test_secrets_that_new_settings_have_no_use_for_go_and_those_they_need_come_with_them(kept):
+    added = kept.authorizations.add(an(encryption="sse_c"), {**KEY, "sse_c_key": CUSTOMER_KEY})
+    with pytest.raises(Refused, match="lacks pgp_private_key"):
+        kept.authorizations.change(replace(added, pgp="decrypt"), {}, LATER)
+    assert kept.authorizations.get("bucket") == added
+    pgp = {"pgp_private_key": PRIVATE}
+    changed = kept.authorizations.change(replace(added, encryption="", pgp="decrypt"), pgp, LATER)
+    assert dict(kept.authorizations.secrets("bucket")) == {**KEY, **pgp}
+    assert changed.rotated_at == LATER
+    machine = kept.authorizations.change(an(kind="ambient"), {}, LATER)
+    assert dict(kept.authorizations.secrets("bucket")) == {}
+    assert machine.key_id_shown == ""
+
+
+def test_secrets_that_are_given_whole_replace_all(kept):
+    added = kept.authorizations.add(an(encryption="sse_c"), {**KEY, "session_token": "t", "sse_c_key": CUSTOMER_KEY})
+    with pytest.raises(Refused, match="lacks sse_c_key"):
+        kept.authorizations.change(added, NEW, LATER, whole=True)
+    kept.authorizations.change(added, {**NEW, "sse_c_key": CUSTOMER_KEY}, LATER, whole=True)
+    assert dict(kept.authorizations.secrets("bucket")) == {**NEW, "sse_c_key": CUSTOMER_KEY}
+
+
 def test_a_new_key_does_not_go_on_with_the_token_of_the_old_one(kept):
     kept.authorizations.add(an(encryption="sse_c"), {**KEY, "session_token": "old-token", "sse_c_key": CUSTOMER_KEY})
     kept.authorizations.rotate("bucket", NEW, LATER)

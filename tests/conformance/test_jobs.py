@@ -96,6 +96,29 @@ def test_a_run_nobody_knows_is_refused(jobs, id):
             ask(id)
 
 
+def test_a_job_is_changed_and_keeps_its_state_its_slots_and_the_instant_it_was_made(jobs):
+    plan(jobs, days(1, 2))
+    jobs.move("daily", "paused", AT, "holidays")
+    weekly = replace(SCHEDULE, kind="weekly", weekday=2)
+    wanted = replace(
+        DAILY, url="s3://other/px", label="Theirs", schedule=weekly, options={"format": "xml"}, catch_up="none",
+        created_at=AT + LEASE, changed_at=AT + LEASE,
+    )  # fmt: skip
+    changed = jobs.change(wanted)
+    assert changed == replace(wanted, created_at=AT, state="paused", cause="holidays")
+    assert jobs.get("daily") == changed
+    assert set(states(jobs).values()) == {"waiting"}
+
+
+@pytest.mark.parametrize("wrong", [replace(DAILY, kind="audience"), replace(DAILY, name="nobody")])
+def test_a_job_of_another_kind_or_name_is_not_changed(jobs, wrong):
+    with pytest.raises(Refused):
+        jobs.change(wrong)
+    jobs.move("daily", "deleted", AT)
+    with pytest.raises(Refused, match="deleted"):
+        jobs.change(DAILY)
+
+
 def test_a_state_is_remembered_with_its_cause_and_a_forbidden_step_changes_nothing(jobs):
     later = AT + timedelta(hours=1)
     assert jobs.move("daily", "paused", later, "the key is over").cause == "the key is over"

@@ -72,3 +72,15 @@ def test_sources_are_listed_by_name_and_survive_a_restart(opened, tmp_path):
     with opened(tmp_path) as stores:
         assert [each.name for each in stores.sources.all()] == ["app", "web"]
         assert stores.sources.by_key("wk_1").created_at == AT
+
+
+def test_what_events_are_taken_for_changes_and_the_key_stays(stores):
+    stores.sources.add(source())
+    changed = stores.sources.change("web", product_key="app", environment="QA", channel="ios")
+    assert changed == replace(source(), product_key="app", environment="QA", channel="ios")
+    assert stores.sources.by_key("wk_1") == changed
+    stores.sources.revoke("web", LATER)
+    for name in ("web", "nobody"):
+        with pytest.raises(Refused, match="no source"):
+            stores.sources.change(name, product_key="a", environment="b", channel="web")
+    assert stores.sources.all()[0].product_key == "app"
