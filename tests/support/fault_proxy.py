@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,10 +20,13 @@ LIMIT: Final = 1 << 20
 class Fault:
     """What happens to calls whose ``METHOD path?query`` matches ``call``: the first ``skip`` pass, ``times`` fail.
 
-    kind: ``status`` (answer ``status`` and ``code`` instead of forwarding) | ``reset`` (close before forwarding) |
-    ``cut`` (forward half of the body, then close) | ``lost`` (forward, read the answer, close without passing it on) |
-    ``flip`` (change one bit of the request's body) | ``short`` (pass half of the answer's body on, then close) |
-    ``twice`` (forward the call twice, pass the second answer on).
+    kind, before the server sees the call: ``status`` (answer ``status`` and ``code``) | ``reset`` (close) | ``silent``
+    (say nothing until the client leaves) | ``cut`` (forward half of the body, then close) | ``flip`` (change one bit
+    of the request's body, or, where it has none, of the answer's) | ``twice`` (forward the call twice, pass the second
+    answer on) | ``hold`` (wait until ``freed`` is set, then go on) | ``pass`` (go on; for ``act``).
+    Afterwards: ``lost`` (close without passing the answer on) | ``mute`` (say nothing until the client leaves) |
+    ``short`` (pass half of the answer's body on, then close) | ``garbage`` (200 with a body that is no XML).
+    act: called when the fault happens, before anything else.
     """
 
     call: str
@@ -31,6 +35,9 @@ class Fault:
     skip: int = 0
     status: int = 503
     code: str = "SlowDown"
+    act: Callable[[], object] = field(default=lambda: None, compare=False)
+    freed: threading.Event = field(default_factory=threading.Event, compare=False)
+    happened: int = 0
 
     def applies(self, call: str) -> bool:
         if not re.search(self.call, call) or (self.skip == 0 and self.times == 0):
@@ -39,6 +46,7 @@ class Fault:
             self.skip -= 1
             return False
         self.times -= 1
+        self.happened += 1
         return True
 
 
@@ -55,13 +63,18 @@ class Message:
 
 
 class FaultProxy:
-    """url: where it listens. faults: the first that applies happens. calls: every call that came in."""
+    """url: where it listens. faults: the first that applies happens. calls: every call that came in.
+
+    most: so many calls were under way at a time.
+    """
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.faults: list[Fault] = []
         self.calls: list[str] = []
+        self.most = 0
+        self._under_way = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -104,43 +117,69 @@ class FaultProxy:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; False when the connection is to be closed."""
         head = await _head(reader)
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        try:
+            return await self._treat(head, reader, writer)
+        finally:
+            self._under_way -= 1
+
+    async def _treat(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         method, path = head.split(b" ", 2)[:2]
         call = f"{method.decode()} {path.decode()}"
         self.calls.append(call)
         fault = next((fault for fault in self.faults if fault.applies(call)), None)
         kind = "" if fault is None else fault.kind
+        if fault is not None:
+            await asyncio.to_thread(fault.act)
         if kind == "reset":
             return False
         if b"100-continue" in head.lower():
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = re.sub(rb"(?i)expect: *100-continue\r\n", b"", head)
         request = Message(head, await _body(reader, head))
-        if fault is not None and kind == "status":
-            writer.write(refusal(fault.status, fault.code, "made up"))
+        if kind == "silent":
+            await reader.read()
+            return False
+        if fault is not None and kind == "hold":
+            await asyncio.to_thread(fault.freed.wait, 60)
+        made_up = refusal(fault.status, fault.code, "made up") if fault is not None and kind == "status" else None
+        made_up = made_up or self.refused(request)
+        if made_up is not None:
+            writer.write(made_up)
             await writer.drain()
             return False
-        refused = self.refused(request)
-        if refused is not None:
-            writer.write(refused)
-            await writer.drain()
-            return False
-        if kind == "flip":
-            request.body = request.body[:-1] + bytes([request.body[-1] ^ 1])
+        return await self._pass_on(request, kind, reader, writer)
+
+    async def _pass_on(
+        self, request: Message, kind: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Ask the server and answer with what it said; False when the connection is to be closed."""
+        flips = kind == "flip"
+        if flips and request.body:
+            request.body, flips = _flipped(request.body), False
         if kind == "cut":
-            await self._forward(Message(request.head, request.body[: len(request.body) // 2]), method, answer=False)
+            await self._forward(Message(request.head, request.body[: len(request.body) // 2]), answer=False)
             return False
         if kind == "twice":
-            await self._forward(request, method)
-        answer = await self._forward(request, method)
-        if kind == "lost" or answer is None:
+            await self._forward(request)
+        answer = await self._forward(request)
+        if kind == "mute":
+            await reader.read()
+        if kind in ("lost", "mute") or answer is None:
             return False
         answer = self.answered(request, answer)
+        if kind == "garbage":
+            answer = Message(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n", b"<<not & XML>")
+            answer.body = b"" if request.first_line.startswith("HEAD") else answer.body
+        if flips and answer.body:
+            answer.body = _flipped(answer.body)
         body = answer.body[: len(answer.body) // 2] if kind == "short" else answer.body
         writer.write(answer.head + body)
         await writer.drain()
         return kind != "short"
 
-    async def _forward(self, request: Message, method: bytes, *, answer: bool = True) -> Message | None:
+    async def _forward(self, request: Message, *, answer: bool = True) -> Message | None:
         reader, writer = await asyncio.open_connection(*self._upstream, limit=LIMIT)
         try:
             writer.write(request.head + request.body)
@@ -148,10 +187,16 @@ class FaultProxy:
             if not answer:
                 return None
             head = await _head(reader)
-            no_body = method == b"HEAD" or head.split(b" ", 2)[1] in (b"204", b"304")
+            no_body = request.first_line.startswith("HEAD") or head.split(b" ", 2)[1] in (b"204", b"304")
             return Message(head, b"" if no_body else await _body(reader, head))
         finally:
             writer.transport.abort()
+
+
+def _flipped(body: bytes) -> bytes:
+    """The body with one bit changed, in its middle."""
+    at = len(body) // 2
+    return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:

@@ -43,7 +43,8 @@ class GoogleFront(FaultProxy):
     """Refuses what the S3 interface of Google Cloud Storage refuses, and ignores what it ignores.
 
     Checksum headers and trailers of Amazon's are not part of what Google signs; ``If-None-Match`` on a create is not
-    looked at; several deletes in one call, STS and Amazon's encryption do not exist.
+    looked at; several deletes in one call, STS and Amazon's encryption do not exist; ACLs are refused where access is
+    uniform, as it is by default; deleting what is not there is a 404.
     """
 
     def refused(self, request: Message) -> bytes | None:
@@ -51,6 +52,8 @@ class GoogleFront(FaultProxy):
         trailers = (b"x-amz-checksum-", b"x-amz-sdk-checksum", b"x-amz-trailer")
         if any(name.startswith(trailers) for name in names) or b"aws-chunked" in request.head.lower():
             return refusal(403, "SignatureDoesNotMatch", "Access denied.")
+        if any(name.startswith((b"x-amz-acl", b"x-amz-grant", b"x-goog-acl")) for name in names):
+            return refusal(400, "InvalidArgument", "Cannot use ACL API to set object policy.")
         if any(name.startswith(b"x-amz-server-side-encryption") for name in names):
             return refusal(400, "InvalidArgument", "Invalid argument.")
         if request.first_line.startswith("POST") and "?delete" in request.first_line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -19,11 +19,13 @@ from footfall.model.app_events import SESSION, types_of
 from footfall.model.names import NameTemplate
 from footfall.model.window_manifest import ACTIVITY, APP_EVENTS
 from footfall.model.windows import Window
-from footfall.ports import Bucket, Codec, EventSelection
+from footfall.ports import Bucket, Codec, EventSelection, EventText
 from footfall.stores.windows import SqlWindows
 
 LIMITS = Limits(memory_mb=256, threads=2)
 PLAIN = Joining()
+# Given what makes a text, returns the text to deliver.
+Keep = Callable[[Callable[[], EventText]], EventText]
 WORKSPACE = Workspace(UUID(int=3), UUID(int=7))
 
 
@@ -48,13 +50,18 @@ def export_activity(
     end: datetime | None = None,
     joining: Joining = PLAIN,
     keep_empty: bool = True,
+    keep: Keep = lambda read: read(),
 ) -> list[WindowDelivery]:
     template = NameTemplate(timestamp="YYYYMMDDTHHmmssSSSZ")
 
-    def read(window: Window) -> ActivityText:
+    def read(window: Window) -> EventText:
         spans = hub.lake.spans(window.from_seq, window.to_seq)
         wanted = EventSelection(spans, window.from_seq, window.to_seq, sources=sources, start=start, end=end)
-        return ActivityText(spill(hub), LIMITS, wanted, hub.people.texts, CsvRows(), header=header, joining=joining)
+        return keep(
+            lambda: ActivityText(
+                spill(hub), LIMITS, wanted, hub.people.texts, CsvRows(), header=header, joining=joining
+            )
+        )
 
     what = WindowJob(
         job, ACTIVITY, "csv", "csv", lambda window: template.stem(window.at), header=header, keep_empty=keep_empty
@@ -72,11 +79,12 @@ def export_app_events(
     codec: str | Codec = "gzip",
     kinds: Sequence[str] = (SESSION,),
     events_max: int | None = None,
+    keep: Keep = lambda read: read(),
 ) -> list[WindowDelivery]:
-    def read(window: Window) -> AppEventText:
+    def read(window: Window) -> EventText:
         spans = hub.lake.spans(window.from_seq, window.to_seq)
         wanted = EventSelection(spans, window.from_seq, window.to_seq, types=types_of(kinds))
-        return AppEventText(spill(hub), LIMITS, wanted, hub.people.texts, WORKSPACE)
+        return keep(lambda: AppEventText(spill(hub), LIMITS, wanted, hub.people.texts, WORKSPACE))
 
     what = WindowJob(
         job, APP_EVENTS, "json", "ndjson", Window.app_events_stem, unique=True, events_max=events_max

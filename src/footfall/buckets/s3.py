@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from footfall import observe
 from footfall.buckets.encryption import NONE, Encryption
 from footfall.buckets.keys import check_key
-from footfall.buckets.s3_errors import MISSING, code_of, is_denied, translated
+from footfall.buckets.s3_errors import MISSING, code_of, is_denied, told, translated
 from footfall.buckets.s3_parts import Parts, PartUpload, sweep
 from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
 from footfall.ports import Stored
@@ -109,7 +110,7 @@ class S3Bucket:
                 answer = self.client.put_object(Bucket=self._name, Key=self._folder + key, Body=body, **arguments)
         except Conflict as conflict:
             return self._settle_conflict(sent, "", conflict)
-        self._check(sent, "", str(answer.get("ETag", "")))
+        self._check(sent, "", str(told(answer, "ETag", "put", self._place(key))))
         return sent
 
     def _put_parts(self, key: str, first: bytes, parts: Parts, content_type: str) -> Stored:
@@ -153,13 +154,12 @@ class S3Bucket:
         try:
             head = self._head(sent.key)
         except ClientError as error:
-            if not is_denied(error):
-                with translated("stat", self._place(sent.key)):
-                    raise
-            raise Conflict(
-                f"{self._place(sent.key)} is already there, and reading it is not permitted",
-                "Grant s3:GetObject so that it can be compared with what was to be written",
-            ) from conflict
+            if is_denied(error):
+                raise Conflict(
+                    f"{self._place(sent.key)} is already there, and reading it is not permitted",
+                    "Grant s3:GetObject so that it can be compared with what was to be written",
+                ) from conflict
+            raise self._unseen(sent.key, error) from error
         self._require_same(sent, composite, head)
         return sent
 
@@ -179,8 +179,7 @@ class S3Bucket:
             if is_denied(error):
                 observe.happened("stored without a check: reading is not permitted", place=self._place(sent.key))
                 return
-            with translated("stat", self._place(sent.key)):
-                raise
+            raise self._unseen(sent.key, error) from error
         if int(head["ContentLength"]) == sent.size_bytes and _same_digest(sent, composite, head) is not False:
             if self.encryption.confirmed(head):
                 return
@@ -197,6 +196,16 @@ class S3Bucket:
             "Delete it and try again",
         )
 
+    def _unseen(self, key: str, error: ClientError) -> FootfallError:
+        """What it means that an object which has to be there cannot be looked at."""
+        try:
+            with translated("stat", self._place(key)):
+                raise error
+        except KeyError:
+            return Unavailable(f"{self._place(key)} was accepted and is not there", "Look whether somebody deletes it")
+        except FootfallError as known:
+            return known
+
     # --- reading -------------------------------------------------------------------------------------------------
 
     def open(self, key: str) -> Iterator[bytes]:
@@ -209,23 +218,48 @@ class S3Bucket:
             found: dict[str, Any] = self.client.get_object(
                 Bucket=self._name, Key=self._folder + key, **self.encryption.key(), **more
             )
+        told(found, "ETag", "open", self._place(key))
         return found
 
     def _chunks(self, key: str, answer: dict[str, Any]) -> Iterator[bytes]:
-        size, etag = int(answer["ContentLength"]), answer["ETag"]
+        """Yield what is there; of what Footfall wrote in one part, compared with the digest that was noted then."""
+        size, etag = int(told(answer, "ContentLength", "open", self._place(key))), str(answer.get("ETag", ""))
+        noted = str(answer.get("Metadata", {}).get(_SHA256, ""))
+        if size <= CHUNK_BYTES:
+            yield from self._small(key, answer, size, etag, noted)
+            return
+        digest = hashlib.sha256()
         at, tries = 0, 1
-        while True:
+        while at < size:
             try:
                 for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                     at += len(chunk)
+                    digest.update(chunk)
                     yield chunk
-                return
             except BotoCoreError as error:
-                if tries == READ_TRIES or at >= size:
+                if tries == READ_TRIES:
                     raise Unavailable(f"open {self._place(key)}: broke off after {at} of {size} bytes") from error
-            tries += 1
-            # If-Match: what follows must come from the same object.
-            answer = self._get(key, Range=f"bytes={at}-", IfMatch=etag)
+                tries += 1
+                # If-Match: what follows must come from the same object.
+                answer = self._get(key, Range=f"bytes={at}-", IfMatch=etag)
+        if noted not in ("", digest.hexdigest()):
+            raise Damaged(f"{self._place(key)} does not hold what was written", "Read it again, then deliver it anew")
+
+    def _small(self, key: str, answer: dict[str, Any], size: int, etag: str, noted: str) -> Iterator[bytes]:
+        """An object of one chunk: nothing of it is given away unchecked, so it can be read again."""
+        for tries_left in reversed(range(READ_TRIES)):
+            try:
+                body = bytes(answer["Body"].read())
+                if noted in ("", hashlib.sha256(body).hexdigest()):
+                    break
+                if not tries_left:
+                    raise Damaged(f"{self._place(key)} does not hold what was written", "Deliver it anew")
+            except BotoCoreError as error:
+                if not tries_left:
+                    raise Unavailable(f"open {self._place(key)}: broke off before {size} bytes") from error
+            answer = self._get(key, IfMatch=etag)
+        if body:
+            yield body
 
     def stat(self, key: str) -> Stored:
         """See ``Bucket.stat``; ``sha256`` is known for objects of one part that Footfall wrote."""
@@ -272,7 +306,7 @@ class S3Bucket:
 
     def delete(self, key: str) -> None:
         check_key(key)
-        with translated("delete", self._place(key)):
+        with suppress(KeyError), translated("delete", self._place(key)):  # Google says it when the key is not there
             self.client.delete_object(Bucket=self._name, Key=self._folder + key)
 
     def sweep(self, mine: Callable[[str], bool], age: timedelta) -> int:
@@ -284,9 +318,11 @@ class S3Bucket:
         more = self.encryption.key() | ({"ChecksumMode": "ENABLED"} if self._dialect.checksums else {})
         try:
             head: dict[str, Any] = self.client.head_object(Bucket=self._name, Key=self._folder + key, **more)
-        except BotoCoreError:
+        except (BotoCoreError, ResponseParserError):
             with translated("stat", self._place(key)):
                 raise
+        for name in ("ETag", "ContentLength"):
+            told(head, name, "stat", self._place(key))
         return head
 
     def _digest(self, key: str) -> str:

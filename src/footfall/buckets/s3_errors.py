@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from footfall.errors import Conflict, Denied, FootfallError, Refused, Unavailable
 
+# All that a call of botocore raises: a refusal, no answer, and an answer that cannot be read.
+FOREIGN: Final = (ClientError, BotoCoreError, ResponseParserError)
 ACTIONS: Final = {
     "put": "s3:PutObject",
     "open": "s3:GetObject",
@@ -29,7 +32,9 @@ _HINTS: Final = {
     "AuthorizationHeaderMalformed": "The bucket is in another region; name its region",
     "IllegalLocationConstraintException": "The bucket is in another region; name its region",
     "EntityTooLarge": "The server does not take objects of this size",
-    "400": "The object may be encrypted with another key, or with none",
+    "301": "The bucket is in another region; name its region",
+    # A HEAD has no body that would say more.
+    "400": "The session or the clock here may be wrong, or the object is encrypted with another key, or with none",
     "InvalidEncryptionAlgorithmError": "The server does not know this encryption; choose another",
     "NotImplemented": "The server does not know this option; leave the encryption out",
     "KMS.DisabledException": "Enable the KMS key",
@@ -115,8 +120,15 @@ def translated(call: str, place: str) -> Iterator[None]:
         if code_of(error) in MISSING:
             raise KeyError(place) from error
         raise _answered(error, call, place) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise _unanswered(error, call, place) from error
+
+
+def told(answer: Mapping[str, Any], name: str, call: str, place: str) -> Any:
+    """What an answer says under ``name``. Raises ``Unavailable`` for one that lacks it: it is not the server's own."""
+    if answer.get(name) in (None, ""):
+        raise Unavailable(f"{call} {place}: the answer has no {name}", "Check the network and the server")
+    return answer[name]
 
 
 def _answered(error: ClientError, call: str, place: str) -> FootfallError:
@@ -147,7 +159,7 @@ def _not_assumed(error: ClientError, what: str) -> FootfallError:
     return Denied(what, _CREDENTIALS.get(code, hint), action="sts:AssumeRole")
 
 
-def _unanswered(error: BotoCoreError, call: str, place: str) -> FootfallError:
+def _unanswered(error: BotoCoreError | ResponseParserError, call: str, place: str) -> FootfallError:
     what = f"{call} {place}: {error}"
     if isinstance(error, _NO_CREDENTIALS):
         return Denied(what, "Give an access key by the environment, a profile, or an authorization")

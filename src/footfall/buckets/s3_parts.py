@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from footfall import observe
 from footfall.buckets.encryption import NONE, Encryption
-from footfall.buckets.s3_errors import code_of, translated
+from footfall.buckets.s3_errors import FOREIGN, code_of, told, translated
 from footfall.errors import Conflict, Damaged, FootfallError
 
 PART_BYTES: Final = 8 << 20
@@ -99,7 +99,7 @@ class PartUpload:
         more = self._encryption.create() | ({"ChecksumAlgorithm": "SHA256"} if self._checksums else {})
         with translated("put", self._place):
             answer = self._client.create_multipart_upload(**self._object, ContentType=content_type, **more)
-        self._id = answer["UploadId"]
+        self._id = str(told(answer, "UploadId", "put", self._place))
         try:
             self._sweep(answer, orphan_age)
             with ThreadPoolExecutor(PARALLEL, thread_name_prefix="s3-part") as self._pool:
@@ -132,9 +132,10 @@ class PartUpload:
         check |= self._encryption.key()
         with translated("put", self._place):
             answer = self._client.upload_part(**self._object, UploadId=self._id, PartNumber=number, Body=part, **check)
-        if not self._checksums and answer["ETag"].strip('"') != md5.hexdigest():
+        etag = str(told(answer, "ETag", "put", self._place))
+        if not self._checksums and etag.strip('"') != md5.hexdigest():
             raise Damaged(f"part {number} of {self._place} was stored with other bytes", "Try again")
-        sent = {"PartNumber": number, "ETag": answer["ETag"]}
+        sent = {"PartNumber": number, "ETag": etag}
         return sent | ({"ChecksumSHA256": check["ChecksumSHA256"]} if self._checksums else {})
 
     def wait(self) -> None:
@@ -171,7 +172,7 @@ class PartUpload:
         if now is None:
             return
         # A permission of its own; an orphan costs space, not correctness.
-        with suppress(ClientError, BotoCoreError, FootfallError):
+        with suppress(*FOREIGN, FootfallError):
             for upload in unfinished(self._client, bucket, key):
                 ours = upload["Key"] == key and upload["UploadId"] != self._id
                 if ours and upload["Initiated"] <= now - orphan_age:
@@ -203,7 +204,7 @@ def _abort(client: Any, bucket: str, key: str, upload: str, place: str) -> bool:
     """Abort an upload; True when it is gone."""
     try:
         client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
-    except (ClientError, BotoCoreError, FootfallError) as error:
+    except (*FOREIGN, FootfallError) as error:
         if isinstance(error, ClientError) and code_of(error) == "NoSuchUpload":
             return True
         observe.went_wrong("an unfinished upload stays in the bucket", error, place=place)

@@ -7,13 +7,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from footfall.buckets.access import Access
 from footfall.buckets.clients import Clients
 from footfall.buckets.endpoints import addresses_of
 from footfall.buckets.s3 import S3Bucket
-from footfall.buckets.s3_errors import code_of, is_denied, translated
+from footfall.buckets.s3_errors import FOREIGN, code_of, is_denied, told, translated
 from footfall.errors import Damaged, FootfallError, Refused
 from footfall.model.remote import Remote
 
@@ -155,7 +155,7 @@ class S3Probe:
         """Some servers let everyone ask and answer with what is theirs."""
         try:
             answer = self._client.list_buckets()
-        except (ClientError, BotoCoreError, FootfallError):
+        except (*FOREIGN, FootfallError):
             return False
         return any(each["Name"] != self._remote.bucket for each in answer.get("Buckets", ()))
 
@@ -177,7 +177,7 @@ class S3Probe:
             call()
         except ClientError as error:
             return code_of(error) == "NoSuchBucketPolicy"
-        except (BotoCoreError, FootfallError):
+        except (*FOREIGN, FootfallError):
             return False
         return True
 
@@ -185,11 +185,8 @@ class S3Probe:
         self._end(key, self._begin(key))
 
     def _begin(self, key: str) -> str:
-        return str(
-            self._client.create_multipart_upload(Bucket=self._remote.bucket, Key=key, **self._encryption.create())[
-                "UploadId"
-            ]
-        )
+        answer = self._client.create_multipart_upload(Bucket=self._remote.bucket, Key=key, **self._encryption.create())
+        return str(told(answer, "UploadId", "put", f"{self._remote.bucket}/{key}"))
 
     def _end(self, key: str, upload: str) -> None:
         self._client.abort_multipart_upload(Bucket=self._remote.bucket, Key=key, UploadId=upload)

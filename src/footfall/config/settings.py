@@ -168,6 +168,7 @@ class Settings:
     allow_private_endpoints: bool = False
     admin_url: str | None = None
     allow_apprise: bool = False
+    keep_runs_days: int = 400
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from: ``default``, ``FILE:LINE``, a variable's name, or ``flag``."""
@@ -206,6 +207,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "allow_private_endpoints": _truth,
     "admin_url": _base_url,
     "allow_apprise": _truth,
+    "keep_runs_days": _between(1, 36_500),
 }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from footfall.errors import Conflict, Damaged, Refused
+from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.model.files import MANIFEST_SUFFIX
 from footfall.model.manifest import DataFile
 from footfall.model.passing import Text, first_free, mark_of
@@ -299,7 +299,10 @@ class _Delivery:
         except Conflict as conflict:
             try:
                 found, sha256 = read_manifest(bucket.open(key))
-            except (Refused, KeyError):
+            except KeyError as gone:
+                what = f"{bucket.url}/{key} was said to be there, and is not"
+                raise Unavailable(what, "Check the network and the server") from gone
+            except Refused:
                 if self.job.unique:
                     return written, digest
             except Damaged:

@@ -24,6 +24,9 @@ Deliver = Callable[[Job, Slot, Attempt], Iterable[FileFacts]]
 # Told of every run that ended, in the transaction that ends it. Raises nothing.
 Ended = Callable[[Claim, Run, Verdict, Sequence[FileFacts]], None]
 
+# Tells how many slots it freed of runners that are dead; see ``ports.JobUpkeep.release``.
+Release = Callable[[datetime], int]
+
 LEASE: Final = timedelta(minutes=5)
 PLAN_AT_ONCE: Final = 1_000
 
@@ -36,12 +39,22 @@ def _nobody(claim: Claim, run: Run, verdict: Verdict, files: Sequence[FileFacts]
     """Nobody wants to know."""
 
 
+def _none(now: datetime) -> int:
+    """Nobody is known to be dead."""
+    return 0
+
+
+def _longest() -> float:
+    """Pauses are as long as they may be."""
+    return 0.0
+
+
 class Runner:
     """Runs what is due, one slot at a time.
 
     deliver: by kind of job. holder: who we are, for people who wonder who runs a slot. cron: see ``model.schedules``.
     ended: told of every run that ended; what it writes is kept together with that end by ``together``, see
-    ``ports.Store.transaction``.
+    ``ports.Store.transaction``. release: frees what the dead hold. chance: from 0 to 1, for the length of pauses.
     """
 
     def __init__(
@@ -54,6 +67,8 @@ class Runner:
         cron: NextInstant,
         ended: Ended = _nobody,
         together: Callable[[], AbstractContextManager[None]] = nullcontext,
+        release: Release = _none,
+        chance: Callable[[], float] = _longest,
     ) -> None:
         self._jobs = jobs
         self._deliver = deliver
@@ -62,6 +77,8 @@ class Runner:
         self._cron = cron
         self._ended = ended
         self._together = together
+        self._release = release
+        self._chance = chance
         self._stopped = False
 
     def stop(self) -> None:
@@ -74,6 +91,7 @@ class Runner:
             return False
         self.plan()
         now = self._clock()
+        self._take_over(now)
         claim = self._jobs.claim(now, now + LEASE, self._holder)
         if claim is None:
             return False
@@ -104,6 +122,7 @@ class Runner:
         now = self._clock()
         if slot.end > now:
             raise Refused(f"slot {slot.name} of job '{name}' is not over before {slot.end:%Y-%m-%d %H:%M} UTC")
+        self._take_over(now)
         self._jobs.issue(name, [slot], now)
         claim = self._jobs.claim(now, now + LEASE, self._holder, job=name, slot=slot.name)
         assert claim is not None  # a slot asked for by name is claimed, or there is a Conflict
@@ -114,6 +133,11 @@ class Runner:
         if slot.end > self._clock():
             raise Refused(f"slot {slot.name} of job '{job.name}' is not over before {slot.end:%Y-%m-%d %H:%M} UTC")
         yield from self._files(job, slot, Attempt(0, 1, 0, rehearsal=True, beat=lambda: None))
+
+    def _take_over(self, now: datetime) -> None:
+        freed = self._release(now)
+        if freed:
+            observe.happened("slots of a runner that died are taken over", slots=freed)
 
     # --- planning --------------------------------------------------------------------------------
 
@@ -166,7 +190,7 @@ class Runner:
             raise
         now = self._clock()
         run = replace(run, state="succeeded", ended_at=now) if failure is None else _failed(run, failure, now)
-        return self._finish(claim, run, verdict(failure, claim.tries, now), failure, files)
+        return self._finish(claim, run, verdict(failure, claim.tries, now, self._chance()), failure, files)
 
     def _files(self, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
         deliver = self._deliver.get(job.kind)

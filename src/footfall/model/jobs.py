@@ -47,6 +47,8 @@ RUN_STATES: Final = ("running", "succeeded", "failed", "cancelled")
 TRIES_MAX: Final = 5
 PAUSE_FIRST: Final = timedelta(seconds=30)
 PAUSE_MAX: Final = timedelta(hours=1)
+# By chance a pause is up to so much of itself shorter, so that what failed together does not come back together.
+SPREAD: Final = 0.25
 # A slot of a job that does not catch up is still run when it is found so soon after it was due.
 LATE_MAX: Final = timedelta(minutes=15)
 
@@ -151,12 +153,14 @@ class Verdict:
     cause: str = ""
 
 
-def verdict(error: Exception | None, tries: int, now: datetime) -> Verdict:
+def verdict(error: Exception | None, tries: int, now: datetime, chance: float = 0.0) -> Verdict:
     """What to do after the ``tries``-th attempt since the slot was asked for ended with ``error``, or without one.
 
     What passes by itself is tried again for ever, at longer and longer pauses up to an hour: a place that is down for
     a week loses nothing. What only a person can change pauses the job at once. Anything else is tried ``TRIES_MAX``
     times, then the slot is a gap and the job goes on.
+
+    chance: from 0 to 1, how much shorter the pause is within ``SPREAD``; never shorter than the place asked for.
     """
     if error is None:
         return Verdict("succeeded", "sleeping")
@@ -165,7 +169,7 @@ def verdict(error: Exception | None, tries: int, now: datetime) -> Verdict:
         return Verdict("waiting", "paused", now, cause)
     if not isinstance(error, Unavailable) and tries >= TRIES_MAX:
         return Verdict("failed", "failed", None, cause)
-    wait = min(PAUSE_MAX, PAUSE_FIRST * 2 ** min(tries - 1, 10))
+    wait = min(PAUSE_MAX, PAUSE_FIRST * 2 ** min(tries - 1, 10)) * (1 - SPREAD * chance)
     if isinstance(error, Unavailable):
         wait = max(wait, timedelta(seconds=error.retry_after_s))
     return Verdict("waiting", "fault", now + wait, cause)

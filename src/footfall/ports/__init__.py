@@ -18,6 +18,7 @@ from footfall.ports.notices import Channels, Messenger, Outbox, Posted
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
+from footfall.ports.upkeep import JobUpkeep
 from footfall.ports.windows import EventSelection, EventText, Windows
 from footfall.ports.world import Clock, Progress
 
@@ -46,6 +47,7 @@ __all__ = [
     "EventSelection",
     "EventText",
     "Format",
+    "JobUpkeep",
     "Jobs",
     "Keys",
     "Lake",

@@ -8,13 +8,18 @@ One data directory:
     store.db      people, ledger, sources, catalogue, authorizations, jobs
     master.keys   what the secrets in store.db are sealed with
     spill/        what does not fit into memory; emptied at start
+    runners/      who runs jobs, one locked file each
     server.json   where the running server answers
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import secrets
 import shutil
+import socket
 import threading
 import time
 import urllib.error
@@ -46,6 +51,7 @@ from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
+from footfall.stores.presence import Presence
 from footfall.stores.sources import SqlSources
 from footfall.stores.vault import SqlVault
 from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
@@ -101,7 +107,7 @@ class Footfall:
         if self._log is not None:
             self._log.close()
             self._log = None
-        for part in ("shaper", "engine"):
+        for part in ("shaper", "engine", "presence"):
             if part in vars(self):
                 vars(self).pop(part).close()
         self.database.close()
@@ -151,6 +157,12 @@ class Footfall:
     @cached_property
     def jobs(self) -> WatchedJobs:
         return WatchedJobs(self.database, load_zone, self.note)
+
+    @cached_property
+    def presence(self) -> Presence:
+        """That this process runs jobs, for other processes to see."""
+        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        return Presence(self.settings.data / "runners", re.sub(r"[^A-Za-z0-9.:-]", "_", name))
 
     @cached_property
     def lake(self) -> DeltaLake:

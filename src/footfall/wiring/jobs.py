@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from footfall import __version__
 from footfall.config.cron import next_instant
@@ -18,6 +17,7 @@ from footfall.flows.run_jobs import Deliver, Runner
 from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
 from footfall.model.report import Report
 from footfall.model.schedules import Slot, between, named, next_slot, slots
+from footfall.stores.job_upkeep import SqlJobUpkeep
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
 from footfall.wiring.hub import chosen_reports
@@ -27,6 +27,10 @@ from footfall.wiring.telling import check_email, teller_of
 if TYPE_CHECKING:
     from footfall.ports import Bucket, Format, Ledger, TableFormat
     from footfall.wiring.hub import Footfall
+
+# A slot whose runner died so often waits for the end of its lease: what takes the process along must not do so at once
+# after every start.
+TRIES_AT_ONCE: Final = 2
 
 
 def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
@@ -57,16 +61,23 @@ def _remember_status(hub: Footfall, deliver: Deliver, job: Job, slot: Slot, atte
 
 def runner_of(hub: Footfall) -> Runner:
     """A runner over the jobs of this data directory, in the name of this process."""
-    holder = f"{socket.gethostname()}:{os.getpid()}"
+    presence, upkeep = hub.presence, SqlJobUpkeep(hub.database)
     return Runner(
         hub.jobs,
         deliverers(hub),
         hub.clock,
-        holder=holder,
+        holder=presence.name,
         cron=next_instant,
         ended=teller_of(hub),
         together=hub.database.transaction,
+        release=lambda now: upkeep.release(presence.gone, now, tries_max=TRIES_AT_ONCE),
+        chance=random.SystemRandom().random,
     )
+
+
+def forget_old_runs(hub: Footfall) -> bool:
+    """Forget some runs and delivered slots older than the setting ``keep_runs_days``; True when there may be more."""
+    return SqlJobUpkeep(hub.database).forget(hub.clock() - timedelta(days=hub.settings.keep_runs_days)) > 0
 
 
 def place_of(hub: Footfall, job: Job, attempt: Attempt) -> Bucket:
@@ -262,14 +273,25 @@ def _rollup_choice(job: Job) -> tuple[Sequence[Report], str, Format | TableForma
 
 
 def _missing(hub: Footfall, reports: Sequence[Report], to: Destination, day: date) -> Sequence[Report]:
-    """The reports whose current revision of ``day`` was not delivered there yet."""
+    """The reports whose current revision of ``day`` was not delivered there yet, or is not there any more."""
     revision = hub.close_day(day).revision
 
     def delivered(report: Report) -> bool:
         last = hub.ledger.delivered(to.bucket.url, report.name, to.version, to.format.name, day)
-        return last is not None and last.revision == revision
+        return last is not None and last.revision == revision and _is_there(to.bucket, last.manifest_key)
 
     return [report for report in reports if not delivered(report)]
+
+
+def _is_there(bucket: Bucket, key: str) -> bool:
+    """Whether something of that name is there; where that may not be asked, what was written is."""
+    try:
+        bucket.stat(key)
+    except KeyError:
+        return False
+    except Denied:
+        pass
+    return True
 
 
 def _note(to: Destination, ledger: Ledger, delivery: Delivery) -> str:

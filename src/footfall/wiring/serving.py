@@ -39,7 +39,7 @@ def serve(
     from footfall.web.identify import Keys
     from footfall.wire import native, segment
     from footfall.wiring.api import admin_of
-    from footfall.wiring.jobs import runner_of
+    from footfall.wiring.jobs import forget_old_runs, runner_of
     from footfall.wiring.tasks import Tasks
     from footfall.wiring.telling import fetch, postman_of, read_link
 
@@ -76,11 +76,12 @@ def serve(
         runner = runner_of(hub)
         tasks = Tasks(hub, runner, lambda: secrets.token_hex(12))
         sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
+        forget = Duty("forget old runs", lambda: forget_old_runs(hub), EVERY_S)
         # So have notices: neither waits for a mail server that does not answer.
         post = Duty("send notices", postman_of(hub).once, 2.0)
         workers = (
             Worker(duties, clock),
-            Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep), clock),
+            Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep, forget), clock),
             Worker((post,), clock),
             Worker((tasks.light,), clock),
         )
