@@ -173,6 +173,31 @@ def test_names_nobody_has_are_refused(told):
         told.channels.change_rule(Rule(name="r", channel="ops"))
 
 
+def test_every_change_is_noted_with_the_names_of_secrets_only(tmp_path):
+    noted: list[tuple[object, ...]] = []
+    database = open_store(tmp_path / "store.db")
+    vault = SqlVault(database, Envelope("tenant"), KeyRing(tmp_path / "master.keys"))
+    try:
+        channels = SqlChannels(database, vault, lambda *each: noted.append(each))
+        channels.add(MAIL, LOGIN)
+        channels.change(replace(MAIL, host="smtp2.example.com"))
+        channels.rotate("ops", {"user": "hub", "password": "canary-two"})
+        rule = Rule(name="nightly", channel="ops")
+        channels.add_rule(rule)
+        channels.change_rule(replace(rule, patience=2))
+        channels.delete_rule("nightly")
+        channels.delete("ops")
+        with pytest.raises(Refused):
+            channels.delete("ops")
+    finally:
+        database.close()
+    assert [action for action, *_ in noted] == [
+        "channel.add", "channel.change", "channel.rotate", "rule.add", "rule.change", "rule.delete", "channel.delete",
+    ]  # fmt: skip
+    assert "canary" not in repr(noted)
+    assert noted[0][3]["secrets"] == ["password", "user"]
+
+
 # --- the outbox -------------------------------------------------------------------------------------------------------
 
 

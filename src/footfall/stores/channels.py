@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Table, select
 
 from footfall import observe
 from footfall.errors import Conflict, Missing, Refused
+from footfall.model.audit import Facts
 from footfall.model.authorizations import Secrets
 from footfall.model.channels import Channel, Rule, check_secrets, read_channel, read_rule
 from footfall.ports import Vault
 from footfall.stores import schema
+from footfall.stores.api_keys import Note
 from footfall.stores.database import Database, from_us, to_us
 
 OWNER: Final = "channel"
@@ -24,12 +26,20 @@ _CHANNEL: Final = schema.notice_channel
 _RULE: Final = schema.notice_rule
 
 
-class SqlChannels:
-    """See ``ports.Channels``. Every change is said (``observe``) with names and never with a secret or an address."""
+def _unnoted(action: str, subject: str, before: Facts | None, after: Facts | None) -> None:
+    """Nobody keeps an audit log."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+
+class SqlChannels:
+    """See ``ports.Channels``. note: appends to the audit log, in the transaction of the change.
+
+    Every change is also said (``observe``), with names and never with a secret or an address.
+    """
+
+    def __init__(self, database: Database, vault: Vault, note: Note = _unnoted) -> None:
         self._database = database
         self._vault = vault
+        self._note = note
 
     def all(self) -> Sequence[Channel]:
         with self._database.reading() as connection:
@@ -53,6 +63,7 @@ class SqlChannels:
             values = {"name": channel.name, "created_at": to_us(channel.created_at), "settings": _json(channel)}
             connection.execute(_CHANNEL.insert().values(values))
             self._vault.put(OWNER, channel.name, secrets)
+            self._note("channel.add", f"channel {channel.name}", None, _facts(channel, secrets))
         observe.happened("channel added", channel=channel.name, kind=channel.kind)
 
     def change(self, channel: Channel) -> None:
@@ -67,26 +78,30 @@ class SqlChannels:
             check_secrets(channel, {field: value for field, value in held.items() if field != BEFORE})
             kept = _json(replace(channel, created_at=old.created_at))
             connection.execute(_CHANNEL.update().where(_CHANNEL.c.name == channel.name).values(settings=kept))
+            self._note("channel.change", f"channel {channel.name}", old.plain(), channel.plain())
         observe.happened("channel changed", channel=channel.name)
 
     def rotate(self, name: str, secrets: Mapping[str, str]) -> None:
         with self._database.writing():
-            check_secrets(self.get(name), secrets)
+            channel = self.get(name)
+            check_secrets(channel, secrets)
             old = self._vault.get(OWNER, name)
             self._vault.drop(OWNER, name)
             kept = {BEFORE: old["signing_secret"]} if "signing_secret" in old else {}
             self._vault.put(OWNER, name, {**secrets, **kept})
+            self._note("channel.rotate", f"channel {name}", _facts(channel, old), _facts(channel, secrets))
         observe.happened("channel rotated", channel=name, secrets=" ".join(secrets))
 
     def delete(self, name: str, *, force: bool = False) -> None:
         with self._database.writing() as connection:
-            self.get(name)
+            channel = self.get(name)
             using = [rule.name for rule in self.rules() if rule.channel == name]
             if using and not force:
                 hint = "Delete them first, or all of it with --force"
                 raise Conflict(f"channel '{name}' is used by the rules {', '.join(using)}", hint)
             self._vault.drop(OWNER, name)
             connection.execute(_CHANNEL.delete().where(_CHANNEL.c.name == name))
+            self._note("channel.delete", f"channel {name}", channel.plain() | {"rules": using}, None)
         observe.happened("channel deleted", channel=name, rules=len(using))
 
     # --- rules -----------------------------------------------------------------------------------
@@ -102,21 +117,30 @@ class SqlChannels:
             self._check(rule)
             values = {"name": rule.name, "channel": rule.channel, "settings": _json(rule)}
             connection.execute(_RULE.insert().values(values))
+            self._note("rule.add", f"rule {rule.name}", None, rule.plain())
         observe.happened("rule added", rule=rule.name, channel=rule.channel)
 
     def change_rule(self, rule: Rule) -> None:
         with self._database.writing() as connection:
             self._check(rule)
+            before = self._rule(rule.name)
             values = {"channel": rule.channel, "settings": _json(rule)}
-            if not connection.execute(_RULE.update().where(_RULE.c.name == rule.name).values(values)).rowcount:
-                raise _no_rule(rule.name)
+            connection.execute(_RULE.update().where(_RULE.c.name == rule.name).values(values))
+            self._note("rule.change", f"rule {rule.name}", before.plain(), rule.plain())
         observe.happened("rule changed", rule=rule.name, channel=rule.channel)
 
     def delete_rule(self, name: str) -> None:
         with self._database.writing() as connection:
-            if not connection.execute(_RULE.delete().where(_RULE.c.name == name)).rowcount:
-                raise _no_rule(name)
+            before = self._rule(name)
+            connection.execute(_RULE.delete().where(_RULE.c.name == name))
+            self._note("rule.delete", f"rule {name}", before.plain(), None)
         observe.happened("rule deleted", rule=name)
+
+    def _rule(self, name: str) -> Rule:
+        found = next((rule for rule in self.rules() if rule.name == name), None)
+        if found is None:
+            raise Missing(f"there is no rule {name!r}", "List them with `footfall notifications rules ls`")
+        return found
 
     def _check(self, rule: Rule) -> None:
         channel = self.get(rule.channel)
@@ -137,8 +161,8 @@ def _require_free(connection: Connection, table: Table, name: str, what: str) ->
         raise Conflict(f"there is {what} '{name}' already", "Choose another name, or delete that one")
 
 
-def _no_rule(name: str) -> Refused:
-    return Missing(f"there is no rule {name!r}", "List them with `footfall notifications rules ls`")
+def _facts(channel: Channel, secrets: Mapping[str, str]) -> Facts:
+    return channel.plain() | {"secrets": sorted(secrets)}
 
 
 def _json(thing: Channel | Rule) -> str:

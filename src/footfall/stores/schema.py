@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -346,10 +347,12 @@ notice: Final = _table(
     Column("at", BigInteger, nullable=False, index=True),
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("next_at", BigInteger, nullable=False, index=True),
+    Column("next_at", BigInteger, nullable=False),
     Column("sent_at", BigInteger),
     Column("error", Text, nullable=False),
 )
+# Asked for every two seconds: what waits must be found without reading past all that was sent.
+Index("ix_notice_state", notice.c.state, notice.c.next_at)
 # Jobs that fail at present, and how many runs in a row. Gone with the job that is made anew under the same name.
 job_streak: Final = _table(
     "job_streak",

@@ -33,7 +33,7 @@ _AGENT: Final = f"footfall/{__version__}"
 
 def channels_of(hub: Footfall) -> SqlChannels:
     """The channels and rules of this data directory."""
-    return SqlChannels(hub.database, hub.vault)
+    return SqlChannels(hub.database, hub.vault, hub.note)
 
 
 def outbox_of(hub: Footfall) -> SqlOutbox:
@@ -222,6 +222,7 @@ def rotate_link_key(hub: Footfall, *, forget: bool = False) -> str:
         if forget:
             hub.vault.drop(*_LINK_OWNER)
         hub.vault.put(*_LINK_OWNER, {kid: base64.b64encode(chance.token_bytes(links.KEY_BYTES)).decode()})
+        hub.note("link_key.rotate", f"link key {kid}", None, {"forgotten": forget})
     return kid
 
 

@@ -45,8 +45,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["channel"], ["notice_channel.name"], name="fk_notice_channel", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_notice"),
     )
-    for column in ("at", "channel", "next_at"):
-        op.create_index(f"ix_notice_{column}", "notice", [column], unique=False)
+    op.create_index("ix_notice_at", "notice", ["at"], unique=False)
+    op.create_index("ix_notice_channel", "notice", ["channel"], unique=False)
+    op.create_index("ix_notice_state", "notice", ["state", "next_at"], unique=False)
     op.create_table(
         "job_streak",
         sa.Column("job", sa.String(length=63), nullable=False),
