@@ -112,3 +112,11 @@ def test_there_is_a_subject_for_every_occasion():
     from footfall.notify.texts import _SUBJECTS
 
     assert _SUBJECTS.keys() == {*OCCASIONS, "test"}
+
+
+def test_a_file_of_definitions_takes_the_mail_options_of_jobs_that_deliver_files():
+    from footfall.config.job_options import fitted
+
+    given = {"email_channel": "mail", "email_to": "ana@example.com,bo@example.com"}
+    for kind in ("activity", "audience"):
+        assert fitted(kind, given)["email_to"] == ["ana@example.com", "bo@example.com"]

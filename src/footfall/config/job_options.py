@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Shape, Text, Whole
 from footfall.model import app_events, audience_export, names, reports
+from footfall.model.channels import ADDRESS, EMAIL_CHANNEL, EMAIL_TO
 
 COMPRESSIONS: Final = ("gzip", "zstd", "zip", "none")
 _TEXT: Final = Text()
@@ -21,6 +22,14 @@ _TIMESTAMP: Final = Field("timestamp", _TEXT, "What {TIMESTAMP} becomes.", defau
 _JOIN: Final = Field("join", _TEXT, "The character between the items of a list in CSV.", default="&")
 _RAW: Final = Field("raw", Flag(), "Do not encode that character within items.", default=False)
 _HEADER: Final = Field("header", Flag(), "CSV begins with the names of the columns.", default=True)
+_EMAIL: Final = (
+    Field(
+        EMAIL_TO,
+        Listed(Text(pattern=ADDRESS, example="ana@example.com", quiet=True)),
+        "Who gets a mail with links when a run has delivered files.",
+    ),
+    Field(EMAIL_CHANNEL, _TEXT, "The mail channel of these mails, if there are several."),
+)
 _REPORTS: Final = tuple(sorted({report.name for version in ("1.0", "2.0") for report in reports.catalogue(version)}))
 
 _ROLLUPS: Final = Record(
@@ -44,6 +53,7 @@ _ACTIVITY: Final = Record(
         _RAW,
         _COMPRESSION,
         _SERVER,
+        *_EMAIL,
     )
 )
 _AUDIENCE: Final = Record(
@@ -63,6 +73,7 @@ _AUDIENCE: Final = Record(
         Field("name", _TEXT, _TEMPLATE, default=audience_export.TEMPLATE),
         _TIMESTAMP,
         _SERVER,
+        *_EMAIL,
     )
 )
 _APP_EVENTS: Final = Record(

@@ -39,6 +39,7 @@ EMAIL_TO: Final = "email_to"
 EMAIL_CHANNEL: Final = "email_channel"
 EMAIL_OPTIONS: Final = frozenset({EMAIL_TO, EMAIL_CHANNEL})
 ADDRESSES_MAX: Final = 50
+ADDRESS: Final = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}"
 PATIENCE_MAX: Final = 100
 SIGNING_PREFIX: Final = "whsec_"
 SIGNING_BYTES: Final = (24, 64)
@@ -58,7 +59,7 @@ _SETTINGS: Final = {
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PATTERN: Final = re.compile(r"[a-z0-9*][a-z0-9._*-]{0,62}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}")
+_ADDRESS: Final = re.compile(ADDRESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
