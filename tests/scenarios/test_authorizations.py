@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -157,6 +158,31 @@ def test_what_an_authorization_with_a_public_key_delivers_only_its_owner_can_rea
     # The same text encrypted again is other bytes; what was delivered stays, and is known to be the same.
     operator.types(*export)
     assert [path.read_bytes() for path in out.glob("*.pgp")] == [stored]
+
+
+def test_what_only_an_authorization_opens_is_verified_by_it_and_its_texts_by_one_that_decrypts(operator, tmp_path):
+    server = weed.secure_server()
+    place = f"s3://{server.bucket('sealed-twice')}/px"
+    key = pysequoia.Tsk.generate("Reader <reader@example.org>")
+    (tmp_path / "private").write_text(str(key))
+    (tmp_path / "public").write_text(str(key.extract_certificate()))
+    operator.has(THEIR_KEY=base64.b64encode(bytes(range(32))).decode())
+    there = ("--endpoint-url", server.tls_url, "--ca-bundle", server.authority, "--region", "us-east-1",
+             "--encryption", "sse_c", "--secret", "sse_c_key=env:THEIR_KEY", "--pgp")  # fmt: skip
+    operator.adds("writer", weed.ADMIN, *there, "encrypt", "--secret", f"pgp_public_key=file:{tmp_path / 'public'}")
+    operator.adds("reader", weed.ADMIN, *there, "decrypt", "--secret", f"pgp_private_key=file:{tmp_path / 'private'}")
+    operator.types("export", "rollups", "--to", place, "--authorization", "writer", "--reports", "Users", "--day", DAY)
+
+    for name, sealed in (("writer", 1), ("reader", 0)):
+        found = json.loads(operator.types("verify", place, "--authorization", name, "--json").out)
+        assert (found["manifests"], found["files"], found["sealed"], found["findings"]) == (1, 1, sealed, [])
+    with_file = ("verify", place, "--authorization", "writer", "--pgp-private-key", str(tmp_path / "private"), "--json")
+    assert json.loads(operator.types(*with_file).out)["sealed"] == 0
+    elsewhere = operator.types("verify", place, "--authorization", "writer", "--endpoint-url", server.url, ok=False)
+    assert "not for" in elsewhere.err
+    operator.has(AWS_ACCESS_KEY_ID=weed.ADMIN[0], AWS_SECRET_ACCESS_KEY=weed.ADMIN[1], AWS_CA_BUNDLE=server.authority)
+    closed = operator.types("verify", place, "--endpoint-url", server.tls_url, ok=False)
+    assert closed.code == 1
 
 
 def test_openpgp_keys_that_cannot_be_used_are_refused_before_they_are_kept(operator, tmp_path):
