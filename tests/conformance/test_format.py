@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import FORMATS, Row, rows_of
+from rendered import texts, written
 
 from footfall.model.columns import BOOLEAN, LONG, OBJECT, STRING
-from footfall.ports import Column, Format
+from footfall.ports import Column
 
-DAY = date(2026, 11, 1)
-CONNECTION = duckdb.connect()  # opening one costs more than a hundred of the statements tried here
-TRICKY = ["", " ", '"', '""', ",", "\n", "\r\n", "\r", "a,b", "\x00", "\x1f", "\ufffe", "\uffff", "]]>", "<&>'", "é",
-          "\u2028", "\x85", "🙂", "NULL", "\\N", "\\", "'", "\t x \t"]  # fmt: skip
-texts = st.one_of(st.sampled_from(TRICKY), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 objects = st.dictionaries(
     texts.filter(lambda t: "\x00" not in t),
     st.one_of(texts, st.integers(-(2**53), 2**53), st.booleans(), st.none(), st.lists(st.integers(), max_size=3)),
     max_size=4,
 )
 names = st.one_of(st.sampled_from(["plain", "a b", "xmlish", "1st", "ü", "<&>\"'", ",", "\n\t\r"]), texts)
-ARROW = {STRING: pa.string(), OBJECT: pa.string(), LONG: pa.int64(), BOOLEAN: pa.bool_()}
 KINDS: dict[str, st.SearchStrategy[Any]] = {
     STRING: texts,
     LONG: st.integers(-(2**63), 2**63 - 1),
@@ -48,25 +38,6 @@ def tables(draw: st.DrawFn) -> tuple[list[Column], list[Row]]:
         for _ in range(draw(st.integers(0, 4)))
     ]
     return columns, rows
-
-
-def written(format: Format, columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
-    """The file, its rows rendered in DuckDB as the engine does it."""
-    values = {
-        f"c{n}": pa.array(
-            [json.dumps(v) if c.type == OBJECT and v is not None else v for v in (r.get(c.name) for r in rows)],
-            ARROW[c.type],
-        )
-        for n, c in enumerate(columns)
-    }
-    kept = {(c.name, c.type) for c in format.columns(columns)}
-    fields = [format.field(c, f"t.c{n}") for n, c in enumerate(columns) if (c.name, c.type) in kept]
-    connection = CONNECTION.cursor()
-    connection.register("t", pa.table({"n": range(len(rows)), **values}))
-    body = connection.sql(f"SELECT {format.row(fields)} AS text FROM t ORDER BY n").fetchall()
-    connection.close()
-    head = format.head(columns, "Some_Report", "2.0", DAY)
-    return head + "".join(text for (text,) in body).encode() + format.foot()
 
 
 @pytest.mark.parametrize("name", FORMATS)

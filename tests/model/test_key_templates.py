@@ -46,9 +46,25 @@ def stem(text: str, part: Mapping[str, str | None] | None = None, kind: str = RO
     return KeyTemplate.parse(text, kind).stem(facts(**changed), part or {}, USUAL)
 
 
+# Some that are accepted as they are, because few of those that are put together are.
+KNOWN: list[tuple[str, str]] = [
+    (ROLLUPS, "{report}/{date}/{product}"),
+    (ROLLUPS, "{date}/{report}/a_{product}_r2"),
+    (ROLLUPS, "{date}/{report}={product}/{environment}/{event}"),
+    (ROLLUPS, "{report}/{date}{product}r"),
+    (ROLLUPS, "{product}/{report}/{year}{month}{day}/{environment}"),
+    (ROLLUPS, "hive"),
+    ("activity", "{job}/{window}_r2"),
+    ("audience", "a/{TIMESTAMP}{job}"),
+]
+
+
 @st.composite
 def templates(draw: st.DrawFn) -> KeyTemplate:
     """Whatever can be written of fields and texts and is accepted."""
+    if draw(st.booleans()):
+        known, text = draw(st.sampled_from(KNOWN))
+        return KeyTemplate.parse(text, known)
     kind = draw(kinds)
     field = st.sampled_from(FIELDS[kind]).map(lambda name: f"{{{name}}}")
     literal = st.text("ab_.=-/r2", min_size=1, max_size=3)
@@ -63,8 +79,8 @@ def templates(draw: st.DrawFn) -> KeyTemplate:
 @st.composite
 def files(draw: st.DrawFn, kind: str, values: st.SearchStrategy[str | None] = values) -> File:
     """A file of a job: of rollups one for each report, day and revision, else one for each window."""
-    number, revision = draw(st.integers(1, 3)), draw(st.integers(1, 3)) if kind == ROLLUPS else 1
-    report = draw(st.sampled_from(CATALOGUE)).name if kind == ROLLUPS else kind
+    number, revision = draw(st.integers(1, 2)), draw(st.integers(1, 2)) if kind == ROLLUPS else 1
+    report = draw(st.sampled_from([CATALOGUE[0], CATALOGUE[1]])).name if kind == ROLLUPS else kind
     said = {"report": report, "job": "nightly", "zone": "America/New_York", "format": "csv", "version": "2.0",
             "revision": str(revision), "window": f"{number:010d}"}  # fmt: skip
     step = timedelta(days=1) if kind == ROLLUPS else timedelta(hours=11, seconds=1)
@@ -83,7 +99,7 @@ def test_a_template_reads_back_as_it_is_written(template: KeyTemplate) -> None:
 @given(data=st.data(), template=templates())
 @settings(max_examples=400)
 def test_two_files_never_have_one_key(data: st.DataObject, template: KeyTemplate) -> None:
-    close = st.sampled_from([None, "", "a", "b", "ab", "a_r2", "a-b", "r2", "2", "_", "a=", "a/b", "2026"])
+    close = st.sampled_from(data.draw(st.sampled_from([["a", "a_r2", None], ["a", "ab", "b"], ["", "a=b", "a/b"]])))
     one, other = (data.draw(files(template.kind, close)) for _ in range(2))
 
     def told(file: File) -> tuple[object, ...]:
@@ -144,6 +160,14 @@ def test_long_values_are_cut_and_told_apart_by_a_digest() -> None:
 )
 def test_fields_stand_for_what_they_say(text: str, key: str) -> None:
     assert stem(text, {"product": "web", "environment": "Production"}) == key
+
+
+def test_a_value_cannot_look_like_a_mark() -> None:
+    assert (
+        stem("{report}/{date}/{product}", {"product": "a_r2"})
+        != stem("{report}/{date}/{product}", {"product": "a"}) + "_r2"
+    )
+    assert stem("{report}/{date}/{product}", {"product": "a_r2"}) == "Users/2026-11-20/a%5Fr2"
 
 
 def test_rows_without_a_product_have_the_name_that_hive_gives_them() -> None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, Quiet, opened
+from footfall.cli.options import AsJson, Config, Data, Key, Quiet, opened
 from footfall.terminal import Exit, Screen
 
 if TYPE_CHECKING:
     from footfall.flows.export_activity import WindowDelivery
 
 To = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")]
-Compression = Annotated[str, typer.Option(help="gzip, zstd, zip or none.")]
+Compression = Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")]
 AuthorizationName = Annotated[str | None, typer.Option(help="Name of the authorization to use.")]
 EndpointUrl = Annotated[str | None, typer.Option(help="Another S3-compatible server.")]
 
@@ -31,7 +31,9 @@ def export_activity(
     end: Annotated[str | None, typer.Option(help="Events before this date or instant.")] = None,
     header: Annotated[bool, typer.Option("--header/--no-header", help="Begin with the names of the columns.")] = True,
     job: Annotated[str, typer.Option(help="Whose last run it goes on from.")] = "activity",
-    compression: Compression = "gzip",
+    format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
+    compression: Compression = "",
+    key: Key = None,
     name: Annotated[str, typer.Option(help="File name template.")] = "lytics-events-{TIMESTAMP}",
     timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
     join: Annotated[str, typer.Option(help="The character between items of a list.")] = "&",
@@ -46,6 +48,7 @@ def export_activity(
     """Write the raw events since the last run as CSV, with the union of their fields."""
     from footfall.model.names import NameTemplate
     from footfall.wiring import activity
+    from footfall.wiring.formats import key_of
 
     screen = Screen(as_json=as_json, quiet=quiet)
     with opened(screen, data, config) as hub, screen.progress() as progress:
@@ -56,7 +59,9 @@ def export_activity(
             header=header,
             names=NameTemplate(name, timestamp),
             joining=activity.joining_of(join, raw=raw),
+            format=format,
             compression=compression,
+            key=key_of(key, "activity"),
         )
         where = activity.Where(to, authorization, endpoint_url, own_shell=True)
         delivered = activity.export_activity(hub, export, where, job=job, progress=progress)
@@ -68,7 +73,9 @@ def export_app_events(
     kind: Annotated[list[str] | None, typer.Option(help="Session, Platform or Audit; may be repeated.")] = None,
     billing_code: Annotated[str, typer.Option(help="The field billingCode of every event.")] = "Journey",
     job: Annotated[str, typer.Option(help="Whose last run it goes on from.")] = "app-events",
-    compression: Compression = "gzip",
+    format: Annotated[str, typer.Option(help="json or parquet.")] = "json",
+    compression: Compression = "",
+    key: Key = None,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
     data: Data = None,
@@ -78,9 +85,12 @@ def export_app_events(
 ) -> None:
     """Write the app events since the last run, one JSON object a line."""
     from footfall.wiring import activity
+    from footfall.wiring.formats import key_of
 
     screen = Screen(as_json=as_json, quiet=quiet)
-    stream = activity.AppEventStream(tuple(kind or ("Session",)), billing_code, compression)
+    stream = activity.AppEventStream(
+        tuple(kind or ("Session",)), billing_code, format=format, compression=compression, key=key_of(key, "app_events")
+    )
     with opened(screen, data, config) as hub, screen.progress() as progress:
         where = activity.Where(to, authorization, endpoint_url, own_shell=True)
         delivered = activity.export_app_events(hub, stream, where, job=job, progress=progress)

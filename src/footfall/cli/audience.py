@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, Quiet, opened
+from footfall.cli.options import AsJson, Config, Data, Key, Quiet, opened
 from footfall.terminal import Screen
 
 
@@ -44,7 +44,8 @@ def export_audience(
     ] = None,
     at: Annotated[datetime | None, typer.Option(help="Instant in the names, UTC; now by default.")] = None,
     job: Annotated[str, typer.Option(help="Whose last run changes are told apart from.")] = "audience",
-    compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default.")] = "",
+    compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")] = "",
+    key: Key = None,
     name: Annotated[str, typer.Option(help="File name template.")] = "lytics-users-{TIMESTAMP}",
     timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
@@ -66,7 +67,7 @@ def export_audience(
     with opened(screen, data, config) as hub, screen.progress() as progress:
         instant = hub.clock().replace(microsecond=0) if at is None else _utc(at)
         delivered = export_by_hand(
-            hub, wanted, to=to, at=instant, day=None if day is None else day.date(), compression=compression,
+            hub, wanted, to=to, at=instant, day=None if day is None else day.date(), compression=compression, key=key,
             name=name, timestamp=timestamp, authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
             progress=progress,
         )  # fmt: skip

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import pyarrow as pa
+
 from footfall.engines.database import Limits, literal
 from footfall.engines.rendering import text_of
 from footfall.engines.windows import Texts, WindowRows
 from footfall.model.app_events import STANDARD_FIELDS, detail_of, kind_of, schema_of, type_of
+from footfall.model.columns import LONG, MOMENT, OBJECT, STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
 from footfall.ports import Column, EventSelection
 
@@ -28,6 +31,8 @@ _OWN: Final = {
 }
 # Text of a row beside its properties.
 _ROW_BYTES: Final = 700
+_TYPED: Final = {"eventTime": MOMENT, "stepNumber": LONG, "ipAddresses": OBJECT, "defaultMetrics": OBJECT,
+                 "properties": OBJECT}  # fmt: skip
 _UUID: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MACROS: Final = f"""
 CREATE MACRO as_uuid5(digest) AS concat(digest[1:8], '-', digest[9:12], '-5', digest[14:16], '-',
@@ -97,9 +102,14 @@ class AppEventText:
 
     def _row(self) -> str:
         """SQL of the line; NULL fields are left out."""
+        texts = ", ".join(f"{literal(json.dumps(name) + ':')} || {sql}" for name, sql in self._fields().items())
+        return f"concat('{{', concat_ws(',', {texts}, nullif(x_rest[2:-2], '')), '}}', chr(10))"
+
+    def _fields(self) -> dict[str, str]:
+        """Printed name -> SQL of JSON text, NULL where an event has none."""
         organization = json.dumps(str(self._workspace.organization_id))
         billing = json.dumps(self._workspace.billing_code, ensure_ascii=False)
-        fields = (
+        return (
             {
                 "organizationId": literal(organization),
                 "eventTime": _quoted("instant(e.occurred_at)"),
@@ -122,8 +132,30 @@ class AppEventText:
             | _OWN
             | {name: f"own_{place}" for place, name in enumerate(_named())}
         )
-        texts = ", ".join(f"{literal(json.dumps(name) + ':')} || {sql}" for name, sql in fields.items())
-        return f"concat('{{', concat_ws(',', {texts}, nullif(x_rest[2:-2], '')), '}}', chr(10))"
+
+
+class AppEventTable(AppEventText):
+    """``ports.EventTable`` of the app-event stream: the fields of ours are columns, the same in every file.
+
+    What the client sent is an object in ``properties``.
+    """
+
+    def __init__(self, spill: Path, limits: Limits, wanted: EventSelection, texts: Texts, workspace: Workspace) -> None:
+        super().__init__(spill, limits, wanted, texts, workspace)
+        self.columns = tuple(Column(name, _TYPED.get(name, STRING)) for name in (*self._fields(), "properties"))
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield the rows, a column for each of ``columns``; instants and numbers as texts, objects as JSON."""
+        shared, _, sources = self._lines()
+        told = {name: sql if _TYPED.get(name) == OBJECT else _plain(sql) for name, sql in self._fields().items()}
+        row = {f"c{n}": sql for n, sql in enumerate([*told.values(), "nullif(x_rest, '{}')"])}
+        for rows in self._window.render(shared, row, sources):
+            yield rows.rename_columns([column.name for column in self.columns])
+
+
+def _plain(sql: str) -> str:
+    """A text or a number out of its JSON."""
+    return f"json_extract_string({sql}, '$')"
 
 
 def _quoted(column: str) -> str:

@@ -32,7 +32,9 @@ class WindowJob:
     """What is delivered and how it is called.
 
     name: in the ledger. kind: as manifests say. format: ``csv`` or ``json``. extension: of the text, without codec.
-    stem: key of a window's file without extensions. header: see ``JobManifest``. options: for the manifest.
+    stem: key of a window's file without extensions. apart: key of its manifest without extensions, where it is not
+    beside the file; then the file lies below the manifest's folder, where ``key`` says, see ``model.key_templates``.
+    header: see ``JobManifest``. options: for the manifest.
     keep_empty: a window without events is a file too. unique: nothing but this job writes keys like its own.
     events_max: of ``ingest_seq`` that one window covers; None for any number.
     """
@@ -47,6 +49,8 @@ class WindowJob:
     keep_empty: bool = False
     unique: bool = False
     events_max: int | None = None
+    apart: Callable[[Window], str] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,8 @@ class _Delivery:
 
             def note(size_bytes: int, sha256: str) -> None:
                 nonlocal written
-                file = text.file(_name(key), codec.name, size_bytes, sha256)
+                below = key.removeprefix(_folder(self._manifest_key(window)))
+                file = text.file(below, codec.name, size_bytes, sha256)
                 manifest = self._manifest(window, source.columns, file)
                 written = Written(self.to.bucket.url, key, self._manifest_key(window), manifest)
                 self.windows.note(window, written)
@@ -226,8 +231,9 @@ class _Delivery:
 
     def _named(self, manifest_key: str, found: JobManifest) -> Written:
         """The file that a manifest which is there names. Raises ``Conflict`` when it is gone."""
-        folder = manifest_key[: manifest_key.rfind("/") + 1]
-        written = Written(self.to.bucket.url, folder + found.files[0].name, manifest_key, found, stored=True)
+        written = Written(
+            self.to.bucket.url, _folder(manifest_key) + found.files[0].name, manifest_key, found, stored=True
+        )
         try:
             there = self._holds(written)
         except Refused:
@@ -262,7 +268,8 @@ class _Delivery:
         return self._bare(window, attempt) + self.to.codec.extension
 
     def _manifest_key(self, window: Window) -> str:
-        return self._bare(window) + MANIFEST_SUFFIX
+        stem = self.job.apart or self.job.stem
+        return f"{stem(window)}.{self.job.extension}{MANIFEST_SUFFIX}"
 
     def _text(self, window: Window, source: EventText) -> Text:
         def say(rows: int) -> None:
@@ -288,6 +295,7 @@ class _Delivery:
             window=Range(self.windows.delivered_to(job.name), window.to_seq),
             header=job.header,
             options=dict(job.options),
+            key=job.key,
         )
 
     def _put_manifest(self, window: Window, written: Written) -> tuple[Written, str]:
@@ -319,6 +327,10 @@ class _Delivery:
 
 def _name(key: str) -> str:
     return key.rpartition("/")[2]
+
+
+def _folder(key: str) -> str:
+    return key[: key.rfind("/") + 1]
 
 
 def _advised(conflict: Conflict) -> Conflict:

@@ -11,12 +11,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Final
 
 from footfall.errors import Conflict, Damaged, Refused
 from footfall.model.audience_export import FULL, PARQUET, TEMPLATE, AudienceExport
 from footfall.model.files import MANIFEST_SUFFIX
+from footfall.model.key_templates import Facts, KeyTemplate
 from footfall.model.manifest import Columns, DataFile
 from footfall.model.names import NameTemplate
 from footfall.model.passing import Text, first_free, mark_of
@@ -42,7 +43,7 @@ class Destination:
 
     format: of text; None for Parquet, which ``codec`` should leave as it is: it is compressed already.
     names: how files are called; beyond that, a list or map of Multi-CSV has its field's name at the end.
-    writer: who writes, for the manifest.
+    key: where data files lie and how they are called, if not so. writer: who writes, for the manifest.
     """
 
     bucket: Bucket
@@ -50,6 +51,7 @@ class Destination:
     codec: Codec
     writer: str
     names: NameTemplate = field(default_factory=lambda: NameTemplate(TEMPLATE))
+    key: KeyTemplate | None = None
 
     @property
     def extension(self) -> str:
@@ -125,11 +127,17 @@ class _Run:
 
     @property
     def stem(self) -> str:
-        return self.to.names.stem(self.when.at)
+        """The key of a data file below the folder, without marks and extension."""
+        usual, template, when = self.to.names.stem(self.when.at), self.to.key, self.when
+        if template is None:
+            return usual
+        said = {"report": AUDIENCE, "job": self.export.job, "zone": when.time_zone, "format": self.to.extension}
+        return template.stem(Facts(said, datetime.combine(when.day, time()), when.at), {}, usual)
 
     @property
     def manifest_key(self) -> str:
-        return f"{self.folder}{self.stem}.{self.to.extension}{MANIFEST_SUFFIX}"
+        """It has its usual name, wherever the data files are."""
+        return f"{self.folder}{self.to.names.stem(self.when.at)}.{self.to.extension}{MANIFEST_SUFFIX}"
 
     def name(self, part: AudiencePart, attempt: int = 1) -> str:
         """Without the codec's extension. Fields may be called what no file can."""
@@ -160,7 +168,7 @@ class _Run:
         name, codec, text = self.name(part, attempt), self.to.codec, self._text(part)
         stored_as = name + codec.extension
         stored = self.to.bucket.put(
-            self.folder + stored_as, codec.encode(text, name=name), content_type=codec.content_type
+            self.folder + stored_as, codec.encode(text, name=name.rpartition("/")[2]), content_type=codec.content_type
         )
         return text.file(stored_as, codec.name, stored.size_bytes, stored.sha256)
 
@@ -252,6 +260,7 @@ class _Run:
             header=self.export.header,
             options=self._options(),
             columns_of_files=own,
+            key="" if self.to.key is None else str(self.to.key),
         )
 
     def _options(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from footfall.ports import Column
 
 # A row group has this many rows, or as many as have this many bytes as values, whichever is less.
 GROUP_ROWS: Final = 100_000
-GROUP_BYTES: Final = 24 << 20
+GROUP_BYTES: Final = 16 << 20
 _ARROW: Final = {
     LONG: pa.int64(),
     INT: pa.int64(),
@@ -42,7 +42,7 @@ class ParquetRows:
         return tuple(Column(c.name, c.typed or c.type) for c in columns)
 
     def file(
-        self, columns: Sequence[Column], batches: Iterable[pa.RecordBatch], about: Mapping[str, str]
+        self, columns: Sequence[Column], batches: Iterable[pa.RecordBatch | pa.Table], about: Mapping[str, str]
     ) -> Iterator[tuple[int, bytes]]:
         """Yield (rows, bytes), a row group at a time. about: key-value metadata of the file.
 
@@ -72,13 +72,13 @@ def _schema(columns: Sequence[Column], about: Mapping[str, str]) -> pa.Schema:
     return pa.schema(fields, metadata=dict(sorted(about.items())))
 
 
-def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+def _fitted(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.Table:
     if batch.num_columns != len(schema):
         raise Damaged(f"{batch.num_columns} columns were given for {len(schema)}", "Please report it with this message")
     return pa.table([_cast(batch.column(n), field.type) for n, field in enumerate(schema)], schema=schema)
 
 
-def _cast(values: pa.Array, kind: pa.DataType) -> pa.Array:
+def _cast(values: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_timestamp(kind) and pa.types.is_timestamp(values.type) and values.type.tz is None:
         return values.cast(pa.timestamp("us")).cast(pa.int64()).cast(kind)  # its local time is UTC
     return values if values.type == kind else values.cast(kind)

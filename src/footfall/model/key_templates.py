@@ -29,17 +29,16 @@ DIVIDERS: Final = ("product", "environment", "event")
 _ALWAYS: Final = ("report", "job", "zone", "date", "year", "month", "day", "TIMESTAMP", "format")
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     ROLLUPS: (*_ALWAYS, "version", "revision", *DIVIDERS),
-    ACTIVITY: (*_ALWAYS, "hour", "window", *DIVIDERS),
-    APP_EVENTS: (*_ALWAYS, "hour", "window", *DIVIDERS),
-    AUDIENCE: (*_ALWAYS, "hour"),
+    ACTIVITY: (*_ALWAYS, "hour", "window"),
+    APP_EVENTS: (*_ALWAYS, "hour", "window"),
+    AUDIENCE: _ALWAYS,
 }
 HIVE: Final = "hive"
-_DIVIDED: Final = "report={report}/day={date}/product={product}/environment={environment}/"
 PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
     HIVE: {
-        ROLLUPS: f"{_DIVIDED}revision={{revision}}/",
-        ACTIVITY: _DIVIDED,
-        APP_EVENTS: _DIVIDED,
+        ROLLUPS: "report={report}/day={date}/product={product}/environment={environment}/revision={revision}/",
+        ACTIVITY: "report={report}/day={date}/hour={hour}/",
+        APP_EVENTS: "report={report}/day={date}/hour={hour}/",
         AUDIENCE: "report={report}/day={date}/",
     }
 }
@@ -49,6 +48,8 @@ VALUE_BYTES_MAX: Final = 120
 SEGMENT_BYTES_MAX: Final = 200  # of 255, so that marks and extension fit
 KEY_BYTES_MAX: Final = 640  # of 1024, so that the folder of the destination does
 
+# Of what is shorter than a value may be.
+_BYTES: Final = {"report": 60, "zone": 60, "format": 8, "revision": 8}
 _WIDTHS: Final = {"date": 10, "year": 4, "month": 2, "day": 2, "hour": 2, "window": 10, "version": 3}
 _DATES: Final = {"%Y": "year", "%m": "month", "%d": "day", "%H": "hour"}
 _LITERAL: Final = re.compile(r"[A-Za-z0-9._=/-]+")
@@ -73,7 +74,7 @@ class Slot:
 
     @property
     def bytes_max(self) -> int:
-        return self.width or VALUE_BYTES_MAX
+        return self.width or _BYTES.get(self.name, VALUE_BYTES_MAX)
 
     def __str__(self) -> str:
         usual = self.form in ("", DEFAULT_TIMESTAMP)
@@ -304,7 +305,7 @@ def _check_units(segment: Sequence[str | Slot], shown: str) -> None:
         if len(free) > 1:
             raise Refused(
                 f"two files could have one key: in {shown!r} nothing tells where {free[0]} ends and {free[1]} begins",
-                f"Part them by / or =, such as {free[0]}/{free[1]}",
+                f"Part them by /: {free[0]}/{free[1]}",
             )
 
 

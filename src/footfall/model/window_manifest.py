@@ -97,7 +97,7 @@ class JobManifest(Described):
             window=None if window is None else Range(window.count("from_seq"), window.count("to_seq")),
             options=fields.texts("options"),
             columns_of_files={
-                file.name("name"): read_columns(file) for file in fields.objects("files") if file.has("columns")
+                file.path("name"): read_columns(file) for file in fields.objects("files") if file.has("columns")
             },
         )
         if manifest.window is not None and manifest.window.to_seq < manifest.window.from_seq:

@@ -19,7 +19,7 @@ from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, Ta
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
 from footfall.ports.upkeep import JobUpkeep
-from footfall.ports.windows import EventSelection, EventText, Windows
+from footfall.ports.windows import EventSelection, EventTable, EventText, Windows
 from footfall.ports.world import Clock, Progress
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Engine",
     "Entry",
     "EventSelection",
+    "EventTable",
     "EventText",
     "Format",
     "JobUpkeep",

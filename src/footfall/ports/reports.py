@@ -103,9 +103,12 @@ class TableFormat(Protocol):
     def columns(self, columns: Sequence[Column]) -> Sequence[Column]: ...
 
     def file(
-        self, columns: Sequence[Column], batches: Iterable[pa.RecordBatch], about: Mapping[str, str]
+        self, columns: Sequence[Column], batches: Iterable[pa.RecordBatch | pa.Table], about: Mapping[str, str]
     ) -> Iterator[tuple[int, bytes]]:
-        """Yield (rows, bytes) of the file. batches: a column per column, in order. about: goes into the file."""
+        """Yield (rows, bytes) of the file. batches: a column per column, in order. about: goes into the file.
+
+        An instant, a day or a number may come as its text.
+        """
 
 
 class OpenDay(Protocol):

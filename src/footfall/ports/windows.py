@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    import pyarrow as pa
+
     from footfall.model.event import EventType
     from footfall.model.windows import Window, Written
     from footfall.ports.lake import Span
@@ -45,6 +47,18 @@ class EventText(Protocol):
 
     def chunks(self) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text), everything around the rows included. A piece is valid until the next is asked for."""
+
+    def close(self) -> None: ...
+
+
+class EventTable(Protocol):
+    """The rows of one file of events as columns, in the order of ingest_seq; close it. Promises as of ``EventText``."""
+
+    columns: Sequence[Column]
+    rows: int
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield tables of bounded size, a column for each of ``columns``, named as printed."""
 
     def close(self) -> None: ...
 

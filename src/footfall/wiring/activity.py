@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from footfall import __version__
 from footfall.engines.activity import ActivityText
-from footfall.engines.app_events import AppEventText, Workspace
+from footfall.engines.app_events import AppEventTable, AppEventText, Workspace
 from footfall.engines.database import Limits
 from footfall.engines.fields import Joining
 from footfall.errors import Refused
@@ -18,17 +18,20 @@ from footfall.formats.csv_rows import CsvRows
 from footfall.model.app_events import SESSION, types_of
 from footfall.model.channels import EMAIL_OPTIONS
 from footfall.model.jobs import FileFacts
+from footfall.model.key_templates import Facts, KeyTemplate
 from footfall.model.names import ACTIVITY_TEMPLATE, DEFAULT_TIMESTAMP, NameTemplate
 from footfall.model.window_manifest import ACTIVITY, APP_EVENTS
 from footfall.model.windows import Window
 from footfall.ports import EventSelection
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.authorizations import bucket_at, codec_of
+from footfall.wiring.event_files import ACTIVITY_TYPES, EventFile
+from footfall.wiring.formats import PARQUET, compression_of, key_of
 
 if TYPE_CHECKING:
     from footfall.model.jobs import Attempt, Job
     from footfall.model.schedules import Slot
-    from footfall.ports import Bucket, EventText, Progress
+    from footfall.ports import Bucket, EventTable, EventText, Progress
     from footfall.wiring.hub import Footfall
 
 # Of ingest_seq that one file of the app-event stream covers: after a long pause there are several.
@@ -39,7 +42,10 @@ _JOINING: Final = Joining()
 
 @dataclass(frozen=True, slots=True)
 class ActivityExport:
-    """What an activity export is. streams: names of sources, none for all. start, end: UTC, end exclusive."""
+    """What an activity export is. streams: names of sources, none for all. start, end: UTC, end exclusive.
+
+    format: ``csv`` or ``parquet``. compression: empty for the usual one of the format.
+    """
 
     streams: tuple[str, ...] = ()
     start: datetime | None = None
@@ -47,7 +53,12 @@ class ActivityExport:
     header: bool = True
     names: NameTemplate = _NAMES
     joining: Joining = _JOINING
-    compression: str = "gzip"
+    format: str = "csv"
+    compression: str = ""
+    key: KeyTemplate | None = None
+
+    def __post_init__(self) -> None:
+        _check_format(self.format, ("csv", PARQUET), self.compression)
 
     def options(self) -> dict[str, str]:
         """For the manifest."""
@@ -61,14 +72,17 @@ class ActivityExport:
 
 @dataclass(frozen=True, slots=True)
 class AppEventStream:
-    """What an app-event stream is. kinds: of ``model.app_events.KINDS``."""
+    """What an app-event stream is. kinds: of ``model.app_events.KINDS``. format: ``json`` or ``parquet``."""
 
     kinds: tuple[str, ...] = (SESSION,)
     billing_code: str = "Journey"
-    compression: str = "gzip"
+    format: str = "json"
+    compression: str = ""
     events_max: int = EVENTS_MAX
+    key: KeyTemplate | None = None
 
     def __post_init__(self) -> None:
+        _check_format(self.format, ("json", PARQUET), self.compression)
         types_of(self.kinds)
         if self.events_max < 1:
             raise Refused("events_max must be at least 1")
@@ -96,9 +110,11 @@ def export_activity(
     """Settle, then deliver what came since the last run of ``job``; nothing when nothing came."""
     bucket = where.bucket(hub)
     hub.settle(*([] if progress is None else [progress]))
-    to = _outlet(hub, bucket, where.authorization, export.compression)
+    to = _outlet(hub, bucket, where.authorization, compression_of(export.format, export.compression))
     return list(
-        _activity(hub, replace(_activity_job(export, job), keep_empty=False), export, to, hub.clock(), "", progress)
+        _activity(
+            hub, replace(_activity_job(hub, export, job), keep_empty=False), export, to, hub.clock(), "", progress
+        )
     )
 
 
@@ -108,7 +124,7 @@ def export_app_events(
     """Settle, then deliver what came since the last run of ``job``; nothing when nothing of these kinds came."""
     bucket = where.bucket(hub)
     hub.settle(*([] if progress is None else [progress]))
-    to = _outlet(hub, bucket, where.authorization, stream.compression)
+    to = _outlet(hub, bucket, where.authorization, compression_of(stream.format, stream.compression))
     return list(_app_events(hub, stream, job, to, hub.clock(), progress))
 
 
@@ -118,9 +134,10 @@ def export_app_events(
 def deliver_activity(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
     """One file per slot with what came since the slot before; of a slot without events too. See ``activity_of``."""
     export = activity_of(hub, job)
-    to = _outlet(hub, *_place(hub, job, attempt), export.compression)
+    to = _outlet(hub, *_place(hub, job, attempt), compression_of(export.format, export.compression))
     hub.settle(_beat(attempt))
-    for delivery in _activity(hub, _activity_job(export, job.name), export, to, slot.due, slot.name, _beat(attempt),
+    described = _activity_job(hub, export, job.name)
+    for delivery in _activity(hub, described, export, to, slot.due, slot.name, _beat(attempt),
                               rehearsal=attempt.rehearsal):  # fmt: skip
         yield _facts(delivery)
 
@@ -128,7 +145,7 @@ def deliver_activity(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> I
 def deliver_app_events(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
     """A file with what came since the last one; none when nothing did. See ``app_events_of``."""
     stream = app_events_of(job)
-    to = _outlet(hub, *_place(hub, job, attempt), stream.compression)
+    to = _outlet(hub, *_place(hub, job, attempt), compression_of(stream.format, stream.compression))
     hub.settle(_beat(attempt))
     for delivery in _app_events(hub, stream, job.name, to, slot.due, _beat(attempt), rehearsal=attempt.rehearsal):
         yield _facts(delivery)
@@ -138,10 +155,12 @@ def activity_of(hub: Footfall, job: Job) -> ActivityExport:
     """The export that a job's options describe. Raises ``Refused`` for what there is not.
 
     options: streams (a list), start, end (dates in the subscription's zone, or instants), header, name, timestamp,
-    join, raw, compression, endpoint_url, email_to, email_channel.
+    join, raw, format, compression, key, endpoint_url, email_to, email_channel.
     """
     o = _known(
-        job, {"streams", "start", "end", "header", "name", "timestamp", "join", "raw", "compression"} | EMAIL_OPTIONS
+        job,
+        {"streams", "start", "end", "header", "name", "timestamp", "join", "raw", "format", "compression", "key"}
+        | EMAIL_OPTIONS,
     )
     return ActivityExport(
         streams=checked_streams(hub, _texts(job, "streams")),
@@ -150,17 +169,24 @@ def activity_of(hub: Footfall, job: Job) -> ActivityExport:
         header=bool(o.get("header", True)),
         names=NameTemplate(str(o.get("name", ACTIVITY_TEMPLATE)), str(o.get("timestamp", DEFAULT_TIMESTAMP))),
         joining=joining_of(str(o.get("join", "&")), raw=bool(o.get("raw", False))),
-        compression=str(o.get("compression", "gzip")),
+        format=str(o.get("format", "csv")),
+        compression=str(o.get("compression") or ""),
+        key=key_of(o.get("key"), ACTIVITY),
     )
 
 
 def app_events_of(job: Job) -> AppEventStream:
-    """The stream that a job's options describe: kinds, billing_code, events_max, compression, endpoint_url."""
-    o = _known(job, {"kinds", "billing_code", "events_max", "compression"})
+    """The stream that a job's options describe.
+
+    options: kinds, billing_code, events_max, format, compression, key, endpoint_url. Raises ``Refused``.
+    """
+    o = _known(job, {"kinds", "billing_code", "events_max", "format", "compression", "key"})
     return AppEventStream(
         kinds=_texts(job, "kinds") or (SESSION,),
         billing_code=str(o.get("billing_code", "Journey")),
-        compression=str(o.get("compression", "gzip")),
+        format=str(o.get("format", "json")),
+        compression=str(o.get("compression") or ""),
+        key=key_of(o.get("key"), APP_EVENTS),
         events_max=int(o.get("events_max", EVENTS_MAX)),
     )
 
@@ -235,17 +261,41 @@ def _outlet(hub: Footfall, bucket: Bucket, authorization: str | None, compressio
     return Outlet(bucket, codec_of(hub, authorization, compression), f"footfall {__version__}")
 
 
-def _activity_job(export: ActivityExport, name: str) -> WindowJob:
-    return WindowJob(
+def _check_format(format: str, offered: Sequence[str], compression: str) -> None:
+    if format not in offered:
+        raise Refused(f"'{format}' is no format of this export", f"Choose one of {', '.join(offered)}")
+    compression_of(format, compression)
+
+
+def _keyed(hub: Footfall, job: WindowJob, key: KeyTemplate | None) -> WindowJob:
+    """The job with its files where ``key`` says; its manifests have their usual names, without folders."""
+    if key is None:
+        return job
+
+    def stem(window: Window) -> str:
+        said = {"report": job.kind, "job": job.name, "zone": hub.zone.name, "format": job.format,
+                "window": f"{window.number:010d}"}  # fmt: skip
+        local = window.at.astimezone(hub.zone.info).replace(tzinfo=None)
+        return key.stem(Facts(said, local, window.at), {}, apart(window))
+
+    def apart(window: Window) -> str:
+        return job.stem(window).rpartition("/")[2]
+
+    return replace(job, stem=stem, apart=apart, key=str(key), unique=job.unique and key.is_folder)
+
+
+def _activity_job(hub: Footfall, export: ActivityExport, name: str) -> WindowJob:
+    job = WindowJob(
         name=name,
         kind=ACTIVITY,
-        format="csv",
-        extension="csv",
+        format=export.format,
+        extension=export.format,
         stem=lambda window: export.names.stem(window.at),
         header=export.header,
         options=export.options(),
         keep_empty=True,
     )
+    return _keyed(hub, job, export.key)
 
 
 def _activity(
@@ -261,10 +311,11 @@ def _activity(
 ) -> Iterator[WindowDelivery]:
     def read(window: Window) -> EventText:
         wanted = replace(_selection(hub, window), sources=export.streams or None, start=export.start, end=export.end)
-        return ActivityText(
+        events = ActivityText(
             hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, CsvRows(),
             header=export.header, joining=export.joining,
         )  # fmt: skip
+        return _typed(events, job, ACTIVITY_TYPES) if export.format == PARQUET else events
 
     yield from _deliver(hub, job, to, read, at, mark, progress, rehearsal)
 
@@ -283,19 +334,26 @@ def _app_events(
 
     def read(window: Window) -> EventText:
         wanted = replace(_selection(hub, window), types=types_of(stream.kinds))
-        return AppEventText(hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, workspace)
+        place = (hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, workspace)
+        return _typed(AppEventTable(*place), job, {}) if stream.format == PARQUET else AppEventText(*place)
 
     job = WindowJob(
         name=name,
         kind=APP_EVENTS,
-        format="json",
-        extension="ndjson",
+        format=stream.format,
+        extension="ndjson" if stream.format == "json" else stream.format,
         stem=Window.app_events_stem,
         options={"kinds": ",".join(stream.kinds)},
         unique=True,
         events_max=stream.events_max,
     )
-    yield from _deliver(hub, job, to, read, at, "", progress, rehearsal)
+    yield from _deliver(hub, _keyed(hub, job, stream.key), to, read, at, "", progress, rehearsal)
+
+
+def _typed(events: EventTable, job: WindowJob, types: Mapping[str, str]) -> EventText:
+    from footfall.formats.parquet_rows import ParquetRows
+
+    return EventFile(events, ParquetRows(), types, {"export": job.kind, "job": job.name})
 
 
 def _deliver(

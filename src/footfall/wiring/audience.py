@@ -103,7 +103,10 @@ def audience_of(job: Job) -> AudienceExport:
     for name, read in _EXPORT.items():
         if job.options.get(name) is not None:
             given[_NAMED.get(name, name)] = _read(name, read, job.options[name])
-    return AudienceExport(**given)
+    export = AudienceExport(**given)
+    compression_of(export.layout, job.options.get("compression"))
+    key_of(job.options.get("key"), AUDIENCE)
+    return export
 
 
 def _read(name: str, read: Any, value: object) -> Any:
