@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from footfall import __version__
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # A slot whose runner died so often waits for the end of its lease: what takes the process along must not do so at once
 # after every start.
 TRIES_AT_ONCE: Final = 2
+BACKFILL_MAX: Final = 10_000
+BACKFILL_FIRST: Final = date(1990, 1, 1)  # events before are quarantined
 
 
 def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
@@ -151,7 +154,15 @@ def check_job(hub: Footfall, job: Job) -> None:
 
 
 def check_options(hub: Footfall, job: Job) -> None:
-    """Refuse options that its kind does not have."""
+    """Refuse options that its kind does not have, or of another type: they are whatever JSON somebody wrote."""
+    try:
+        _read_options(hub, job)
+    except (TypeError, ValueError, AttributeError) as error:
+        hint = f"See docs/guide/deliveries.md for the options of a job of the kind {job.kind}"
+        raise Refused(f"an option of job '{job.name}' is of a type it cannot be ({error})", hint) from error
+
+
+def _read_options(hub: Footfall, job: Job) -> None:
     if job.kind == "rollups":
         _rollup_choice(job)
     elif job.kind == "audience":
@@ -177,7 +188,10 @@ def slot_of(hub: Footfall, job: Job, name: str | None) -> Slot:
     now = hub.clock()
     if name is not None:
         known = [each.slot for each in hub.jobs.slots(job.name, limit=10_000) if each.slot.name == name]
-        found = known[0] if known else named(job.schedule, name, cron=next_instant)
+        try:
+            found = known[0] if known else named(job.schedule, name, cron=next_instant)
+        except (OverflowError, ValueError):  # before the first year there is, or after the last
+            found = None
         if found is None:
             hint = "Name its day (2026-11-20) or the instant it is due (20261121T080000Z)"
             raise Refused(f"job '{job.name}' ({job.schedule}) has no slot {name!r}", hint)
@@ -207,9 +221,13 @@ def backfill(hub: Footfall, job: Job, first: date, last: date) -> Sequence[str]:
     """Ask for every slot of the local days from ``first`` to ``last``; return the names of those that now wait.
 
     Days that were delivered are delivered again: the same bytes to the same names, or, for a day that got late events,
-    its next revision. Raises ``Refused`` for days that are not over.
+    its next revision. Raises ``Refused`` for days that are not over, and for more than ``BACKFILL_MAX`` slots.
     """
-    wanted = list(between(job.schedule, first, last, cron=next_instant))
+    if hub.zone.day_of(hub.clock()) < last or first < BACKFILL_FIRST:
+        raise Refused(f"{first} to {last} is not within what can be backfilled", f"Choose days since {BACKFILL_FIRST}")
+    wanted = list(islice(between(job.schedule, first, last, cron=next_instant), BACKFILL_MAX + 1))
+    if len(wanted) > BACKFILL_MAX:
+        raise Refused(f"these are more than {BACKFILL_MAX:,} slots", "Backfill a shorter range first")
     if not wanted:
         raise Refused(f"job '{job.name}' ({job.schedule}) has no slot from {first} to {last}")
     if wanted[-1].end > hub.clock():

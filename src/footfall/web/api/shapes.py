@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -50,17 +51,27 @@ def _day(value: Any) -> Any:
     return value
 
 
+def _of_our_time(value: date) -> date:
+    """Arithmetic with days and zones needs room on both sides."""
+    if not 1900 <= value.year <= 2999:
+        raise ValueError("must be in the years 1900 to 2999")
+    return value
+
+
 def _written(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 Instant = Annotated[
-    AwareDatetime, BeforeValidator(_instant), PlainSerializer(_written, return_type=str, when_used="json")
+    AwareDatetime,
+    BeforeValidator(_instant),
+    AfterValidator(_of_our_time),
+    PlainSerializer(_written, return_type=str, when_used="json"),
 ]
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_of_our_time)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Words = Annotated[str, Field(max_length=2_000)]
-Url = Annotated[str, Field(min_length=1, max_length=2_000)]
+Url = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Whole = StrictInt
 Flag = StrictBool
 
