@@ -7,20 +7,18 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pysequoia
 import pytest
 from breaking import Breaks, Meets, WriteOnly
+from sealing import sealing
 from small_activity import export_activity, export_app_events
 from small_audience import SmallAudience, identified, small_audience
 from small_hub import CODECS, SmallHub, day_of_events, small_hub
 
 from footfall.buckets.local import LocalBucket
-from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.openpgp import OpenPgp
-from footfall.codecs.openpgp_keys import check_certificate, check_private_key
 from footfall.errors import Conflict, Unavailable
 from footfall.flows.export_activity import WindowDelivery
 from footfall.flows.verify import Finding, examine
@@ -38,9 +36,7 @@ Export = Callable[..., list[WindowDelivery]]
 
 @pytest.fixture(scope="module")
 def codec() -> OpenPgp:
-    key = pysequoia.Tsk.generate("Warehouse")
-    recipient = check_certificate(bytes(key.extract_certificate()), datetime.now(UTC) + timedelta(hours=1))
-    return OpenPgp(GzipMember(), [recipient], check_private_key(bytes(key), None))
+    return sealing()
 
 
 @pytest.fixture(scope="module")

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+import shutil
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
-import pysequoia
 import pytest
+from breaking import Breaks, Meets, WriteOnly
+from sealing import sealing
 from small_hub import CODECS, SmallHub, day_of_events, small_hub
 
 from footfall.buckets.local import LocalBucket
-from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.openpgp import OpenPgp
-from footfall.codecs.openpgp_keys import check_certificate, check_private_key
 from footfall.codecs.plain import Plain
-from footfall.errors import Conflict, Refused
+from footfall.errors import Conflict, Unavailable
 from footfall.flows.verify import examine
-from footfall.ports import Codec, Stored
+from footfall.ports import Codec
 
 DAY = date(2026, 11, 20)
 STEM = "GainsightPX_User_Event_Rollups_20261121T080000Z"
@@ -30,43 +30,30 @@ REPORT = ["User_Event_Rollups"]
 
 @pytest.fixture(scope="module")
 def codec() -> OpenPgp:
-    key = pysequoia.Tsk.generate("Warehouse")
-    recipient = check_certificate(bytes(key.extract_certificate()), datetime.now(UTC) + timedelta(hours=1))
-    return OpenPgp(GzipMember(), [recipient], check_private_key(bytes(key), None))
+    return sealing()
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub that knows a day, closed; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("learned")
+    with small_hub(folder / "hub") as hub:
+        hub.accept(day_of_events(DAY))
+        hub.settle()
+        hub.close_day(DAY)
+    return folder
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[SmallHub]:
+def hub(learned: Path, tmp_path: Path) -> Iterator[SmallHub]:
+    shutil.copytree(learned, tmp_path, dirs_exist_ok=True)
     with small_hub(tmp_path / "hub") as hub:
-        hub.accept(day_of_events(DAY))
-        hub.settle()
         yield hub
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> LocalBucket:
     return LocalBucket(tmp_path / "out")
-
-
-class Breaks(LocalBucket):
-    """A folder at which the writer dies before a key that ends with ``ending`` is written."""
-
-    ending = ".manifest.json"
-
-    def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored:
-        if key.endswith(self.ending):
-            raise ConnectionError
-        return super().put(key, chunks, content_type=content_type)
-
-
-class WriteOnly(LocalBucket):
-    """A folder where one may write, and neither read nor look."""
-
-    def open(self, key: str) -> Iterator[bytes]:
-        raise Refused("no permission to read")
-
-    def stat(self, key: str) -> Stored:
-        raise Refused("no permission to look")
 
 
 def keys(bucket: LocalBucket) -> list[str]:
@@ -140,7 +127,7 @@ def test_a_delivery_that_broke_off_before_its_manifest_is_finished_under_another
     hub: SmallHub, out: LocalBucket, codec: OpenPgp, tmp_path: Path, crashes: int
 ) -> None:
     for _ in range(crashes):
-        with pytest.raises(ConnectionError):
+        with pytest.raises(Unavailable):
             hub.export(DAY, Breaks(tmp_path / "out"), REPORT, codec=codec)
     [delivery] = hub.export(DAY, out, REPORT, codec=codec)
     assert delivery.key == f"{STEM}_a{crashes + 1}.csv.gz.pgp"
@@ -153,7 +140,7 @@ def test_a_delivery_that_broke_off_before_its_manifest_is_finished_under_another
 
 
 def test_it_is_finished_too_where_one_may_only_write(hub: SmallHub, codec: OpenPgp, tmp_path: Path) -> None:
-    with pytest.raises(ConnectionError):
+    with pytest.raises(Unavailable):
         hub.export(DAY, Breaks(tmp_path / "out"), REPORT, codec=codec)
     [delivery] = hub.export(DAY, WriteOnly(tmp_path / "out"), REPORT, codec=codec)
     assert delivery.key == SECOND
@@ -162,16 +149,9 @@ def test_it_is_finished_too_where_one_may_only_write(hub: SmallHub, codec: OpenP
 def test_of_two_writers_at_once_one_manifest_wins_and_both_name_its_file(
     hub: SmallHub, out: LocalBucket, codec: OpenPgp, tmp_path: Path
 ) -> None:
-    class Meets(LocalBucket):
-        """Lets the other writer deliver between our data file and our manifest."""
-
-        def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored:
-            if key.endswith(".manifest.json"):
-                others.extend(hub.export(DAY, out, REPORT, codec=codec))
-            return super().put(key, chunks, content_type=content_type)
-
     others: list[object] = []
-    ours = hub.export(DAY, Meets(tmp_path / "out"), REPORT, codec=codec)
+    meeting = Meets(tmp_path / "out", lambda: others.extend(hub.export(DAY, out, REPORT, codec=codec)))
+    ours = hub.export(DAY, meeting, REPORT, codec=codec)
     assert ours == others
     assert ours[0].key == SECOND == told(out)["name"]
     assert not examine(out, everything(codec)).failed
