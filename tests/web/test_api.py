@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import served_api
 
+from footfall.web.api.app import describe
+
 JOB = {"name": "daily", "to": "", "options": {"reports": ["Users"], "format": "csv"}}
 KEY_ID, KEY_SECRET = "AKIAEXAMPLE000001234", "a-canary-secret-that-must-not-show"
 AUTHORIZATION = {
@@ -208,3 +210,166 @@ def test_metrics_have_no_names_of_people_and_need_a_key(api):
                  'footfall_runs_total{kind="rollups",state="succeeded"}'):  # fmt: skip
         assert name in text
     assert "python_info" not in text
+
+
+def test_settings_of_jobs_and_authorizations_are_changed_and_secrets_stay(api, place):
+    api.ask("POST", "/api/authorizations", AUTHORIZATION | {"name": "moves"})
+    settings = {"endpoint_url": "https://s3.example.org", "label": "New"}
+    changed = api.ask("PUT", "/api/authorizations/moves", settings)
+    assert (changed.status, changed.body["endpoint_url"], changed.body["label"]) == (
+        200,
+        "https://s3.example.org",
+        "New",
+    )
+    assert changed.body["secrets"] == ["access_key_id", "access_key_secret"]
+    assert api.ask("PUT", "/api/authorizations/nobody", settings).status == 404
+    api.ask("POST", "/api/jobs", JOB | {"name": "moves", "to": place})
+    changed = api.ask("PUT", "/api/jobs/moves", {"to": place, "schedule": {"at": "05:30"}, "label": "Later"})
+    assert (changed.body["schedule"]["at"], changed.body["label"]) == ("05:30", "Later")
+    assert api.ask("PUT", "/api/jobs/moves", {"to": place, "kind": "activity"}).status == 422
+    assert api.ask("PUT", "/api/jobs/nobody", {"to": place}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("rollups", {"reports": 5}),
+        ("rollups", {"reports": [[]]}),
+        ("rollups", {"format": "exe"}),
+        ("activity", {"streams": True}),
+        ("activity", {"start": "yesterday"}),
+        ("audience", {"limit": "many"}),
+        ("audience", {"filter": [None]}),
+        ("app_events", {"events_max": {}}),
+        ("app_events", {"kinds": 1.5}),
+        ("app_events", {"no_such_option": 1}),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(api, place, kind, options):
+    refused = api.ask("POST", "/api/jobs", {"name": "odd", "to": place, "kind": kind, "options": options})
+    assert (refused.status, refused.body["type"]) == (422, "urn:footfall:refused"), refused.text
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ("1900-01-01", "2026-01-01"),
+        ("2026-03-03", "2026-03-01"),
+        ("2026-01-01", "2999-01-01"),
+        ("0001-01-01", "0001-01-02"),
+        ("2001-01-01", "2026-01-01"),
+    ],
+)
+def test_a_backfill_is_bounded(api, place, days):
+    schedule = {"kind": "minutes", "every": 5}
+    api.ask("POST", "/api/jobs", JOB | {"name": "often", "to": place, "schedule": schedule})
+    api.ask("POST", "/api/jobs/often/pause")
+    since, until = days
+    assert api.ask("POST", "/api/jobs/often/backfill", {"since": since, "until": until}).status == 422
+
+
+CHANGES = [
+    ("PUT", "/api/definitions", {"features": [{"id": "logged", "name": "Logged"}]}),
+    ("POST", "/api/authorizations", AUTHORIZATION | {"name": "logged"}),
+    ("PUT", "/api/authorizations/{name}", {"endpoint_url": "https://s3.example.net"}),
+    ("PUT", "/api/authorizations/{name}/secrets", AUTHORIZATION["secrets"]),
+    ("DELETE", "/api/authorizations/{name}", None),
+    ("POST", "/api/jobs", JOB | {"name": "logged"}),
+    ("PUT", "/api/jobs/{name}", {"label": "changed"}),
+    ("POST", "/api/jobs/{name}/pause", None),
+    ("POST", "/api/jobs/{name}/resume", None),
+    ("POST", "/api/jobs/{name}/backfill", {"since": "2026-03-01", "until": "2026-03-02"}),
+    ("POST", "/api/jobs/{name}/runs", {"slot": "2026-03-05"}),
+    ("POST", "/api/runs/{id}/cancel", None),
+    ("POST", "/api/runs/{id}/retry", None),
+    ("DELETE", "/api/jobs/{name}", None),
+    ("POST", "/api/days/{day}/close", None),
+    ("POST", "/api/days/{day}/reopen", None),
+    ("POST", "/api/sources", {"name": "logged"}),
+    ("DELETE", "/api/sources/{name}", None),
+    ("POST", "/api/keys", {"name": "logged", "scope": "read"}),
+    ("DELETE", "/api/keys/{name}", None),
+]
+# These only look; testing an authorization marks it, as every use of it does.
+LOOKING = {
+    ("POST", "/api/authorizations/{name}/test"),
+    ("POST", "/api/places/check"),
+    ("POST", "/api/places/verify"),
+    ("POST", "/api/places/policies"),
+    ("POST", "/api/jobs/{name}/rehearsals"),
+}
+
+
+def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
+    operations = {
+        (method.upper(), path)
+        for path, methods in describe().openapi()["paths"].items()
+        for method in methods
+        if method != "get"
+    }
+    assert {change[:2] for change in CHANGES} == operations - LOOKING
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    for method, path, body in CHANGES:
+        given = (
+            body | {"to": str(blocked / "x")} if path.startswith("/api/jobs") and body and "since" not in body else body
+        )
+        if path == "/api/jobs/{name}/runs":
+            given = body
+        if path.startswith("/api/runs"):
+            run = wait_for_run(api)
+            path = path.replace("{id}", run["id"])
+        before = api.ask("GET", "/api/audit", limit=1).body["changes"][0]["number"]
+        target = path.replace("{name}", "logged").replace("{day}", "2026-01-08")
+        answer = api.ask(method, target, given)
+        assert answer.status in (200, 201, 202), (method, path, answer.text)
+        if "close" in path:
+            api.done(answer.body)
+        newest = api.ask("GET", "/api/audit").body["changes"]
+        mine = [change for change in newest if change["number"] > before and change["actor"] == "token"]
+        assert mine, (method, path)
+    assert api.ask("GET", "/api/audit/check").body["ok"]
+
+
+def wait_for_run(api):
+    """The newest run of the job ``logged`` that failed: its slot waits to be tried again."""
+    for _ in range(300):
+        for run in api.ask("GET", "/api/runs", job="logged").body["runs"]:
+            if run["ended_at"]:
+                return run
+        served_api.threading.Event().wait(0.2)
+    raise AssertionError("no run ended")
+
+
+def test_no_secret_is_in_any_answer_log_or_file(tmp_path, caplog, capfd):
+    canaries = {
+        name: f"CANARY{number}canary{'x' * 20}" for number, name in enumerate(("access_key_secret", "session_token"))
+    }
+    secrets = {"access_key_id": "AKIACANARYCANARY9999", **canaries}
+    said = b""
+    with served_api.served(tmp_path / "data") as api:
+        key = api.ask("POST", "/api/keys", {"name": "canary", "scope": "admin"}).body["key"]
+        write_key = api.ask("POST", "/api/sources", {"name": "canary"}).body["write_key"]
+        made = {"name": "canary", "secrets": secrets}
+        for method, path, body in (
+            ("POST", "/api/authorizations", made),
+            ("POST", "/api/authorizations", made),
+            ("PUT", "/api/authorizations/canary/secrets", secrets),
+            ("PUT", "/api/authorizations/canary/secrets", {**secrets, "pgp_passphrase": canaries["session_token"]}),
+            ("PUT", "/api/authorizations/canary", {"secrets": {**secrets, canaries["session_token"]: 1}}),
+            ("POST", "/api/authorizations/canary/test", {"url": "gs://bucket/px"}),
+            ("GET", "/api/authorizations", None),
+            ("GET", "/api/keys", None),
+            ("GET", "/api/sources", None),
+            ("GET", "/api/tasks", None),
+            ("GET", "/api/audit", None),
+            ("GET", "/metrics", None),
+        ):
+            said += api.ask(method, path, body, key=key).text
+        in_use = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    at_rest = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    printed = capfd.readouterr()
+    logged = "\n".join([caplog.text, printed.out, printed.err, *api.said]).encode()
+    for canary in (*canaries.values(), secrets["access_key_id"], key, write_key):
+        for name, text in (("answers", said), ("files", in_use + at_rest), ("logs", logged)):
+            assert canary.encode() not in text, (name, canary[:10])

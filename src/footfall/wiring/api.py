@@ -19,8 +19,8 @@ from footfall.web.identify import Keys
 from footfall.web.late import Late
 from footfall.web.metrics import Delivered, Figures, metrics
 from footfall.wiring.acting import act_as
-from footfall.wiring.authorizations import add_authorization, rotate_authorization
-from footfall.wiring.jobs import add_job, backfill, next_run, slot_of
+from footfall.wiring.authorizations import add_authorization, change_authorization, rotate_authorization
+from footfall.wiring.jobs import add_job, backfill, change_job, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.tasks import Tasks
 
@@ -96,10 +96,12 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         act_as=act_as,
         days=hub.days,
         add_job=partial(add_job, hub),
+        change_job=partial(change_job, hub),
         slot_of=partial(slot_of, hub),
         next_run=partial(next_run, hub),
         backfill=partial(backfill, hub),
         add_authorization=partial(add_authorization, hub),
+        change_authorization=partial(change_authorization, hub),
         rotate_authorization=partial(rotate_authorization, hub),
         create_source=create_source,
         create_api_key=partial(create_api_key, hub),

@@ -38,10 +38,9 @@ class SecretsIn(Given):
         return [(name, "…") for name, value in self if value is not None]
 
 
-class AuthorizationIn(Given):
-    """An authorization to be made."""
+class AuthorizationSettings(Given):
+    """Everything about an authorization but its name. secrets: those that are new."""
 
-    name: Name
     kind: Literal["aws_keys", "aws_role", "ambient", "gcs_hmac"] = "aws_keys"
     label: Words = ""
     description: Words = ""
@@ -53,6 +52,12 @@ class AuthorizationIn(Given):
     kms_key_id: Setting = ""
     pgp: Literal["", "encrypt", "decrypt"] = ""
     secrets: SecretsIn = SecretsIn()
+
+
+class AuthorizationIn(AuthorizationSettings):
+    """An authorization to be made."""
+
+    name: Name
 
 
 class AuthorizationOut(Told):
@@ -109,6 +114,16 @@ def add_authorization(desk: Administering, given: AuthorizationIn) -> Authorizat
 @router.get("/{name}", summary="Show an authorization")
 def show_authorization(desk: Reading, name: AuthorizationName) -> AuthorizationOut:
     return _out(desk, desk.management.authorizations.get(name))
+
+
+@router.put("/{name}", summary="Change an authorization's settings")
+def change_authorization(
+    desk: Administering, name: AuthorizationName, given: AuthorizationSettings
+) -> AuthorizationOut:
+    """All of its settings. Secrets that are not given stay, but for those that the settings have no use for."""
+    settings = given.model_dump(exclude={"secrets"})
+    wanted = Authorization(name=name, **settings, created_at=desk.management.clock())
+    return _out(desk, desk.management.change_authorization(wanted, given.secrets.given()))
 
 
 @router.put("/{name}/secrets", summary="Give an authorization new secrets")

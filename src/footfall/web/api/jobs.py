@@ -39,10 +39,9 @@ class ScheduleIn(Given):
     end: Instant | None = None
 
 
-class JobIn(Given):
-    """A job to be made."""
+class JobSettings(Given):
+    """Everything about a job but its name."""
 
-    name: Name
     to: Annotated[Url, Field(description="`s3://bucket/folder`, `gs://bucket/folder`, or, for admins, a folder.")]
     kind: Literal["rollups", "activity", "audience", "app_events"] = "rollups"
     authorization: Name | Literal[""] = ""
@@ -51,6 +50,12 @@ class JobIn(Given):
     schedule: ScheduleIn = ScheduleIn()
     catch_up: Literal["all", "latest", "none"] = "all"
     options: Annotated[dict[str, JsonValue], Field(max_length=50, default_factory=dict)]
+
+
+class JobIn(JobSettings):
+    """A job to be made."""
+
+    name: Name
 
 
 class JobOut(Told):
@@ -127,22 +132,13 @@ def list_jobs(desk: Reading) -> Jobs:
 @router.post("", status_code=201, summary="Make a job")
 def add_job(desk: Writing, given: JobIn) -> JobOut:
     """Its first slot is the next one on its schedule."""
-    desk.check_place(given.to, given.authorization, given.options.get("endpoint_url"))
-    now = desk.management.clock()
-    job = Job(
-        name=given.name,
-        kind=given.kind,
-        url=given.to,
-        schedule=_schedule(desk, given.schedule),
-        created_at=now,
-        changed_at=now,
-        label=given.label,
-        description=given.description,
-        authorization=given.authorization,
-        options=given.options,
-        catch_up=given.catch_up,
-    )
-    return _out(desk, desk.management.add_job(job))
+    return _out(desk, desk.management.add_job(_job(desk, given.name, given)))
+
+
+@router.put("/{name}", summary="Change a job")
+def change_job(desk: Writing, name: JobName, given: JobSettings) -> JobOut:
+    """All of its settings; its kind cannot change, and its state stays. What was delivered stays where it is."""
+    return _out(desk, desk.management.change_job(_job(desk, name, given)))
 
 
 @router.get("/{name}", summary="Show a job")
@@ -227,6 +223,24 @@ def _over(desk: Desk, job: Job, slot: Slot) -> Slot:
 
 def _moved(desk: Desk, name: str, state: str, cause: str = "") -> JobOut:
     return _out(desk, desk.management.jobs.move(name, state, desk.management.clock(), cause))
+
+
+def _job(desk: Desk, name: str, given: JobSettings) -> Job:
+    desk.check_place(given.to, given.authorization, given.options.get("endpoint_url"))
+    now = desk.management.clock()
+    return Job(
+        name=name,
+        kind=given.kind,
+        url=given.to,
+        schedule=_schedule(desk, given.schedule),
+        created_at=now,
+        changed_at=now,
+        label=given.label,
+        description=given.description,
+        authorization=given.authorization,
+        options=given.options,
+        catch_up=given.catch_up,
+    )
 
 
 def _schedule(desk: Desk, given: ScheduleIn) -> Schedule:
