@@ -43,6 +43,8 @@ MANIFEST = Manifest(
     files=(DataFile("GainsightPX_User_Event_Rollups_20261121T080000Z_r2.csv.gz", 7, 100, SHA, 300, SHA),),
     writer="footfall 0.1.0",
 )  # fmt: skip
+PART = DataFile("report=User/day=2026-11-20/x_r2.parquet", 7, 100, SHA, 100, SHA, (("product", "web"), ("event", None)))
+DIVIDED = replace(MANIFEST, format="parquet", codec="none", files=(PART,), key="report={report}/day={date}/x")
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -97,6 +99,7 @@ def test_there_are_four_formats_and_revisions_begin_with_one() -> None:
 
 def test_a_manifest_is_read_back_as_it_was_written() -> None:
     assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST
+    assert Manifest.from_json(DIVIDED.to_json()) == DIVIDED
     first = replace(MANIFEST, revision=1, supersedes=None, columns=(), excluded={})
     assert Manifest.from_json(first.to_json()) == first
 
@@ -140,6 +143,14 @@ def test_a_value_that_a_field_cannot_have_is_damage(path: tuple[Any, ...], value
 def test_no_bytes_do_more_than_be_damaged(text: bytes) -> None:
     with pytest.raises(Damaged):
         Manifest.from_json(text)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../x", "/x", "a//x", "a/", ".", "a\\b", "a/\x00", "a" * 1025])
+def test_a_file_lies_beside_or_below_its_manifest(name: str) -> None:
+    value = json.loads(DIVIDED.to_json())
+    value["files"][0]["name"] = name
+    with pytest.raises(Damaged, match="name cannot be"):
+        Manifest.from_json(json.dumps(value).encode())
 
 
 # --- the published schema --------------------------------------------------------------------------------------------
@@ -190,14 +201,15 @@ def _violations(schema: dict[str, Any], value: Any, at: str = "") -> list[str]: 
 
 def test_what_is_written_fits_the_published_schema() -> None:
     first = replace(MANIFEST, revision=1, supersedes=None)
-    for each in (MANIFEST, first):
+    for each in (MANIFEST, first, DIVIDED, replace(DIVIDED, files=())):
         assert _violations(SCHEMA, json.loads(each.to_json())) == []
 
 
 def test_the_schema_names_every_field_and_refuses_every_other() -> None:
-    value = json.loads(MANIFEST.to_json())
-    assert list(SCHEMA["properties"]) == list(value) == SCHEMA["required"]
-    assert list(SCHEMA["properties"]["files"]["items"]["properties"]) == list(value["files"][0])
+    value, divided = json.loads(MANIFEST.to_json()), json.loads(DIVIDED.to_json())
+    assert list(value) == SCHEMA["required"]
+    assert list(SCHEMA["properties"]) == list(divided)
+    assert list(SCHEMA["properties"]["files"]["items"]["properties"]) == list(divided["files"][0])
     assert _violations(SCHEMA, value | {"more": 1}) == ["unknown more"]
 
 
