@@ -38,7 +38,9 @@ _ZONE = load_zone("Europe/Berlin")
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
+    """The parts of a small data directory."""
+
     log: SegmentLog
     shaper: DuckShaper
     lake: DeltaLake
@@ -48,7 +50,8 @@ class _Place:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[_Place]:
+def opened(folder: Path) -> Iterator[Place]:
+    """A data directory in ``folder``."""
     with ExitStack() as stack:
         log = SegmentLog(folder / "log")
         stack.callback(log.close)
@@ -59,7 +62,12 @@ def _opened(folder: Path) -> Iterator[_Place]:
         lake = DeltaLake(folder / "lake", clock=_now)
         people = SqlPeople(database, UUID(int=1), _ZONE)
         remember(shaper, lake, people)
-        yield _Place(log, shaper, lake, people, SqlLedger(database), database)
+        yield Place(log, shaper, lake, people, SqlLedger(database), database)
+
+
+def route(place: Place) -> Route:
+    """What ``settle_all`` works with."""
+    return Route(place.log, place.shaper, place.lake, place.people, place.ledger, place.database, _ZONE, _now)
 
 
 def _now() -> datetime:
@@ -109,11 +117,11 @@ def _fill(log: SegmentLog, bodies: range) -> None:
 def run(scale: float = 1.0) -> list[Row]:
     bodies = max(20, int(EVENTS * scale) // BODY_EVENTS)
     events = bodies * BODY_EVENTS
-    with tempfile.TemporaryDirectory() as folder, _opened(Path(folder)) as place:
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as place:
         _fill(place.log, range(bodies))
-        route = Route(place.log, place.shaper, place.lake, place.people, place.ledger, place.database, _ZONE, _now)
+        way = route(place)
         wall, cpu = time.perf_counter(), time.process_time()
-        done = settle_all(route)
+        done = settle_all(way)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         if done.stored != events:
             raise RuntimeError(f"{events} events went in, {done.stored} were stored")
@@ -130,7 +138,7 @@ def run(scale: float = 1.0) -> list[Row]:
     ]
 
 
-def _stages(place: _Place) -> list[Row]:
+def _stages(place: Place) -> list[Row]:
     """CPU of each step, per event, one range at a time without overlap."""
     spent = dict.fromkeys(("read the log", "shape", "store", "rows", "lake"), 0.0)
     events, position = 0, place.lake.position()
