@@ -173,6 +173,15 @@ def test_list_is_in_the_order_of_the_bytes(bucket: Bucket) -> None:
     assert [each.key for each in bucket.list()] == sorted(keys, key=str.encode)
 
 
+def test_escaped_names_are_kept_as_they_are(bucket: Bucket) -> None:
+    keys = ["p=%2E.%2F../e=a%3Db/x.csv", "p=ünï ☂/e=__HIVE_DEFAULT_PARTITION__/x.csv", "p=a+b&c;d@e,f~0/%25/x.csv"]
+    for key in keys:
+        bucket.put(key, [key.encode()], content_type=TYPE)
+    assert [each.key for each in bucket.list("p=")] == sorted(keys, key=str.encode)
+    assert [b"".join(bucket.open(key)).decode() for key in keys] == keys
+    assert [bucket.stat(key).key for key in keys] == keys
+
+
 @pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "a/b/", "ab/c", "zzz", "a/b/c"])
 def test_list_gives_the_keys_that_begin_with_the_prefix(bucket: Bucket, prefix: str) -> None:
     keys = ["a.b", "a/b.c", "a/b/c", "a/x", "ab/c", "b"]

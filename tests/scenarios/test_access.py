@@ -106,20 +106,25 @@ def test_everything_is_printed_with_headings_or_as_one_json_value(types: Types) 
 def test_what_killed_writers_left_at_the_places_of_jobs_is_taken_away(
     types: Types, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", weed.ADMIN[0])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", weed.ADMIN[1])
+    monkeypatch.setenv("FOOTFALL_ALLOW_PRIVATE_ENDPOINTS", "true")
+    monkeypatch.setattr(weed, "WRITER", weed.ADMIN)
+    added = types("authorizations", "add", "there", "--secrets", "-", "--endpoint-url", weed.server().url)
+    assert added[0] == 0, added
     ours = "px/GainsightPX_Users_20260310T070000Z.csv.gz"
-    for key in (ours, "px/theirs.csv", "other/GainsightPX_Users_20260310T070000Z.csv.gz"):
+    keyed = "px/nightly/a%2Fb/Users-20260310T070000Z_r2.parquet"
+    for key in (ours, keyed, "px/theirs.csv", "other/GainsightPX_Users_20260310T070000Z.csv.gz"):
         weed.server().client().create_multipart_upload(Bucket=name, Key=key)
-    url = ("--to", f"s3://{name}/px", "--endpoint-url", weed.server().url)
+    url = ("--to", f"s3://{name}/px", "--authorization", "there")
     assert types("jobs", "add", "nightly", *url)[0] == 0
+    template = ("--option", "key={job}/{product}/{report}-{TIMESTAMP}")
+    assert types("jobs", "add", "lake", *url, "--format", "parquet", *template)[0] == 0
     assert types("jobs", "add", "to-a-folder", "--to", str(tmp_path / "out"))[0] == 0
-    assert types("jobs", "add", "down", "--to", "s3://not-there/px", "--endpoint-url", weed.server().url)[0] == 0
+    assert types("jobs", "add", "down", "--to", "s3://not-there/px", "--authorization", "there")[0] == 0
     with Footfall.open(load_settings(), clock=lambda: datetime.now(UTC)) as hub:
         assert sweep_places(hub) == 0, "an upload of today may still be running"
-        assert sweep_places(hub, timedelta(0)) == 1
+        assert sweep_places(hub, timedelta(0)) == 2
     left = weed.server().client().list_multipart_uploads(Bucket=name)["Uploads"]
-    assert ours not in {each["Key"] for each in left}
+    assert not {ours, keyed} & {each["Key"] for each in left}
     assert len(left) == 2
 
 
