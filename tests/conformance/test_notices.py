@@ -207,11 +207,12 @@ def test_a_mail_goes_through_tls_to_one_recipient_in_text_and_html(tls, security
     assert "<strong>The bucket is down.</strong>" in html.get_content()
 
 
-def test_no_mail_and_no_password_goes_to_a_server_that_takes_starttls_out(tls):
+@pytest.mark.parametrize("secrets", [{}, {"user": "hub", "password": PASSWORD}], ids=["mail", "login"])
+def test_no_mail_and_no_password_goes_to_a_server_that_takes_starttls_out(tls, secrets):
     with mail_server() as box:  # offers no STARTTLS, as if somebody on the way had removed it
         channel = mail_channel(box.port, tls.authority)
         with pytest.raises(Refused, match="does not offer"):
-            sent(box, channel, {"user": "hub", "password": PASSWORD})
+            sent(box, channel, secrets)
         assert (box.mails, box.logins) == ([], [])
 
 

@@ -165,6 +165,23 @@ def test_the_notice_of_a_run_is_there_if_and_only_if_its_end_is(works):
     assert (works.told(), works.outbox.streak("daily")) == (["failure"], 1)
 
 
+def test_who_is_killed_while_telling_has_not_ended_the_run_either(works):
+    works.add()
+    works.breaks = DOWN
+    put = works.outbox.put
+
+    def killed(*arguments: object) -> int:
+        put(*arguments)
+        raise KeyboardInterrupt
+
+    works.now += DAY
+    works.outbox.put = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        works.runner().once()
+    works.outbox.put = put  # type: ignore[method-assign]
+    assert (works.jobs.runs()[0].state, works.told(), works.outbox.streak("daily")) == ("running", [], 0)
+
+
 def test_when_telling_breaks_the_run_ends_all_the_same(works, caplog):
     works.add()
     with works.database.writing() as connection:
