@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,11 +26,20 @@ NEXT = DAY + timedelta(days=1)
 STEM = "GainsightPX_User_Event_Rollups_20261121T080000Z"
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[SmallHub]:
-    with small_hub(tmp_path / "hub") as hub:
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub that knows a day, closed; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("learned")
+    with small_hub(folder / "hub") as hub:
         hub.accept(day_of_events(DAY))
         hub.settle()
+    return folder
+
+
+@pytest.fixture
+def hub(learned: Path, tmp_path: Path) -> Iterator[SmallHub]:
+    shutil.copytree(learned, tmp_path, dirs_exist_ok=True)
+    with small_hub(tmp_path / "hub") as hub:
         yield hub
 
 
