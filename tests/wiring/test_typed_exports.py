@@ -19,6 +19,8 @@ from small_hub import findings
 
 from footfall.buckets.local import LocalBucket
 from footfall.config import load_settings
+from footfall.config.job_options import OPTIONS, fitted
+from footfall.config.shapes import Record
 from footfall.errors import Refused
 from footfall.model.audience_export import AudienceExport
 from footfall.model.jobs import Job
@@ -171,6 +173,16 @@ def test_a_job_goes_on_by_the_same_template(hub: Footfall, out: Path) -> None:
     found = duckdb.execute(f"SELECT report, day, hour, count(*) FROM {files} GROUP BY ALL").fetchall()
     assert found == [("activity", DAY + timedelta(days=1), "03", len(TEXTS))]
     assert first.rows == len(TEXTS)
+
+
+def test_a_definitions_file_knows_every_option_of_a_typed_export() -> None:
+    given = {"format": "parquet", "key": "hive"}
+    for kind, record in OPTIONS.items():
+        assert isinstance(record, Record)
+        assert fitted(kind, given) == given
+        fields = {each.name: each for each in record.fields}
+        assert set(given) <= set(fields)
+        assert fields["compression"].default is None, "what it is depends on the format"
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "zip"])

@@ -16,7 +16,8 @@ _SERVER: Final = Field(
     Text(pattern=r"https?://[^\s@]+", example="https://host or https://host:port", quiet=True),
     "Another server that speaks S3; an authorization names its own.",
 )
-_COMPRESSION: Final = Field("compression", Text(COMPRESSIONS), "Of the files.", default="gzip")
+_COMPRESSION: Final = Field("compression", Text(COMPRESSIONS), "Of the files; gzip by default, none of Parquet.")
+_KEY: Final = Field("key", _TEXT, "Template of keys, such as {report}/{date:%Y/%m}/{product}/, or hive.")
 _TEMPLATE: Final = "Of the files' names; {TIMESTAMP} becomes the instant."
 _TIMESTAMP: Final = Field("timestamp", _TEXT, "What {TIMESTAMP} becomes.", default=names.DEFAULT_TIMESTAMP)
 _JOIN: Final = Field("join", _TEXT, "The character between the items of a list in CSV.", default="&")
@@ -34,15 +35,17 @@ _REPORTS: Final = tuple(sorted({report.name for version in ("1.0", "2.0") for re
 
 _ROLLUPS: Final = Record(
     (
-        Field("format", Text(("csv", "json", "xml")), "Of the files.", default="csv"),
+        Field("format", Text(("csv", "json", "xml", "parquet")), "Of the files.", default="csv"),
         Field("version", Text(("1.0", "2.0")), "Of the reports.", default="2.0"),
         Field("reports", Listed(Text(_REPORTS)), "Which; all by default."),
         _COMPRESSION,
+        _KEY,
         _SERVER,
     )
 )
 _ACTIVITY: Final = Record(
     (
+        Field("format", Text(("csv", "parquet")), "Of the files.", default="csv"),
         Field("streams", Listed(_TEXT), "Sources; all by default."),
         Field("start", Instant(), "Events from this date, in the subscription's zone, or instant on."),
         Field("end", Instant(), "Events before this date or instant."),
@@ -52,6 +55,7 @@ _ACTIVITY: Final = Record(
         _JOIN,
         _RAW,
         _COMPRESSION,
+        _KEY,
         _SERVER,
         *_EMAIL,
     )
@@ -70,6 +74,7 @@ _AUDIENCE: Final = Record(
         _HEADER,
         Field("kinds", Mapped(Text(("String", "List", "Map"))), "Read custom attributes so."),
         _COMPRESSION,
+        _KEY,
         Field("name", _TEXT, _TEMPLATE, default=audience_export.TEMPLATE),
         _TIMESTAMP,
         _SERVER,
@@ -78,10 +83,12 @@ _AUDIENCE: Final = Record(
 )
 _APP_EVENTS: Final = Record(
     (
+        Field("format", Text(("json", "parquet")), "Of the files.", default="json"),
         Field("kinds", Listed(Text(app_events.KINDS)), "Of app events; Session by default."),
         Field("billing_code", _TEXT, "The field billingCode of every event.", default="Journey"),
         Field("events_max", Whole(1, 10**12), "Of one file.", default=1_000_000),
         _COMPRESSION,
+        _KEY,
         _SERVER,
     )
 )
