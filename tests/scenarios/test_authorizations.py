@@ -113,6 +113,30 @@ def test_days_are_delivered_by_an_authorization_and_still_are_after_its_keys_cha
         assert key[1].encode() not in bytes_of(operator.data)
 
 
+def test_settings_are_changed_tried_and_remembered(operator):
+    server = weed.server()
+    bucket = server.bucket("changed")
+    operator.adds("warehouse", weed.ADMIN, "--endpoint-url", server.url, "--region", "us-east-1", "--label", "Ours")
+    assert "no job uses" in operator.types("authorizations", "test", "warehouse", ok=False).err
+    assert operator.sees("test", "warehouse", f"s3://{bucket}/px")["ok"]
+    assert operator.sees("show", "warehouse")["status"] == "authorized"
+
+    told = operator.sees("change", "warehouse", "--label", "", "--description", "For reports")
+    assert (told["label"], told["description"], told["status"]) == ("", "For reports", "authorized")
+    operator.types("jobs", "add", "daily", "--to", f"s3://{bucket}/px", "--authorization", "warehouse")
+    changed = operator.sees("change", "warehouse", "--region", "eu-west-1")
+    assert (changed["status"], changed["secrets"]) == ("untested", ["access_key_id", "access_key_secret"])
+    assert operator.sees("test", "warehouse")["url"].startswith(f"s3://{bucket}/px")
+    assert operator.sees("show", "warehouse")["status"] == "authorized"
+
+    for wrong, said in (
+        (("--encryption", "sse_c"), "lacks sse_c_key"), (("--kind", "gcs_hmac"), "does not open"),
+        (("--region", "no region"), "is no region"), ((), "nothing is to be changed"),
+    ):  # fmt: skip
+        assert said in operator.types("authorizations", "change", "warehouse", *wrong, ok=False).err
+    assert operator.sees("show", "warehouse")["region"] == "eu-west-1"
+
+
 def test_no_answer_of_any_command_shows_a_secret(operator):
     answers = [operator.adds("warehouse", KEY, "--label", "Ours", "--json")]
     for arguments in (

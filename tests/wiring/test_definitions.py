@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,17 @@ from hypothesis import strategies as st
 
 from footfall.config import Settings
 from footfall.config.definition_file import DefinitionFile, parse_definition_file
+from footfall.config.job_definitions import job_of
+from footfall.config.job_options import COMPRESSIONS, OPTIONS
 from footfall.config.resources import BY_NAME
 from footfall.config.yaml_writer import write_yaml
-from footfall.errors import Conflict
+from footfall.errors import Conflict, Refused
 from footfall.model import app_events, authorizations, metadata
+from footfall.model.channels import EMAIL_OPTIONS
 from footfall.model.schedules import WEEKDAYS
-from footfall.wiring import Footfall
+from footfall.wiring import Footfall, codecs
 from footfall.wiring.definitions import apply_definitions, export_config, opened_for, plan_definitions
+from footfall.wiring.jobs import check_options
 from footfall.wiring.resources import Surroundings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -142,3 +147,19 @@ def test_a_plan_that_is_not_true_any_more_is_not_applied(tmp_path):
 def test_every_secret_there_is_can_be_referred_to():
     (secrets,) = (each for each in BY_NAME["authorizations"].record.fields if each.name == "secrets")
     assert [each.name for each in secrets.shape.fields] == list(authorizations.SECRETS)
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_the_file_offers_every_option_of_a_kind_and_no_other(kind, tmp_path):
+    with opened_for(parse_definition_file(""), Settings(data=tmp_path / "a"), lambda: NOW, write=True) as hub:
+        job = job_of({"name": "a", "to": "out", "kind": kind, "options": {"zzz": 1}}, hub.zone, NOW)
+        with pytest.raises(Refused, match="has no option zzz") as caught:
+            check_options(hub, job)
+    known = set(re.fullmatch(r"It has (.*)", caught.value.hint).group(1).split(", "))
+    offered = {field.name for field in OPTIONS[kind].fields}
+    assert known <= offered
+    assert offered - known <= EMAIL_OPTIONS
+
+
+def test_the_file_offers_the_compressions_there_are():
+    assert set(COMPRESSIONS) == set(codecs.COMPRESSIONS)

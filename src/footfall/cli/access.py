@@ -2,71 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, Quiet, now, opened, settings_of
+from footfall.cli.options import Here, command, now
 from footfall.errors import Refused
 from footfall.model import policies
 from footfall.model.policies import Grant, use_of
 from footfall.model.remote import Remote
 from footfall.terminal import Exit, Screen
 
+if TYPE_CHECKING:
+    from footfall.flows.check_access import Findings, Step
+    from footfall.wiring import Footfall
+
 access = typer.Typer(help="What has to be granted for a place, and whether it is.", no_args_is_help=True)
 Url = Annotated[str, typer.Argument(help="Folder, s3://bucket/folder or gs://bucket/folder.")]
 Kind = Annotated[str, typer.Option(help="export, import, or a kind of job.")]
 
 
-@access.command("check")
+@command(access, "check")
 def access_check(
+    here: Here,
     url: Url,
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
     kind: Kind = "export",
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Try a place step by step with a test file, and say what to change."""
-    from footfall.wiring.access import check_authorized_access, check_place_access
+    from footfall.wiring.access import check_place_access
 
-    screen = Screen(as_json=as_json, quiet=quiet)
-    use = use_of(kind)
-
-    def say(step: Any) -> None:
-        screen.say(f"{step.name}: {step.outcome}")
-
+    screen = here.screen
     if authorization is None:
-        settings = settings_of(screen, data, config)
-        found = check_place_access(url, use, endpoint_url=endpoint_url, settings=settings, clock=now, say=say)
-    else:
-        if endpoint_url is not None:
-            raise typer.BadParameter("--endpoint-url belongs to the authorization; leave one of them out")
-        with opened(screen, data, config) as hub:
-            found = check_authorized_access(hub, authorization, url, use, say=say)
-    _show(screen, found)
-    if not found.ok:
-        raise typer.Exit(Exit.FAILED)
+        found = check_place_access(
+            url, use_of(kind), endpoint_url=endpoint_url, settings=here.settings(), clock=now, say=_saying(screen)
+        )
+        _show(screen, found)
+        return
+    if endpoint_url is not None:
+        raise typer.BadParameter("--endpoint-url belongs to the authorization; leave one of them out")
+    with here.opened() as hub:
+        check_authorization(screen, hub, authorization, url, kind)
 
 
-def _show(screen: Screen, found: Any) -> None:
+def check_authorization(screen: Screen, hub: Footfall, name: str, url: str, kind: str) -> None:
+    """Try a place with an authorization, which remembers how it went, and show it; exit code 1 if it cannot be used."""
+    from footfall.wiring.access import check_authorized_access
+
+    _show(screen, check_authorized_access(hub, name, url, use_of(kind), say=_saying(screen)))
+
+
+def _saying(screen: Screen) -> Callable[[Step], None]:
+    return lambda step: screen.say(f"{step.name}: {step.outcome}")
+
+
+def _show(screen: Screen, found: Findings) -> None:
     rows = [(each.name, str(each.outcome), each.needed, each.found, each.advice) for each in found.steps]
     columns = ["step", "outcome", "needed", "found", "advice"]
     if screen.as_json:
         steps = [dict(zip(columns, row, strict=True)) for row in rows]
         screen.result({"url": found.url, "kind": str(found.use), "ok": found.ok, "file": found.file,
                        "steps": steps, "warnings": found.warnings})  # fmt: skip
-        return
-    screen.table(columns, [(name, outcome, "yes" if needed else "", *rest) for name, outcome, needed, *rest in rows])
-    for warning in found.warnings:
-        screen.warn(f"Warning: {warning}.")
-    screen.result(None, f"{found.url} can be used" if found.ok else f"{found.url} cannot be used: {found.cause}")
+    else:
+        shown = [(name, outcome, "yes" if needed else "", *rest) for name, outcome, needed, *rest in rows]
+        screen.table(columns, shown)
+        for warning in found.warnings:
+            screen.warn(f"Warning: {warning}.")
+        screen.result(None, f"{found.url} can be used" if found.ok else f"{found.url} cannot be used: {found.cause}")
+    if not found.ok:
+        raise typer.Exit(Exit.FAILED)
 
 
-@access.command("print")
+@command(access, "print")
 def access_print(
+    here: Here,
     url: Url,
     kind: Kind = "export",
     read_back: Annotated[
@@ -80,19 +91,15 @@ def access_print(
     form: Annotated[
         str, typer.Option("--as", help="bucket-policy, role-policy, trust-policy, terraform or gcloud; all by default.")
     ] = "",
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Print the least that has to be granted, ready to paste. The ExternalId is the subscription id."""
-    screen = Screen(as_json=as_json, quiet=quiet)
+    screen = here.screen
     place = Remote.parse(url)
     if place is None:
         raise Refused(f"{url} is a folder and needs no grant", "Give s3://bucket/folder or gs://bucket/folder")
     external_id = ""
     if not place.google:
-        with opened(screen, data, config) as hub:
+        with here.opened() as hub:
             external_id = str(hub.subscription.subscription_id)
     grant = Grant(
         place=place, use=use_of(kind), read_back=read_back, principal=principal or policies.IDENTITY, role=role,

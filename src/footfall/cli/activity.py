@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, Key, Quiet, opened
+from footfall.cli.options import Here, Key, command
 from footfall.terminal import Exit, Screen
 
 if TYPE_CHECKING:
@@ -20,11 +20,12 @@ EndpointUrl = Annotated[str | None, typer.Option(help="Another S3-compatible ser
 
 def add_to(export: typer.Typer) -> None:
     """Add the commands to their group."""
-    export.command("activity")(export_activity)
-    export.command("app-events")(export_app_events)
+    command(export, "activity")(export_activity)
+    command(export, "app-events")(export_app_events)
 
 
 def export_activity(
+    here: Here,
     to: To,
     stream: Annotated[list[str] | None, typer.Option(help="A source; may be repeated. All by default.")] = None,
     start: Annotated[str | None, typer.Option(help="Events from this date or instant on.")] = None,
@@ -40,18 +41,14 @@ def export_activity(
     raw: Annotated[bool, typer.Option("--raw", help="Do not encode that character within items.")] = False,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Write the raw events since the last run as CSV, with the union of their fields."""
     from footfall.model.names import NameTemplate
     from footfall.wiring import activity
     from footfall.wiring.formats import key_of
 
-    screen = Screen(as_json=as_json, quiet=quiet)
-    with opened(screen, data, config) as hub, screen.progress() as progress:
+    screen = here.screen
+    with here.opened() as hub, screen.progress() as progress:
         export = activity.ActivityExport(
             streams=activity.checked_streams(hub, stream or ()),
             start=activity.instant_of(hub, start),
@@ -69,6 +66,7 @@ def export_activity(
 
 
 def export_app_events(
+    here: Here,
     to: To,
     kind: Annotated[list[str] | None, typer.Option(help="Session, Platform or Audit; may be repeated.")] = None,
     billing_code: Annotated[str, typer.Option(help="The field billingCode of every event.")] = "Journey",
@@ -78,20 +76,16 @@ def export_app_events(
     key: Key = None,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Write the app events since the last run, one JSON object a line."""
     from footfall.wiring import activity
     from footfall.wiring.formats import key_of
 
-    screen = Screen(as_json=as_json, quiet=quiet)
+    screen = here.screen
     stream = activity.AppEventStream(
         tuple(kind or ("Session",)), billing_code, format=format, compression=compression, key=key_of(key, "app_events")
     )
-    with opened(screen, data, config) as hub, screen.progress() as progress:
+    with here.opened() as hub, screen.progress() as progress:
         where = activity.Where(to, authorization, endpoint_url, own_shell=True)
         delivered = activity.export_app_events(hub, stream, where, job=job, progress=progress)
     _show(screen, delivered)

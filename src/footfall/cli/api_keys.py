@@ -7,21 +7,20 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, now, opened
-from footfall.terminal import Screen
+from footfall.cli.options import Here, command, now
 
 api_keys = typer.Typer(help="Keys of the management API.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the key: who uses it, or what for.")]
 
 
-@api_keys.command("ls")
-def api_keys_ls(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(api_keys, "ls")
+def api_keys_ls(here: Here) -> None:
     """List the keys; they cannot be shown again."""
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         found = hub.api_keys.all()
         at = hub.clock()
-    if not found and not as_json:
+    if not found and not screen.as_json:
         screen.warn("No API keys yet: add one with `footfall api-keys add`.")
     screen.table(
         ["name", "scope", "state", "created", "expires", "last used"],
@@ -32,34 +31,32 @@ def api_keys_ls(data: Data = None, config: Config = None, as_json: AsJson = Fals
     )
 
 
-@api_keys.command("add")
+@command(api_keys, "add")
 def api_keys_add(
+    here: Here,
     name: Name,
     scope: Annotated[str, typer.Option(help="metrics, read, write or admin; each may do what those before it may.")],
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"], help="When it is over, UTC.")
     ] = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, once."""
     from footfall.wiring.keys import create_api_key
 
-    screen = Screen(as_json=as_json)
+    screen = here.screen
     over = None if expires is None else expires.replace(tzinfo=UTC)
-    with opened(screen, data, config) as hub:
+    with here.opened() as hub:
         made, key = create_api_key(hub, name, scope, over)
     told = {"name": made.name, "scope": made.scope, "expires_at": _at(made.expires_at), "key": key}
     screen.result(told, key)
     screen.say(f"This is the only time the key '{name}' is shown.")
 
 
-@api_keys.command("revoke")
-def api_keys_revoke(name: Name, data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(api_keys, "revoke")
+def api_keys_revoke(here: Here, name: Name) -> None:
     """End a key, at once."""
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         hub.api_keys.revoke(name, now())
     screen.result({"name": name, "state": "revoked"}, f"The key '{name}' is no longer accepted")
 

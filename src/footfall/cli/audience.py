@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, Key, Quiet, opened
-from footfall.terminal import Screen
+from footfall.cli.options import Here, Key, command
 
 
 def add_to(export: typer.Typer) -> None:
     """Add the command to its group."""
-    export.command("audience")(export_audience)
+    command(export, "audience")(export_audience)
 
 
 def export_audience(
+    here: Here,
     to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
     where: Annotated[
         list[str] | None,
@@ -50,21 +50,17 @@ def export_audience(
     timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Write users and what is known about them: data files first, the manifest last."""
     from footfall.model.audience_export import AudienceExport, Condition
     from footfall.wiring.audience import export_by_hand
 
-    screen = Screen(as_json=as_json, quiet=quiet)
+    screen = here.screen
     wanted = AudienceExport(
         job=job, fields=_words(fields), conditions=tuple(map(Condition.parse, where or ())), limit=limit, seed=seed,
         memberships=memberships, layout=format, mode=mode, join=join, raw=raw, header=header, kinds=_kinds(kind or []),
     )  # fmt: skip
-    with opened(screen, data, config) as hub, screen.progress() as progress:
+    with here.opened() as hub, screen.progress() as progress:
         instant = hub.clock().replace(microsecond=0) if at is None else _utc(at)
         delivered = export_by_hand(
             hub, wanted, to=to, at=instant, day=None if day is None else day.date(), compression=compression, key=key,

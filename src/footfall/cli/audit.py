@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, opened
-from footfall.terminal import Exit, Screen
+from footfall.cli.options import Here, command
+from footfall.terminal import Exit
 
 if TYPE_CHECKING:
     from footfall.model.audit import Change
@@ -17,19 +17,17 @@ if TYPE_CHECKING:
 audit = typer.Typer(help="Who changed what, and when.", no_args_is_help=True)
 
 
-@audit.command("ls")
+@command(audit, "ls")
 def audit_ls(
+    here: Here,
     subject: Annotated[str | None, typer.Option(help="Only changes of this, such as 'job daily'.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 50,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """List the newest changes."""
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         found = hub.audit.changes(subject=subject, limit=limit)
-    if as_json:
+    if screen.as_json:
         screen.result([_described(change) for change in found])
         return
     screen.table(
@@ -42,11 +40,11 @@ def audit_ls(
     )  # fmt: skip
 
 
-@audit.command("check")
-def audit_check(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(audit, "check")
+def audit_check(here: Here) -> None:
     """Check that no entry was altered and none is missing in between."""
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         broken = hub.audit.check()
     whole = "Every entry is as it was written"
     screen.result({"ok": broken is None, "broken_at": broken}, whole if broken is None else None)

@@ -7,28 +7,26 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, Quiet, opened
+from footfall.cli.options import Here, command
 from footfall.errors import Refused
 from footfall.terminal import Exit, Screen
 
 events = typer.Typer(help="Send events, or watch them arrive.", no_args_is_help=True)
 
 
-@events.command("send")
+@command(events, "send")
 def events_send(
+    screen: Screen,
     file: Annotated[Path, typer.Argument(help="NDJSON, JSON or CSV; '-' reads standard input.")],
     dialect: Annotated[str, typer.Option(help="native or segment.")] = "native",
     to: Annotated[str, typer.Option(help="Address of the collector.")] = "http://127.0.0.1:8080",
     write_key: Annotated[
         str | None, typer.Option(help="Write key of the source.", envvar="FOOTFALL_WRITE_KEY", show_envvar=True)
     ] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Send a file of events to a running collector."""
     from footfall.client import read_requests, send
 
-    screen = Screen(as_json=as_json, quiet=quiet)
     if write_key is None:
         raise Refused(
             "no write key", "Pass --write-key, or set FOOTFALL_WRITE_KEY to the key that `footfall up` printed"
@@ -45,18 +43,16 @@ def events_send(
         raise typer.Exit(Exit.PARTIAL)
 
 
-@events.command("tail")
+@command(events, "tail")
 def events_tail(
+    here: Here,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events arrive.")] = False,
     lines: Annotated[int, typer.Option(help="How many of the newest events to begin with.")] = 10,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Print the newest settled events, one line each."""
-    with opened(Screen(as_json=as_json), data, config) as hub:
+    with here.opened() as hub:
         for event in hub.tail(lines, follow=follow):
-            print(event if as_json else _one_line(event), flush=True)
+            print(event if here.screen.as_json else _one_line(event), flush=True)
 
 
 def _one_line(event: str) -> str:

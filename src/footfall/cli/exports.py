@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from footfall.cli import activity, audience
-from footfall.cli.options import AsJson, Config, Data, Key, Quiet, Unfinished, opened
+from footfall.cli.options import Here, Key, Unfinished, command
 from footfall.terminal import Screen
 
 export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
@@ -17,8 +17,9 @@ audience.add_to(export)
 activity.add_to(export)
 
 
-@export.command("rollups")
+@command(export, "rollups")
 def export_rollups(
+    here: Here,
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The local day.")],
     to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of a range.")] = None,
@@ -33,18 +34,14 @@ def export_rollups(
     key: Key = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Close the day if it is open, then write its reports: data files first, each manifest last."""
-    screen = Screen(as_json=as_json, quiet=quiet)
+    screen = here.screen
     last = (until or day).date()
     if last < day.date():
         raise typer.BadParameter(f"--until {last} is before --day {day.date()}")
     names = None if reports is None else [name.strip() for name in reports.split(",") if name.strip()]
-    with opened(screen, data, config) as hub, screen.progress() as progress:
+    with here.opened() as hub, screen.progress() as progress:
         delivered = hub.export_rollups(
             day.date(), last, to=to, reports=names, version=version, format=format,
             compression=compression, pgp_keys=pgp_key or (), key=key,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footfall.cli.options import AsJson, Config, Data, opened
+from footfall.cli.options import Here, command
 from footfall.cli.secret_sources import Document, Given, ask, read_secrets
 from footfall.model.channels import OCCASIONS, SECRETS, USUAL, Channel, Rule
 from footfall.terminal import Exit, Screen
@@ -27,22 +27,20 @@ RuleName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rule.
 # --- what became of it -------------------------------------------------------------------------------------------
 
 
-@notifications.command("ls")
+@command(notifications, "ls")
 def notifications_ls(
+    here: Here,
     state: Annotated[str | None, typer.Option(help="waiting, sent or dead; all by default.")] = None,
     limit: Annotated[int, typer.Option(help="How many of the newest.")] = 50,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """List notices, newest first: what waits, what was sent, what was given up and why."""
     from footfall.model.notices import NOTICE_STATES
     from footfall.wiring.telling import outbox_of
 
-    screen = Screen(as_json=as_json)
+    screen = here.screen
     if state is not None and state not in NOTICE_STATES:
         raise typer.BadParameter(f"{state!r} is none of {', '.join(NOTICE_STATES)}")
-    with opened(screen, data, config) as hub:
+    with here.opened() as hub:
         found = outbox_of(hub).all(() if state is None else (state,), limit)
     screen.table(
         ["id", "state", "occasion", "run", "channel", "to", "attempts", "at", "next", "error"],
@@ -54,18 +52,16 @@ def notifications_ls(
     )  # fmt: skip
 
 
-@notifications.command("retry")
+@command(notifications, "retry")
 def notifications_retry(
+    here: Here,
     id: Annotated[str | None, typer.Argument(help="Id of a notice that was given up; all of them by default.")] = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Let what was given up be tried anew, for another day."""
     from footfall.wiring.telling import outbox_of
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         revived = outbox_of(hub).revive(hub.clock(), id)
     screen.result({"notices": revived}, f"{revived} notices wait to be sent again")
     if not revived:
@@ -73,13 +69,13 @@ def notifications_retry(
     screen.say("They go out within seconds while `footfall up` runs; without it `footfall notifications send`.")
 
 
-@notifications.command("send")
-def notifications_send(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(notifications, "send")
+def notifications_send(here: Here) -> None:
     """Send what is due now. `footfall up` does so by itself; for installs that run jobs from cron."""
     from footfall.wiring.telling import outbox_of, send_waiting
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         send_waiting(hub)
         left = len(outbox_of(hub).all(("waiting",), 10_000))
         dead = len(outbox_of(hub).all(("dead",), 10_000))
@@ -88,18 +84,16 @@ def notifications_send(data: Data = None, config: Config = None, as_json: AsJson
         raise typer.Exit(Exit.FAILED)
 
 
-@notifications.command("rotate-link-key")
+@command(notifications, "rotate-link-key")
 def notifications_rotate_link_key(
+    here: Here,
     forget: Annotated[bool, typer.Option("--forget", help="Remove older keys: links sent before are void.")] = False,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Sign links to files with a new key, beside a running server too."""
     from footfall.wiring.telling import rotate_link_key
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         kid = rotate_link_key(hub, forget=forget)
     screen.result({"key": kid, "forgotten": forget}, f"Links are signed with key {kid} from now on")
 
@@ -107,16 +101,16 @@ def notifications_rotate_link_key(
 # --- channels ----------------------------------------------------------------------------------------------------
 
 
-@channels.command("ls")
-def channels_ls(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(channels, "ls")
+def channels_ls(here: Here) -> None:
     """List the channels."""
     from footfall.wiring.telling import channels_of
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         found = channels_of(hub).all()
         used = [rule.channel for rule in channels_of(hub).rules()]
-    if not found and not as_json:
+    if not found and not screen.as_json:
         screen.warn("No channels yet: add one with `footfall notifications channels add`.")
     screen.table(
         ["name", "kind", "where", "to", "rules", "created"],
@@ -124,8 +118,9 @@ def channels_ls(data: Data = None, config: Config = None, as_json: AsJson = Fals
     )
 
 
-@channels.command("add")
+@command(channels, "add")
 def channels_add(
+    here: Here,
     name: ChannelName,
     kind: Annotated[str, typer.Option(help="mail, webhook or apprise.")] = "mail",
     host: Annotated[str, typer.Option(help="Mail server.")] = "",
@@ -137,20 +132,17 @@ def channels_add(
     ca_bundle: Annotated[str, typer.Option(help="PEM file of the authorities of that server.")] = "",
     secret: Given = None,
     secrets: Document = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Add a channel. Secrets come from variables, files or standard input; a webhook's is drawn and shown once."""
     from footfall.wiring.telling import add_channel
 
-    screen = Screen(as_json=as_json)
+    screen = here.screen
     given = read_secrets(secret, secrets, SECRETS)
     if kind == "mail" and not given:
         given = ask(("user", "password"))
     elif kind == "apprise" and not given:
         given = ask(("url",))
-    with opened(screen, data, config) as hub:
+    with here.opened() as hub:
         channel = Channel(
             name=name, kind=kind, host=host, port=port, security=security, sender=sender, to=tuple(to or ()), url=url,
             ca_bundle=ca_bundle, created_at=hub.clock(),
@@ -161,57 +153,51 @@ def channels_add(
     )
 
 
-@channels.command("rotate")
+@command(channels, "rotate")
 def channels_rotate(
+    here: Here,
     name: ChannelName,
     secret: Given = None,
     secrets: Document = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Give a channel new secrets. A webhook's is drawn anew, and signs beside the one before until the next time."""
     from footfall.wiring.telling import rotate_channel
 
-    screen = Screen(as_json=as_json)
+    screen = here.screen
     given = read_secrets(secret, secrets, SECRETS)
-    with opened(screen, data, config) as hub:
+    with here.opened() as hub:
         drawn = rotate_channel(hub, name, given)
     _show_drawn(screen, {"name": name}, drawn, f"Channel '{name}' has new secrets")
 
 
-@channels.command("test")
+@command(channels, "test")
 def channels_test(
+    here: Here,
     name: ChannelName,
     to: Annotated[list[str] | None, typer.Option(help="Address instead of the channel's; may be repeated.")] = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Send a test through the channel now, and say what the other side answered."""
     from footfall.model.channels import check_addresses
     from footfall.wiring.telling import try_channel
 
-    screen = Screen(as_json=as_json)
+    screen = here.screen
     check_addresses(to or ())
-    with opened(screen, data, config) as hub:
+    with here.opened() as hub:
         count = try_channel(hub, name, to or ())
     screen.result({"channel": name, "sent": count}, f"Channel '{name}' works: {count} tests were accepted")
 
 
-@channels.command("delete")
+@command(channels, "delete")
 def channels_delete(
+    here: Here,
     name: ChannelName,
     force: Annotated[bool, typer.Option("--force", help="With its rules and what still waits for it.")] = False,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Delete a channel and its secrets."""
     from footfall.wiring.telling import channels_of
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         channels_of(hub).delete(name, force=force)
     screen.result({"channel": name, "state": "deleted"}, f"Channel '{name}' and its secrets are deleted")
 
@@ -219,15 +205,15 @@ def channels_delete(
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
-@rules.command("ls")
-def rules_ls(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(rules, "ls")
+def rules_ls(here: Here) -> None:
     """List the rules."""
     from footfall.wiring.telling import channels_of
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         found = channels_of(hub).rules()
-    if not found and not as_json:
+    if not found and not screen.as_json:
         screen.warn("No rules yet, so nobody is told: add one with `footfall notifications rules add`.")
     screen.table(
         ["name", "channel", "jobs", "on", "to", "patience"],
@@ -235,36 +221,34 @@ def rules_ls(data: Data = None, config: Config = None, as_json: AsJson = False) 
     )
 
 
-@rules.command("add")
+@command(rules, "add")
 def rules_add(
+    here: Here,
     name: RuleName,
     channel: Annotated[str, typer.Option(help="Through which channel.")],
     job: Annotated[list[str] | None, typer.Option(help="A job, * for any characters; may be repeated.")] = None,
     on: Annotated[str, typer.Option(help=f"Comma-separated, of {', '.join(OCCASIONS)}.")] = ",".join(USUAL),
     to: Annotated[list[str] | None, typer.Option(help="Address instead of the channel's; may be repeated.")] = None,
     patience: Annotated[int, typer.Option(help="Failures in a row before the first is told.")] = 1,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
 ) -> None:
     """Tell somebody: by default, of every job, whatever needs a person."""
     from footfall.wiring.telling import channels_of
 
-    screen = Screen(as_json=as_json)
+    screen = here.screen
     occasions = tuple(each.strip() for each in on.split(",") if each.strip())
     rule = Rule(name=name, channel=channel, jobs=tuple(job or ()), on=occasions, to=tuple(to or ()), patience=patience)
-    with opened(screen, data, config) as hub:
+    with here.opened() as hub:
         channels_of(hub).add_rule(rule)
     screen.result(rule.plain(), f"Rule '{name}' tells of {', '.join(rule.on)} through '{channel}'")
 
 
-@rules.command("delete")
-def rules_delete(name: RuleName, data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+@command(rules, "delete")
+def rules_delete(here: Here, name: RuleName) -> None:
     """Delete a rule."""
     from footfall.wiring.telling import channels_of
 
-    screen = Screen(as_json=as_json)
-    with opened(screen, data, config) as hub:
+    screen = here.screen
+    with here.opened() as hub:
         channels_of(hub).delete_rule(name)
     screen.result({"rule": name, "state": "deleted"}, f"Rule '{name}' is deleted")
 

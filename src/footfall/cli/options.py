@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -57,28 +57,26 @@ def command(group: typer.Typer, name: str) -> Callable[[Command], Command]:
     """Make a function a command of ``group``.
 
     Its first parameter stands for the options that commands share: a ``Here`` for all four, a ``Screen`` for
-    ``--json`` and ``--quiet`` alone. They come after the command's own.
+    ``--json`` and ``--quiet`` alone. A parameter whose type is a dataclass stands for its fields, each an option with
+    the default of the field.
     """
 
     def add(function: Command) -> Command:
-        signature = inspect.signature(function, eval_str=True)
-        first, *own = signature.parameters.values()
-        shared = _SHARED if first.annotation is Here else _ANSWER
+        first, *own = inspect.signature(function, eval_str=True).parameters.values()
+        groups: dict[str, Any] = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
+        here = first.annotation is Here
 
         @wraps(function)
-        def run(
-            data: Path | None = None,
-            config: Path | None = None,
-            as_json: bool = False,
-            quiet: bool = False,
-            **given: Any,
-        ) -> None:
-            screen = Screen(as_json=as_json, quiet=quiet)
-            function(Here(screen, data, config) if first.annotation is Here else screen, **given)
+        def run(**given: Any) -> None:
+            screen = Screen(as_json=given.pop("as_json"), quiet=given.pop("quiet"))
+            what = Here(screen, given.pop("data"), given.pop("config")) if here else screen
+            for name, kind in groups.items():
+                given[name] = kind(**{each.name: given.pop(each.name) for each in fields(kind)})
+            function(what, **given)
 
+        parameters = [part for each in own for part in _parts(each)] + (_SHARED if here else _ANSWER)
         del run.__wrapped__  # its signature is not this one's
-        parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
-        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in parameters}
         group.command(name)(run)
         return function
@@ -86,12 +84,23 @@ def command(group: typer.Typer, name: str) -> Callable[[Command], Command]:
     return add
 
 
+def _parts(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The options that a parameter stands for."""
+    if not is_dataclass(parameter.annotation):
+        return [_option(parameter.name, parameter.annotation, parameter.default)]
+    hints = get_type_hints(parameter.annotation, include_extras=True)
+    return [
+        _option(each.name, hints[each.name], inspect.Parameter.empty if each.default is MISSING else each.default)
+        for each in fields(parameter.annotation)
+    ]
+
+
 def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-_ANSWER = (_option("as_json", AsJson, False), _option("quiet", Quiet, False))
-_SHARED = (_option("data", Data, None), _option("config", Config, None), *_ANSWER)
+_ANSWER = [_option("as_json", AsJson, False), _option("quiet", Quiet, False)]
+_SHARED = [_option("data", Data, None), _option("config", Config, None), *_ANSWER]
 
 
 def now() -> datetime:
