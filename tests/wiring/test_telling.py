@@ -166,6 +166,14 @@ def test_no_link_leads_out_of_the_place(hub, tmp_path):
             fetch(hub, Link("daily:2026-08-02:1", key, fingerprint(str(out)), BEGAN + DAY))
 
 
+def test_the_operator_says_how_long_links_live(hub, tmp_path):
+    job_of(hub, str(tmp_path))
+    hub.settings = replace(hub.settings, link_days=1, admin_url="https://hub.example.com")
+    ((_, address),) = links_of(hub, done(keys=("a.csv",)))
+    assert address.startswith("https://hub.example.com/downloads/")
+    assert read_link(hub, address.rpartition("/")[2]).until == BEGAN + DAY
+
+
 def test_the_same_link_is_sent_again_after_a_kill(hub, tmp_path):
     job_of(hub, str(tmp_path))
     assert links_of(hub, done(keys=("a.csv",))) == links_of(hub, done(keys=("a.csv",)))

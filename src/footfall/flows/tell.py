@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from footfall import observe
 from footfall.errors import Refused
@@ -11,6 +12,8 @@ from footfall.model.jobs import FileFacts, Job, Run, Verdict
 from footfall.model.notices import Ending, notices
 from footfall.model.row_counts import NO_OPINION, Opinion, alike, opinion
 from footfall.ports import Channels, Claim, Outbox
+
+_ROWS: Final = frozenset({"no_data", "unusual"})
 
 # Was everything of the slot delivered by this run, and not partly by one before it?
 Whole = Callable[[Claim], bool]
@@ -36,19 +39,20 @@ class Teller:
 
     def _tell(self, claim: Claim, run: Run, verdict: Verdict, files: Sequence[FileFacts]) -> None:
         job = claim.job
-        seen = self._opinion(claim, run)
+        channels = {channel.name: channel for channel in self._channels.all()}
+        rules = [*self._channels.rules(), *_own_rules(job, channels)]
+        seen = self._opinion(claim, run, rules)
         keys = tuple(file.key for file in files)
         ending = Ending(job, claim.slot, run, verdict, self._outbox.streak(job.name), seen, keys)
         if ending.streak_after != ending.streak:
             self._outbox.set_streak(job.name, ending.streak_after)
-        channels = {channel.name: channel for channel in self._channels.all()}
-        rules = [*self._channels.rules(), *_own_rules(job, channels)]
         put = self._outbox.put(notices(ending, rules, channels), run.ended_at or run.begun_at)
         if put:
             observe.happened("notices put", job=job.name, slot=run.slot, attempt=run.attempt, notices=put)
 
-    def _opinion(self, claim: Claim, run: Run) -> Opinion:
-        if run.state != "succeeded" or not self._whole(claim):
+    def _opinion(self, claim: Claim, run: Run, rules: Sequence[Rule]) -> Opinion:
+        wanted = any(rule.concerns(run.job) and _ROWS.intersection(rule.on) for rule in rules)
+        if not wanted or run.state != "succeeded" or not self._whole(claim):
             return NO_OPINION
         return opinion(run.rows, self._outbox.counted(run.job, alike(claim.job.schedule, claim.slot)))
 

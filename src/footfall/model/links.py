@@ -13,12 +13,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from footfall.errors import Refused
 
-LIFETIME: Final = timedelta(days=7)
 TOKEN_CHARACTERS_MAX: Final = 4096
 KEY_BYTES: Final = 32
 _KID: Final = re.compile(r"k[0-9]{1,9}")

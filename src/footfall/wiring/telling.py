@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets as chance
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -189,7 +190,7 @@ def links_of(hub: Footfall, message: Message) -> tuple[tuple[str, str], ...]:
         return ()
     keys, place = _link_keys(hub), links.fingerprint(hub.jobs.get(message.job).url)
     base = hub.settings.admin_url or f"http://{hub.settings.host}:{hub.settings.admin_port}"
-    until = message.at + links.LIFETIME
+    until = message.at + timedelta(days=hub.settings.link_days)
     return tuple(
         (key.rpartition("/")[2], f"{base}/downloads/{links.sign(links.Link(message.run, key, place, until), keys)}")
         for key in message.keys
