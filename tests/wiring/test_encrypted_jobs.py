@@ -36,8 +36,13 @@ JOBS = {
     "bare": ("activity", {"header": False, "compression": "none", "name": "bare-{TIMESTAMP}"}),
     "stream": ("app_events", {"compression": "none"}),
     "people": ("audience", {"format": "multi-csv", "compression": "zip", "fields": ["identifyId", "anonymousIds"]}),
+    "lake": ("rollups", {"format": "parquet", "reports": ["Users"], "key": "hive"}),
+    "event-table": ("activity", {"format": "parquet", "key": "hive"}),
+    "stream-table": ("app_events", {"format": "parquet"}),
     "table": ("audience", {"format": "parquet", "name": "table-{TIMESTAMP}"}),
 }
+# Users, events of activity, events of the stream.
+ROWS = {"lake": 3, "event-table": 21, "table": 3}
 
 
 @pytest.fixture
@@ -121,8 +126,9 @@ def read(texts: dict[str, bytes]) -> None:
     assert all(json.loads(line)["kind"] == "Session" for line in by_job["stream"][0].splitlines())
     parts = [next(iter(unzipped(text).values())) for text in by_job["people"]]
     assert sorted(len(rows(part)) for part in parts) == [0, 3]
-    [parquet] = by_job["table"]
-    assert pq.read_table(io.BytesIO(parquet)).num_rows == 3
+    events_of_stream = len(by_job["stream"][0].splitlines())
+    for job, expected in (ROWS | {"stream-table": events_of_stream}).items():
+        assert sum(pq.read_table(io.BytesIO(text)).num_rows for text in by_job[job]) == expected, job
 
 
 def unzipped(stored: bytes) -> dict[str, bytes]:
