@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pysequoia
 import pytest
 from gpg import PASSPHRASE, Gpg, needs_gpg
 from small_hub import day_of_events
@@ -143,6 +144,22 @@ def rows(table: bytes) -> list[dict[str, str]]:
 
 def silent(step: str, done: int, total: int | None, unit: str) -> None:
     pass
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_that_could_not_write_its_files_is_refused_when_it_is_made(hub: Footfall, name: str) -> None:
+    kind, options = JOBS[name]
+    schedule = Schedule("daily", hub.zone, at=datetime.min.time().replace(hour=3))
+    with pytest.raises(Refused):
+        add_job(hub, Job(name, kind, "out", schedule, AT, AT, options=options | {"compression": "rar"}))
+    key = pysequoia.Tsk.generate("Warehouse")
+    made = hub.clock
+    hub.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
+    authorization(hub, "sealed", pgp="encrypt", pgp_public_key=str(key.extract_certificate()))
+    hub.clock = made  # at which the key was not valid yet
+    with pytest.raises(Refused, match="not valid before"):
+        add_job(hub, Job(name, kind, "out", schedule, AT, AT, options=options, authorization="sealed"))
+    assert hub.jobs.all() == []
 
 
 # --- servers that somebody names -----------------------------------------------------------------

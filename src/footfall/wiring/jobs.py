@@ -146,9 +146,11 @@ def check_job(hub: Footfall, job: Job) -> None:
     check_email(hub, job)
     if job.authorization:
         hub.authorizations.get(job.authorization)
+    asked = job.options.get("compression")
     if job.kind == "rollups":
         _, _, format_ = _rollup_choice(job)
-        codec_of(hub, job.authorization or None, compression_of(format_.name, job.options.get("compression")))
+        asked = compression_of(format_.name, asked)
+    codec_of(hub, job.authorization or None, str(asked or "none"))
     endpoint_url = job.options.get("endpoint_url") or None
     bucket_at(hub, job.url, job.authorization or None, endpoint_url)
 
