@@ -405,6 +405,24 @@ def test_a_deleted_job_is_not_listed_and_keeps_its_history_until_its_name_is_use
     assert states(jobs) == {}
 
 
+def test_pages_of_runs_join_without_gap_or_repetition(jobs):
+    jobs.add(replace(DAILY, name="other"), AT)
+    for name in ("daily", "other"):
+        plan(jobs, days(1, 3), name)
+    for minutes in (0, 0, 5, 5, 5, 9):
+        at = AT + timedelta(minutes=minutes)
+        found = claim(jobs, at)
+        jobs.finish(found, replace(run_of(found), begun_at=at), DONE)
+    everything = list(jobs.runs())
+    assert len({run.begun_at for run in everything}) < len(everything), "some began at the same instant"
+    paged: list[Run] = []
+    while page := list(jobs.runs(limit=2, before=paged[-1] if paged else None)):
+        paged += page
+    assert paged == everything
+    gone = replace(everything[1], attempt=everything[1].attempt + 1)
+    assert next(iter(jobs.runs(before=gone))).begun_at <= gone.begun_at
+
+
 def test_everything_is_there_after_opening_anew(opened, tmp_path):
     with opened(tmp_path) as jobs:
         jobs.add(DAILY, AT)
