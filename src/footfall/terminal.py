@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from footfall.ports import Progress
+if TYPE_CHECKING:
+    from footfall.ports import Progress
 
 
 class Exit(IntEnum):

@@ -12,10 +12,13 @@ from footfall.config.yaml_writer import write_yaml
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 doubtful = st.sampled_from(
-    ["NO", "on", "y", "3:00", "03:00", "12:30:45", "0123", "1_000", "1e3", ".5", "~", "null", "True", "<<", "=", "2026-11-20",
-     "${env:X}", "a: b", "- a", "#x", "*a", "&a", "!a", "%a", "@a", "`a", "'", '"', "", " ", "\t", "\n", "a\n", "\u2028", "\ufeff",
-     "\x85", "\x7f", "{a}", "[a]", "a #b", "?", "? a", "-", "---", "...", "0x1f", "0o7", "+1", ".inf", ".NaN"]
-)  # fmt: skip
+    [
+        *("NO", "on", "y", "3:00", "03:00", "12:30:45", "0123", "1_000", "1e3", ".5", "~", "null", "True", "<<", "="),
+        *("2026-11-20", "${env:X}", "a: b", "- a", "#x", "*a", "&a", "!a", "%a", "@a", "`a", "'", '"', "", " ", "\t"),
+        *("\n", "a\n", "\u2028", "\ufeff", "\x85", "\x7f", "{a}", "[a]", "a #b", "?", "? a", "-", "---", "..."),
+        *("0x1f", "0o7", "+1", ".inf", ".NaN"),
+    ]
+)
 leaves = texts | doubtful | st.booleans() | st.integers(-(10**17), 10**17)
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4))
 

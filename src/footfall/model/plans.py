@@ -115,10 +115,8 @@ def _differences(above: str, before: Plain, after: Plain) -> list[FieldChange]:
     for name in [*after, *(name for name in before if name not in after)]:
         old, new = before.get(name), after.get(name)
         field = f"{above}{name}"
-        if isinstance(old, Mapping) or isinstance(new, Mapping):
-            below = _differences(
-                f"{field}.", old if isinstance(old, Mapping) else {}, new if isinstance(new, Mapping) else {}
-            )
+        if all(each is None or isinstance(each, Mapping) for each in (old, new)):
+            below = _differences(f"{field}.", old or {}, new or {})
             if below:
                 found += below
                 continue
