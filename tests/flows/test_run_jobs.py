@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,9 +17,10 @@ from footfall.config import load_zone
 from footfall.config.cron import next_instant
 from footfall.errors import Conflict, Denied, Refused, Unavailable
 from footfall.flows.run_jobs import LEASE, Runner
-from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
+from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark, verdict
 from footfall.model.schedules import Schedule, Slot, named
 from footfall.ports import Stored
+from footfall.stores.job_upkeep import SqlJobUpkeep
 from footfall.stores.jobs import SqlJobs
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -314,6 +316,53 @@ def test_a_kind_that_nothing_delivers_pauses_its_job(works: Works) -> None:
     works.pass_time(HOUR)
     assert works.jobs.get("other").state == "paused"
     assert len(works.jobs.runs("other")) == 1
+
+
+def test_pauses_are_spread_by_chance_and_never_shorter_than_the_place_asks_for() -> None:
+    down = Unavailable("down", retry_after_s=5)
+    for tries in range(1, 12):
+        longest, shortest = (verdict(down, tries, BEGAN, chance).retry_at for chance in (0.0, 1.0))
+        assert longest is not None
+        assert shortest is not None
+        assert longest - BEGAN == min(HOUR, timedelta(seconds=30) * 2 ** (tries - 1))
+        assert shortest - BEGAN == (longest - BEGAN) * 3 / 4
+    asked = verdict(Unavailable("busy", retry_after_s=7200), 1, BEGAN, 1.0).retry_at
+    assert asked == BEGAN + 2 * HOUR
+
+
+def test_jobs_that_failed_together_do_not_come_back_together(works: Works) -> None:
+    names = [f"job-{number}" for number in range(20)]
+    for name in names:
+        works.add(DAILY, name)
+    works.now += DAY
+    works.breaks = Unavailable("down")
+    runner = Runner(
+        works.jobs, {"rollups": works.deliver}, lambda: works.now, holder="me", cron=next_instant,
+        chance=random.Random(7).random,
+    )  # fmt: skip
+    for _ in range(5):
+        while runner.once():
+            pass
+        works.now += 2 * HOUR
+    again = {slot.retry_at for name in names for slot in works.jobs.slots(name, ("waiting",), 1)}
+    assert len(again) == len(names)
+
+
+def test_what_a_dead_runner_held_is_run_at_once_and_what_a_silent_one_holds_is_not(works: Works) -> None:
+    works.add(DAILY)
+    works.now += DAY
+    works.runner().plan()
+    assert works.jobs.claim(works.now, works.now + LEASE, "dead") is not None
+    upkeep, dead = SqlJobUpkeep(works.jobs._database), set[str]()
+    runner = Runner(
+        works.jobs, {"rollups": works.deliver}, lambda: works.now, holder="me", cron=next_instant,
+        release=lambda now: upkeep.release(lambda holder: holder in dead, now, tries_max=2),
+    )  # fmt: skip
+    assert not runner.once()
+    dead.add("dead")
+    assert runner.once()
+    assert works.states() == {DAYS[0]: "succeeded"}
+    assert works.jobs.run(f"daily:{DAYS[0]}:1").state == "failed"
 
 
 # --- with real deliveries ---
