@@ -21,7 +21,7 @@ SCOPES: Final = {
     "metrics": "read /metrics",
     "read": "look at everything but API keys and the audit log; no answer ever holds a secret",
     "write": "make, change, run, pause and delete jobs; close and reopen days; define metadata; test authorizations",
-    "admin": "everything: authorizations and their secrets, write keys, API keys, the audit log, places without authorization",
+    "admin": "everything: authorizations, write keys, API keys, the audit log, places without authorization",
 }
 RANDOM_BYTES: Final = 22
 
