@@ -49,9 +49,13 @@ def test_the_newest_come_first_and_pages_join_without_gap(kept):
 
 
 def test_an_entry_is_there_if_and_only_if_its_transaction_is(kept):
-    with pytest.raises(ZeroDivisionError), kept.database.transaction():
-        kept.audit.append(NOW, ADA, "job.add", "job daily", None, {})
-        raise ZeroDivisionError
+    def change() -> None:
+        with kept.database.transaction():
+            kept.audit.append(NOW, ADA, "job.add", "job daily", None, {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change()
     assert kept.audit.changes() == []
     assert kept.audit.append(NOW, ADA, "job.add", "job daily", None, {}).number == 1
 

@@ -101,6 +101,7 @@ def test_what_was_delivered_verifies_and_one_flipped_bit_is_found_by_name(out):
     assert len([line for line in done.stderr.splitlines() if line.startswith("FAULT")]) == 1
 
 
+@pytest.mark.slow
 def test_a_second_demo_writes_the_same_bytes_and_leaves_other_files_alone(rows, tmp_path):
     day = [r for r in rows if r.timestamp.startswith("2024-06-2")]
     (tmp_path / "precious").write_text("mine")

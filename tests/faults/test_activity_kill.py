@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pytest
 from durable_calls import healed, needs_strace
 from small_activity import export_activity, export_app_events
 from small_hub import day_of_events, small_hub
@@ -19,6 +20,7 @@ DAY = date(2026, 11, 20)
 
 
 @needs_strace
+@pytest.mark.slow
 def test_a_kill_at_any_durable_call_is_healed_by_the_next_run(tmp_path: Path) -> None:
     with small_hub(tmp_path / "prepared" / "data") as hub:
         for n in range(3):

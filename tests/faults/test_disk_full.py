@@ -19,6 +19,7 @@ DAY = "2026-03-09"
 BATCH = 200
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root"),
     pytest.mark.timeout(600),
 ]

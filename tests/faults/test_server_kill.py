@@ -67,9 +67,8 @@ def counted(install, out: Path) -> Counter[str]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "kills", [pytest.param(4, id="a sample"), pytest.param(20, id="twenty times", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [pytest.param(15, id="fifteen times")])
 def test_a_server_killed_again_and_again_loses_nothing_acknowledged_and_counts_nothing_twice(
     install, tmp_path, kills, record_property
 ):

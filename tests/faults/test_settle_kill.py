@@ -80,6 +80,7 @@ def traced(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str
 
 
 @needs_strace
+@pytest.mark.slow
 def test_settle_survives_a_kill_at_its_durable_calls(prepared, traced, tmp_path):
     main = traced[0].split()[0]
     total = sum(line.split()[0] == main for line in traced)
