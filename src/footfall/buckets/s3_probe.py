@@ -72,12 +72,12 @@ class S3Probe:
 
     def encryption(self, name: str) -> str | None:
         """By what is stored, or where reading is not permitted by the answer to the write."""
-        answer = self._stored
-        try:
-            answer = self._client.head_object(Bucket=self._remote.bucket, Key=self._key(name), **self._encryption.key())
-        except ClientError as error:
-            if not is_denied(error):
-                with translated("stat", self._place(name)):
+        answer, key = self._stored, self._encryption.key()
+        with translated("stat", self._place(name)):
+            try:
+                answer = self._client.head_object(Bucket=self._remote.bucket, Key=self._key(name), **key)
+            except ClientError as error:
+                if not is_denied(error):
                     raise
         if not self._encryption.confirmed(answer):
             raise Refused(f"{self._place(name)} was stored without the encryption asked for", "Choose another one")
@@ -89,10 +89,11 @@ class S3Probe:
         return f"{named} by the bucket's own default" if named else None
 
     def _readable_without_key(self, name: str) -> bool:
-        try:
-            self._client.head_object(Bucket=self._remote.bucket, Key=self._key(name))
-        except ClientError:
-            return False
+        with translated("stat", self._place(name)):
+            try:
+                self._client.head_object(Bucket=self._remote.bucket, Key=self._key(name))
+            except ClientError:
+                return False
         return True
 
     def read(self, name: str, body: bytes | None) -> str | None:
