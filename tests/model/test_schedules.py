@@ -244,6 +244,21 @@ def test_without_a_time_of_day_a_job_is_due_an_interval_after_it_was_done() -> N
         assert (slot.start, slot.due) == (done.replace(microsecond=0), utc(due))
 
 
+@pytest.mark.parametrize("kind", ["daily", "weekly", "monthly"])
+def test_without_a_time_of_day_the_first_run_is_due_at_a_start_that_lies_further_ahead_than_an_interval(kind) -> None:
+    asked, start = utc("2026-01-01T10:17:31.5"), utc("2026-06-01T03:00:00.2")
+    schedule = Schedule(kind, zone("Europe/Athens"), start=start)
+    [slot] = slots(schedule, asked)
+    assert (slot.start, slot.due) == (asked.replace(microsecond=0), utc("2026-06-01T03:00:01"))
+    assert slot == next_slot(schedule, asked), "whole seconds, none of them before the start"
+    following = next_slot(schedule, slot.due)
+    assert following is not None
+    assert following.due > slot.due
+    assert next_slot(Schedule(kind, schedule.zone, start=start, end=start), asked) is None
+    near = Schedule(kind, schedule.zone, start=asked + timedelta(minutes=1))
+    assert next_slot(near, asked) == next_slot(Schedule(kind, schedule.zone), asked)
+
+
 def test_nothing_is_due_before_the_start_or_from_the_end_on() -> None:
     schedule = daily("UTC", start=utc("2026-05-02T03:00"), end=utc("2026-05-05T03:00"))
     found = [slot.name for slot in slots(schedule, utc("2026-01-01T00:00"))]

@@ -135,7 +135,7 @@ def slots(
     """Every slot with ``after`` < due <= ``until``, in the order they are due; without ``until`` as long as you ask.
 
     Which slots there are does not depend on where one begins to ask, but for a floating schedule: it has one next
-    slot, an interval after ``after``, which is when the last one was done.
+    slot, an interval after ``after``, which is when the last one was done, or at its ``start`` if that is later.
     Raises ``Refused`` for a cron expression when no ``cron`` is passed in.
     """
     for slot in _from(schedule, after, cron):
@@ -258,7 +258,7 @@ def _run_dates(schedule: Schedule, before: date) -> Iterator[date]:
 
 
 def _floating(schedule: Schedule, done: datetime) -> Slot:
-    """One interval after ``done``, at the same time of day."""
+    """One interval after ``done``, at the same time of day, but not before ``start``."""
     done = done.replace(microsecond=0)
     local = done.astimezone(schedule.zone.info)
     day = schedule.zone.day_of(done)
@@ -268,7 +268,14 @@ def _floating(schedule: Schedule, done: datetime) -> Slot:
     else:
         day += timedelta(days=schedule.every * (7 if schedule.kind == "weekly" else 1))
     due = schedule.zone.at(day, local.time())
+    if schedule.start is not None:
+        due = max(due, _whole_second(schedule.start))
     return Slot(done.astimezone(UTC), due, due)
+
+
+def _whole_second(instant: datetime) -> datetime:
+    """The first whole second from ``instant`` on, UTC: names of slots have no fractions."""
+    return (instant + timedelta(microseconds=-instant.microsecond % 1_000_000)).astimezone(UTC)
 
 
 def _instants(schedule: Schedule, near: datetime, cron: NextInstant) -> Iterator[Slot]:
