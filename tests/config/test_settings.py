@@ -73,6 +73,7 @@ def test_every_kind_of_value_is_read():
         pytest.param('file_prefix = "a/b"', ":3: file_prefix may hold letters", id="a slash in a name"),
         pytest.param("settle_every_s = 0", ":3: settle_every_s must be a number of seconds", id="no pause"),
         pytest.param("trusted_proxies = [1]", ":3: trusted_proxies must be a list of texts", id="not texts"),
+        pytest.param("link_hours = 25", ":3: link_hours must be a whole number from 1 to 24", id="more than a day"),
         pytest.param("port 1", "is no TOML", id="no TOML"),
     ],
 )

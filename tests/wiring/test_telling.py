@@ -131,7 +131,7 @@ def test_a_link_leads_to_the_file_where_the_job_delivers(hub, clock, tmp_path):
     assert name == "a.csv"
     assert address.startswith("http://127.0.0.1:8081/downloads/k1.")
     link = read_link(hub, address.rpartition("/")[2])
-    assert link == Link("daily:2026-08-02:1", "deep/a.csv", fingerprint(str(out)), BEGAN + timedelta(days=7))
+    assert link == Link("daily:2026-08-02:1", "deep/a.csv", fingerprint(str(out)), BEGAN + DAY)
     download = fetch(hub, link)
     assert (download.name, download.size_bytes, b"".join(download.chunks)) == ("a.csv", 8, b"the file")
     hub.jobs.move("daily", "deleted", BEGAN)
@@ -139,7 +139,7 @@ def test_a_link_leads_to_the_file_where_the_job_delivers(hub, clock, tmp_path):
     (out / "deep" / "a.csv").unlink()
     with pytest.raises(KeyError):
         fetch(hub, link)
-    clock.now += timedelta(days=7)
+    clock.now += DAY
     with pytest.raises(Expired):
         read_link(hub, address.rpartition("/")[2])
 
@@ -168,10 +168,10 @@ def test_no_link_leads_out_of_the_place(hub, tmp_path):
 
 def test_the_operator_says_how_long_links_live(hub, tmp_path):
     job_of(hub, str(tmp_path))
-    hub.settings = replace(hub.settings, link_days=1, admin_url="https://hub.example.com")
+    hub.settings = replace(hub.settings, link_hours=3, admin_url="https://hub.example.com")
     ((_, address),) = links_of(hub, done(keys=("a.csv",)))
     assert address.startswith("https://hub.example.com/downloads/")
-    assert read_link(hub, address.rpartition("/")[2]).until == BEGAN + DAY
+    assert read_link(hub, address.rpartition("/")[2]).until == BEGAN + timedelta(hours=3)
 
 
 def test_the_same_link_is_sent_again_after_a_kill(hub, tmp_path):

@@ -167,7 +167,7 @@ class Settings:
     verify_name: str = "airkit-verify-test-{timestamp}"
     allow_private_endpoints: bool = False
     admin_url: str | None = None
-    link_days: int = 7
+    link_hours: int = 24
     allow_apprise: bool = False
     keep_runs_days: int = 400
 
@@ -207,7 +207,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "verify_name": _verify_name,
     "allow_private_endpoints": _truth,
     "admin_url": _base_url,
-    "link_days": _between(1, 90),
+    "link_hours": _between(1, 24),
     "allow_apprise": _truth,
     "keep_runs_days": _between(1, 36_500),
 }

@@ -190,7 +190,7 @@ def links_of(hub: Footfall, message: Message) -> tuple[tuple[str, str], ...]:
         return ()
     keys, place = _link_keys(hub), links.fingerprint(hub.jobs.get(message.job).url)
     base = hub.settings.admin_url or f"http://{hub.settings.host}:{hub.settings.admin_port}"
-    until = message.at + timedelta(days=hub.settings.link_days)
+    until = message.at + timedelta(hours=hub.settings.link_hours)
     return tuple(
         (key.rpartition("/")[2], f"{base}/downloads/{links.sign(links.Link(message.run, key, place, until), keys)}")
         for key in message.keys
