@@ -11,6 +11,7 @@ from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart
 from footfall.ports.audit import Audit
 from footfall.ports.authorizations import Authorizations, Resealed, Vault
 from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
+from footfall.ports.imports import BadRow, Preview, Row, RowBatch, RowReader
 from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
@@ -30,6 +31,7 @@ __all__ = [
     "AudienceStates",
     "Audit",
     "Authorizations",
+    "BadRow",
     "Batch",
     "Bucket",
     "Catalogue",
@@ -61,9 +63,13 @@ __all__ = [
     "People",
     "Planned",
     "Posted",
+    "Preview",
     "Probe",
     "Progress",
     "Resealed",
+    "Row",
+    "RowBatch",
+    "RowReader",
     "Shape",
     "Shaper",
     "Source",

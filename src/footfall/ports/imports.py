@@ -1,0 +1,74 @@
+"""Imports: files of rows, what was applied of them, and how a row becomes an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from footfall.model.imports import ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be used. line: 1-based, of its first character in the decoded file; 0 where there are no lines.
+
+    field: name of the column at fault, or empty. text: the row as it came, cut to 4 KB.
+    """
+
+    number: int
+    line: int
+    field: str
+    code: str
+    message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A usable row. number: 0-based place among the rows of its file, the bad ones included.
+
+    body: one JSON object, UTF-8, compact, its keys sorted, so that equal rows are equal bytes in whatever order their
+    columns came.
+    """
+
+    number: int
+    line: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RowBatch:
+    """Some rows of a file in its order; ``number`` rises without gaps over rows and bad together."""
+
+    rows: Sequence[Row]
+    bad: Sequence[BadRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the beginning of a file tells. columns: (name, guessed type); rows: the first ones, as in ``Row.body``."""
+
+    encoding: str
+    delimiter: str
+    header: bool
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[bytes]
+    bad: Sequence[BadRow]
+
+
+class RowReader(Protocol):
+    """Makes rows of the decoded bytes of one file; one implementation a file format, in ``sources``.
+
+    1. Every row of the file ends in exactly one of rows and bad, whatever the bytes are.
+    2. One unreadable row never takes its neighbours with it, as far as the format has ends of rows.
+    3. Memory is bounded however long the file, a row or a field is.
+    4. The same bytes and options give the same rows, however the bytes were cut.
+    5. A file that is not of the format at all raises ``Refused`` with file, line and field where there is one.
+    """
+
+    def rows(self, chunks: Iterable[bytes], options: ReadOptions, *, name: str) -> Iterator[RowBatch]: ...
+
+    def preview(self, chunks: Iterable[bytes], options: ReadOptions, *, name: str) -> Preview: ...
