@@ -69,12 +69,13 @@ class Conflict(FootfallError):
 class BadRecord(FootfallError):
     """One input record cannot be used; the rest can.
 
-    code: a short stable word, for counters and for programs (``missing_user``).
+    code: a short stable word, for counters and for programs (``missing_user``). field: the one at fault, if it is one.
     """
 
-    def __init__(self, code: str, what: str, hint: str = "") -> None:
+    def __init__(self, code: str, what: str, hint: str = "", *, field: str = "") -> None:
         super().__init__(what, hint)
         self.code = code
+        self.field = field
 
 
 class Damaged(FootfallError):

@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from footfall.ports import Stored
 CHUNK_BYTES: Final = 1 << 20
 _DRAFT_SUFFIX: Final = ".footfall-draft"
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 
@@ -75,17 +77,24 @@ class LocalBucket:
         # Also when it was there: the writer before us may have died between link and fsync.
         os.fsync(folder)
 
-    def open(self, key: str) -> Iterator[bytes]:
+    def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
         """Yield the object in chunks; ``KeyError`` comes at once, not with the first chunk."""
         *folders, name = check_key(key)
         with self._translated(key), self._folder(folders) as folder:
             file = _open_file(folder, name)
-        return self._chunks(key, file)
+        return self._chunks(key, file, version)
 
-    def _chunks(self, key: str, file: int) -> Iterator[bytes]:
+    def _chunks(self, key: str, file: int, version: str) -> Iterator[bytes]:
         with self._translated(key), os.fdopen(file, "rb", buffering=0) as reader:
+            self._require(key, file, version)
             while chunk := reader.read(CHUNK_BYTES):
                 yield chunk
+            # Others may write in place, which we never do: only now is it sure that nobody did meanwhile.
+            self._require(key, file, version)
+
+    def _require(self, key: str, file: int, version: str) -> None:
+        if version and _version(os.fstat(file)) != version:
+            raise Conflict(f"{self.url}/{key} changed while it was read", "Read it again when nobody writes to it")
 
     def stat(self, key: str) -> Stored:
         """See ``Bucket.stat``. A folder keeps no digest, so ``sha256`` is empty."""
@@ -93,7 +102,7 @@ class LocalBucket:
         with self._translated(key), self._folder(folders) as folder:
             file = _open_file(folder, name)
             try:
-                return Stored(key, os.fstat(file).st_size)
+                return _stored(key, os.fstat(file))
             finally:
                 os.close(file)
 
@@ -229,4 +238,14 @@ def _walk(folder: Path, path: str, prefix: str) -> Iterator[Stored]:
             if inner.startswith(prefix) or prefix.startswith(inner):
                 yield from _walk(folder / entry.name, inner, prefix)
         elif key.startswith(prefix):
-            yield Stored(key, entry.stat(follow_symlinks=False).st_size)
+            yield _stored(key, entry.stat(follow_symlinks=False))
+
+
+def _stored(key: str, found: os.stat_result) -> Stored:
+    modified_at = _EPOCH + timedelta(microseconds=found.st_mtime_ns // 1000)
+    return Stored(key, found.st_size, version=_version(found), modified_at=modified_at)
+
+
+def _version(found: os.stat_result) -> str:
+    """A file that is replaced is another inode; one that is written in place has another time or size."""
+    return f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}"

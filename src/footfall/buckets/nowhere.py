@@ -30,8 +30,8 @@ class Nowhere:
         self.put_here[key] = Stored(key, size, digest.hexdigest())
         return self.put_here[key]
 
-    def open(self, key: str) -> Iterator[bytes]:
-        return self._real.open(key)
+    def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
+        return self._real.open(key, version=version)
 
     def stat(self, key: str) -> Stored:
         return self._real.stat(key)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -208,18 +208,30 @@ class S3Bucket:
 
     # --- reading -------------------------------------------------------------------------------------------------
 
-    def open(self, key: str) -> Iterator[bytes]:
+    def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
         """Yield the object in chunks; goes on where it was when the connection breaks."""
         check_key(key)
-        return self._chunks(key, self._get(key))
+        return self._chunks(key, self._get(key, **({"IfMatch": version} if version else {})))
 
     def _get(self, key: str, **more: str) -> dict[str, Any]:
-        with translated("open", self._place(key)):
+        with self._same(key, more), translated("open", self._place(key)):
             found: dict[str, Any] = self.client.get_object(
                 Bucket=self._name, Key=self._folder + key, **self.encryption.key(), **more
             )
         told(found, "ETag", "open", self._place(key))
         return found
+
+    @contextmanager
+    def _same(self, key: str, asked: Mapping[str, str]) -> Iterator[None]:
+        """Say of a refused ``If-Match`` what it means."""
+        try:
+            yield
+        except Conflict as conflict:
+            if "IfMatch" not in asked:
+                raise
+            raise Conflict(
+                f"{self._place(key)} was replaced while it was read", "Read it again: what is there now is another"
+            ) from conflict
 
     def _chunks(self, key: str, answer: dict[str, Any]) -> Iterator[bytes]:
         """Yield what is there; of what Footfall wrote in one part, compared with the digest that was noted then."""
@@ -266,7 +278,13 @@ class S3Bucket:
         check_key(key)
         with translated("stat", self._place(key)):
             head = self._head(key)
-        return Stored(key, int(head["ContentLength"]), head.get("Metadata", {}).get(_SHA256, ""))
+        return Stored(
+            key,
+            int(head["ContentLength"]),
+            head.get("Metadata", {}).get(_SHA256, ""),
+            version=str(head.get("ETag", "")),
+            modified_at=head.get("LastModified"),
+        )
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """See ``Bucket.list``. A thousand keys at a time; where the server does not sort, a folder at a time."""
@@ -302,7 +320,8 @@ class S3Bucket:
         for entry in page.get("Contents", ()):
             key = entry["Key"][len(self._folder) :]
             if key and not key.endswith("/"):  # consoles make "folders" as empty objects
-                yield Stored(key, int(entry["Size"]))
+                version, modified_at = str(entry.get("ETag", "")), entry.get("LastModified")
+                yield Stored(key, int(entry["Size"]), version=version, modified_at=modified_at)
 
     def delete(self, key: str) -> None:
         check_key(key)

@@ -1,11 +1,22 @@
-"""Imports: how files are read.
+"""Imports: how files are read, what becomes of their rows, and what is remembered of each file.
 
 Source: Lytics CSV and JSON import (docs/guide/imports.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+FORMATS: Final = ("csv", "json", "parquet")
+ON_MISSING: Final = ("stop", "wait", "alert")
+# reading → done, failed (goes on where it was when it is tried again) or undone. An undone one never comes back: the
+# same file is then another import.
+STATES: Final = ("reading", "done", "failed", "undone")
+BAD_ROWS_KEPT: Final = 10_000  # of one import, with their text; beyond, they are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +33,90 @@ class ReadOptions:
     header: bool = True
     fields: tuple[str, ...] = ()
     thousands: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a row have a meaning; the others are just attributes. An empty name: none.
+
+    timestamp: when it happened; without it the time of the import. timestamp_format: of ``strptime``, for what is
+    neither ISO 8601 nor a number of seconds, milliseconds or microseconds since 1970.
+    identify_id, anonymous_id: who. account_id: the account. event_name: what; the stream's name by default.
+    user, account: attribute -> column. people: rows are about people, nothing happened.
+    """
+
+    timestamp: str = ""
+    timestamp_format: str = ""
+    identify_id: str = ""
+    anonymous_id: str = ""
+    account_id: str = ""
+    event_name: str = ""
+    user: Mapping[str, str] = field(default_factory=dict)
+    account: Mapping[str, str] = field(default_factory=dict)
+    people: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """One object as it is at one time. key: below the place. version: see ``ports.Stored``."""
+
+    key: str
+    version: str
+    size_bytes: int
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileImport:
+    """What is remembered of one file that was, or is being, imported.
+
+    id: see ``import_id``; events have the id ``{id}-{row}``. scope: within which a file is applied once: a job, or the
+    commands that import into one stream. place: URL. generation: 1, or more after it was undone.
+    settings: how it is read, as it was when it began. began_at: the time of rows that say none.
+    next_row: rows before it are in the log. applied: events given to the log. unchanged: rows left out because they
+    were in the file before. bad: rows that could not be used.
+    """
+
+    id: str
+    scope: str
+    place: str
+    file: FileVersion
+    generation: int
+    stream: str
+    format: str
+    settings: Mapping[str, Any]
+    state: str
+    began_at: datetime
+    ended_at: datetime | None = None
+    next_row: int = 0
+    applied: int = 0
+    unchanged: int = 0
+    bad: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a job has come in a row of files.
+
+    at, key: timestamp and key of the last file taken; None and empty before the first. missed: checks in a row that
+    found no next file. snapshot: import whose rows the next file is compared with; before: the one before that.
+    """
+
+    job: str
+    at: datetime | None = None
+    key: str = ""
+    missed: int = 0
+    snapshot: str = ""
+    before: str = ""
+
+
+def import_id(scope: str, place: str, file: FileVersion, generation: int) -> str:
+    """The same for the same bytes in the same place, so that a row that is sent again is known as a duplicate."""
+    said = (scope, place, file.key, file.version, str(file.size_bytes), str(generation))
+    return "im" + hashlib.sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()[:22]
+
+
+def command_scope(stream: str) -> str:
+    """The scope of imports by command; no job can have that name."""
+    return f"@{stream}"

@@ -1,6 +1,6 @@
 """The contracts: what a flow may ask of the world.
-
 Each class numbers its promises; ``tests/conformance`` repeats them as sentences over every implementation.
+
 Unless a method says otherwise it raises ``Unavailable`` when waiting may help and ``Refused`` when it will not.
 A port that is an upper bound (``Kafka`` instead of segment files, PostgreSQL instead of SQLite) changes nothing here.
 One file a subject; everyone imports from here.
@@ -11,6 +11,7 @@ from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart
 from footfall.ports.audit import Audit
 from footfall.ports.authorizations import Authorizations, Resealed, Vault
 from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
+from footfall.ports.import_ledger import Comparison, HeldFiles, Imports, RowEvents, Snapshots
 from footfall.ports.imports import BadRow, Preview, Row, RowBatch, RowReader
 from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
@@ -40,6 +41,7 @@ __all__ = [
     "Clock",
     "Codec",
     "Column",
+    "Comparison",
     "Counts",
     "DayInput",
     "DayState",
@@ -50,6 +52,8 @@ __all__ = [
     "EventTable",
     "EventText",
     "Format",
+    "HeldFiles",
+    "Imports",
     "JobUpkeep",
     "Jobs",
     "Keys",
@@ -69,9 +73,11 @@ __all__ = [
     "Resealed",
     "Row",
     "RowBatch",
+    "RowEvents",
     "RowReader",
     "Shape",
     "Shaper",
+    "Snapshots",
     "Source",
     "Sources",
     "Span",

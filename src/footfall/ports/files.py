@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 
 class Codec(Protocol):
@@ -35,11 +35,17 @@ class Codec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object in a bucket. sha256 is of the bytes as stored, hex; empty when the place does not know it."""
+    """An object in a bucket. sha256 is of the bytes as stored, hex; empty when the place does not know it.
+
+    version: what tells these bytes from others under the same key, such as an ETag; empty when nobody was asked.
+    modified_at: when they came to be there, by the place's own clock.
+    """
 
     key: str
     size_bytes: int
     sha256: str = ""
+    version: str = field(default="", compare=False)
+    modified_at: datetime | None = field(default=None, compare=False)
 
 
 class Bucket(Protocol):
@@ -52,13 +58,15 @@ class Bucket(Protocol):
     4. After ``put`` returns, ``open``, ``stat`` and ``list`` see the object.
     5. ``list`` yields keys in byte order, however many there are.
     6. ``open`` and ``stat`` of a key that is not there raise ``KeyError``.
+    7. ``list`` and ``stat`` tell the version. ``open`` of a version gives no other one whole: it raises ``Conflict`` at
+       once or later, at the end at the latest, when the object is another by now.
     """
 
     url: str
 
     def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored: ...
 
-    def open(self, key: str) -> Iterator[bytes]: ...
+    def open(self, key: str, *, version: str = "") -> Iterator[bytes]: ...
 
     def stat(self, key: str) -> Stored: ...
 

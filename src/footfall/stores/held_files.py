@@ -1,0 +1,81 @@
+"""``ports.HeldFiles`` in a folder of the data directory: written beside, synced, then given its name."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from footfall import disk
+from footfall.errors import Conflict, FootfallError, Refused, Unavailable
+
+CHUNK_BYTES: Final = 1 << 20
+_SUFFIX: Final = ".file"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class FolderHeldFiles:
+    """See ``ports.HeldFiles``. folder: made when something is first held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def hold(self, id: str, size_bytes: int, chunks: Callable[[], Iterable[bytes]]) -> None:
+        path = self._path(id)
+        with _translated(path):
+            if path.exists():
+                return
+            disk.make_folder(self._folder, 0o700)
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            try:
+                written = self._write(draft, chunks())
+                if written != size_bytes:
+                    raise Conflict(
+                        f"{written:,} bytes came where {size_bytes:,} were listed", "It is still being written; wait"
+                    )
+                disk.put_in_place(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def read(self, id: str) -> Iterator[bytes]:
+        path = self._path(id)
+        with _translated(path), path.open("rb", buffering=0) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def drop(self, id: str) -> None:
+        with _translated(self._path(id)), suppress(FileNotFoundError):
+            self._path(id).unlink()
+
+    def _write(self, draft: Path, chunks: Iterable[bytes]) -> int:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        written = 0
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            for chunk in chunks:
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                written += len(chunk)
+        return written
+
+    def _path(self, id: str) -> Path:
+        return self._folder / f"{id}{_SUFFIX}"
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FootfallError:
+        raise
+    except OSError as error:
+        what = f"{path}: {error.strerror}"
+        if error.errno in _NO_ROOM:
+            hint = "Free some space: a file is held in the data directory while it is imported"
+            raise Unavailable(what, hint, retry_after_s=30) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise Refused(what, "Let the user that runs Footfall write in the data directory") from error
+        raise Unavailable(what, "Check the disk", retry_after_s=30) from error
