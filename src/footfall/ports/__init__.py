@@ -17,6 +17,7 @@ from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
 from footfall.ports.notices import Channels, Messenger, Outbox, Posted
+from footfall.ports.repeats import Repeats
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
@@ -70,6 +71,7 @@ __all__ = [
     "Preview",
     "Probe",
     "Progress",
+    "Repeats",
     "Resealed",
     "Row",
     "RowBatch",

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0007"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0011"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -320,6 +320,15 @@ audit: Final = _table(
     Column("before", Text),
     Column("after", Text),
     Column("digest", String(64), nullable=False),
+)
+
+# What was answered to requests with an Idempotency-Key. id: digest of who asked and the key. request: digest of what
+# was asked. The answer is in ``secret``.
+answered_request: Final = _table(
+    "answered_request",
+    Column("id", String(64), primary_key=True),
+    Column("request", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
 )
 
 # --- telling people ---
