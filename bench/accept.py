@@ -102,7 +102,7 @@ def run_server(folder: str, sock: socket.socket, admin: socket.socket) -> None:
     try:
         serve(
             create_collector(collect),
-            create_admin(token="", define=lambda _: None, ready=dict),
+            create_admin(who=lambda _: None, define=lambda _: None, ready=dict),
             collector_socket=sock,
             admin_socket=admin,
         )

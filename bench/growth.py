@@ -6,15 +6,12 @@ the other and removed, and making and counting keep to the memory limits of thei
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from bench import report_day
+from bench import reports
 
 SIZES: Final = (1_000_000, 10_000_000, 100_000_000)
 BYTES_PER_EVENT: Final = 150  # lake, text for the peer, spill and output together, rounded up
@@ -31,8 +28,8 @@ def run(scale: float) -> list[tuple[str, float, str, str]]:
             if events * BYTES_PER_EVENT > free // 2:
                 rows.append((f"reports of {events:,} events", 0.0, "s", f"left out: {free / 1e9:.0f} GB of disk free"))
                 continue
-            made = report_day.make(Path(folder) / "day", events)
-            day = _measured(made)
+            reports.make(Path(folder) / "day", events)
+            day = reports.measured("ours", Path(folder) / "day", events)
         costs.append(day["wall_s"] / events * 1e6)
         note = f"{costs[-1]:.3g} µs an event, {day['rss_mb']:.0f} MB, {day['rows']:,} rows"
         rows.append((f"reports of {events:,} events", day["wall_s"], "s", note))
@@ -41,11 +38,3 @@ def run(scale: float) -> list[tuple[str, float, str, str]]:
             ("cost of an event, largest to smallest day", costs[-1] / costs[0], "x", "target: flat, 0.85 to 1.15")
         )
     return rows
-
-
-def _measured(made: report_day.Made) -> dict[str, Any]:
-    """One day to all its files in a process of its own, so that its memory is its own."""
-    command = [sys.executable, "-m", "bench.reports", "ours", str(made.folder), str(made.events)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures

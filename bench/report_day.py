@@ -61,6 +61,7 @@ def make(folder: Path, events: int, row_groups: int = 20) -> Made:
         return made
     folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(config={"memory_limit": "2GB", "threads": 2, "temp_directory": str(folder / "spill")})
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET preserve_insertion_order = false")
     _write_people(connection, made)
     for number, (lake, plain) in enumerate(zip(made.lake, made.plain, strict=True)):
