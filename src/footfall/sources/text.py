@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Final
 
@@ -28,7 +29,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # Python's own inventions, of which no file is made.
-_NO_FILES: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined", "utf-7"})
+_NO_FILES: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined", "utf_7"})
 _NAMES: Final = {"ascii": UTF_8, "utf-8-sig": UTF_8, "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
 _FOREIGN: Final = (
@@ -119,21 +120,23 @@ def _found(head: bytes, wanted: str, single_bytes: bool) -> tuple[str, int]:
 def _known(wanted: str) -> str:
     try:
         found = codecs.lookup(wanted).name
-        b"".decode(found)
-    except (LookupError, ValueError):  # no such encoding, no encoding of text, no name at all
+        with suppress(UnicodeError):
+            b" ".decode(found)
+    except (LookupError, ValueError):  # no such encoding, one of other things than text, no name at all
         found = ""
-    if not found or found.replace("-", "_") in _NO_FILES or found in _NO_FILES:
+    if not found or found.replace("-", "_") in _NO_FILES:
         raise Refused(f"there is no encoding {wanted!r}", "Say for example utf-8, utf-16, windows-1252 or shift_jis")
     return _NAMES.get(found, found)
 
 
 def _wide(head: bytes) -> str:
-    """UTF-16 without a mark: delimiters, digits and ends of lines have a zero in every second byte."""
-    pairs = len(head) // 2
+    """UTF-16 without a mark: delimiters, digits and all ends of lines have a zero beside them, always on one side."""
+    pairs, feeds = len(head) // 2, head.count(b"\n")
     first, second = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
-    if second * 10 > pairs and first * 10 < second:
+    enough = pairs if feeds else 4 * pairs  # of ten times their number; more where no line ends
+    if second * 10 > enough and first * 10 < second and head.count(b"\n\0") == feeds:
         return "utf-16-le"
-    if first * 10 > pairs and second * 10 < first:
+    if first * 10 > enough and second * 10 < first and head.count(b"\0\n") == feeds:
         return "utf-16-be"
     return ""
 
