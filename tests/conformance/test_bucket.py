@@ -6,6 +6,7 @@ import hashlib
 import threading
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,51 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
     assert (root / key).resolve().is_relative_to(root.resolve())
     assert "/".join(check_key(key)) == key
     assert set(tmp_path.iterdir()) == {root}
+
+
+# --- 7. versions -----------------------------------------------------------------------------------------------------
+
+
+def replaced(bucket: Bucket, key: str, body: bytes) -> None:
+    """As others do who write there: a bucket of ours never replaces."""
+    bucket.delete(key)
+    bucket.put(key, pieces(body), content_type=TYPE)
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_list_and_stat_tell_the_same_version_and_it_can_be_opened(bucket: Bucket, size: int) -> None:
+    bucket.put("a.bin", pieces(content(size)), content_type=TYPE)
+    (listed,) = bucket.list()
+    assert listed.version == bucket.stat("a.bin").version != ""
+    assert b"".join(bucket.open("a.bin", version=listed.version)) == content(size)
+    assert listed.modified_at is not None
+    assert abs(listed.modified_at - datetime.now(UTC)) < timedelta(hours=1)
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_another_version_than_the_one_asked_for_is_a_conflict(bucket: Bucket, size: int) -> None:
+    bucket.put("a.bin", pieces(content(size)), content_type=TYPE)
+    version = bucket.stat("a.bin").version
+    replaced(bucket, "a.bin", b"!" + content(size)[1:])
+    assert bucket.stat("a.bin").version != version
+    with pytest.raises(Conflict, match=r"(replaced|changed) while it was read"):
+        b"".join(bucket.open("a.bin", version=version))
+
+
+def test_a_version_that_is_gone_is_not_there(bucket: Bucket) -> None:
+    bucket.put("a.bin", [b"a"], content_type=TYPE)
+    version = bucket.stat("a.bin").version
+    bucket.delete("a.bin")
+    with pytest.raises(KeyError):
+        b"".join(bucket.open("a.bin", version=version))
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_a_conflict(tmp_path: Path) -> None:
+    bucket, path = LocalBucket(tmp_path), tmp_path / "a.bin"
+    path.write_bytes(content(3 << 20))
+    chunks = bucket.open("a.bin", version=bucket.stat("a.bin").version)
+    next(chunks)
+    with path.open("r+b") as file:
+        file.write(b"!")
+    with pytest.raises(Conflict, match="changed while it was read"):
+        list(chunks)

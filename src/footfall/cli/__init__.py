@@ -19,6 +19,7 @@ from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
 from footfall.cli.exports import export
+from footfall.cli.imports import import_, imports
 from footfall.cli.jobs import jobs
 from footfall.cli.keys import keys
 from footfall.cli.notifications import notifications
@@ -47,6 +48,8 @@ serving.add_to(app)
 definitions.add_to(app)
 app.add_typer(events, name="events")
 app.add_typer(export, name="export")
+app.add_typer(import_, name="import")
+app.add_typer(imports, name="imports")
 app.add_typer(authorizations, name="authorizations")
 app.add_typer(jobs, name="jobs")
 app.add_typer(runs, name="runs")

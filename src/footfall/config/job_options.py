@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Shape, Text, Whole
-from footfall.model import app_events, audience_export, names, reports
+from footfall.model import app_events, audience_export, imports, names, reports
 from footfall.model.channels import ADDRESS, EMAIL_CHANNEL, EMAIL_TO
 
 COMPRESSIONS: Final = ("gzip", "zstd", "zip", "none")
@@ -92,11 +92,39 @@ _APP_EVENTS: Final = Record(
         _SERVER,
     )
 )
+_IMPORT: Final = Record(
+    (
+        Field("stream", _TEXT, "The source that events of the rows belong to; a new name makes it.", required=True),
+        Field("format", Text(imports.FORMATS), "Of the files; by default what the file's name says."),
+        Field("file", _TEXT, "Name of the file, below the place; with a prefix the first of its row."),
+        Field("prefix", _TEXT, "RE2 pattern of names up to the timestamp: the files that come one after the other."),
+        Field("diff", Flag(), "Only rows that the file before did not have.", default=False),
+        Field("on_missing", Text(imports.ON_MISSING), "When no next file came; wait for CSV, stop for JSON."),
+        Field("grace", Whole(0, 1000), "So many checks in a row may find no next file.", default=1),
+        Field("skip_bad_files", Flag(), "Leave out a file that cannot be read at all.", default=False),
+        Field("delimiter", _TEXT, "Of CSV; t is a tab, an empty one is found.", default=","),
+        Field("encoding", _TEXT, "Of the text; found by default."),
+        Field("header", Flag(), "CSV begins with the names of the columns.", default=True),
+        Field("thousands", Flag(), "10,000 is ten thousand.", default=False),
+        Field("fields", Listed(_TEXT), "Columns to keep; all by default."),
+        Field("timestamp", _TEXT, "Column of when it happened; the time of the import by default."),
+        Field("timestamp_format", _TEXT, "Of that column, as strptime has it."),
+        Field("identify_id", _TEXT, "Column of the user."),
+        Field("anonymous_id", _TEXT, "Column of the visitor."),
+        Field("account_id", _TEXT, "Column of the account."),
+        Field("event_name", _TEXT, "Column of what happened; the stream's name by default."),
+        Field("user", Mapped(_TEXT), "Attribute of the user -> column."),
+        Field("account", Mapped(_TEXT), "Attribute of the account -> column."),
+        Field("people", Flag(), "Rows are about people; nothing happened.", default=False),
+        _SERVER,
+    )
+)
 OPTIONS: Final[Mapping[str, Shape]] = {
     "rollups": _ROLLUPS,
     "activity": _ACTIVITY,
     "audience": _AUDIENCE,
     "app_events": _APP_EVENTS,
+    "import": _IMPORT,
 }
 
 

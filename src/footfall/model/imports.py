@@ -13,9 +13,9 @@ from typing import Any, Final
 
 FORMATS: Final = ("csv", "json", "parquet")
 ON_MISSING: Final = ("stop", "wait", "alert")
-# reading → done, failed (goes on where it was when it is tried again) or undone. An undone one never comes back: the
-# same file is then another import.
-STATES: Final = ("reading", "done", "failed", "undone")
+# reading → done, or failed, which goes on where it was when it is tried again. Either → undoing → undone, for good: the
+# same file is another import then.
+STATES: Final = ("reading", "done", "failed", "undoing", "undone")
 BAD_ROWS_KEPT: Final = 10_000  # of one import, with their text; beyond, they are counted
 
 

@@ -26,7 +26,7 @@ from typing import Any, Final
 from footfall.errors import FootfallError, Refused, Unavailable
 from footfall.model.schedules import Schedule, Slot
 
-KINDS: Final = ("rollups", "activity", "audience", "app_events")
+KINDS: Final = ("rollups", "activity", "audience", "app_events", "import")
 CATCH_UP: Final = ("all", "latest", "none")
 
 # In these a job's slots are run; the others wait for a person.

@@ -44,6 +44,8 @@ class SqlImports:
         with self._database.writing() as connection:
             known = _known(connection, scope, place, file)
             if known is not None and known.state != "undone":
+                if known.state == "undoing":
+                    raise Conflict(f"import {known.id} of {file.key} is being undone", "Wait, or undo it again")
                 if known.state == "failed":
                     again = {"state": "reading", "ended_at": None, "error": ""}
                     connection.execute(file_import.update().where(file_import.c.id == known.id).values(again))

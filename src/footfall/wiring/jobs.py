@@ -40,12 +40,14 @@ def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
     """What delivers each kind of job."""
     from footfall.wiring.activity import deliver_activity, deliver_app_events
     from footfall.wiring.audience import deliver_audience
+    from footfall.wiring.imports import deliver_import
 
     kinds = {
         "rollups": deliver_rollups,
         "audience": deliver_audience,
         "activity": deliver_activity,
         "app_events": deliver_app_events,
+        "import": deliver_import,
     }
     return {kind: partial(_remember_status, hub, partial(deliver, hub)) for kind, deliver in kinds.items()}
 
@@ -147,6 +149,10 @@ def check_job(hub: Footfall, job: Job) -> None:
     if job.authorization:
         hub.authorizations.get(job.authorization)
     asked = job.options.get("compression")
+    if job.kind == "import":
+        endpoint_url = job.options.get("endpoint_url") or None
+        bucket_at(hub, job.url, job.authorization or None, endpoint_url)
+        return
     if job.kind == "rollups":
         _, _, format_ = _rollup_choice(job)
         asked = compression_of(format_.name, asked)
@@ -179,6 +185,10 @@ def _read_options(hub: Footfall, job: Job) -> None:
         from footfall.wiring.activity import app_events_of
 
         app_events_of(job)
+    elif job.kind == "import":
+        from footfall.wiring.imports import job_settings
+
+        job_settings(job)
 
 
 def _over(job: Job) -> Refused:

@@ -43,7 +43,7 @@ class JobSettings(Given):
     """Everything about a job but its name."""
 
     to: Annotated[Url, Field(description="`s3://bucket/folder`, `gs://bucket/folder`, or, for admins, a folder.")]
-    kind: Literal["rollups", "activity", "audience", "app_events"] = "rollups"
+    kind: Literal["rollups", "activity", "audience", "app_events", "import"] = "rollups"
     authorization: Name | Literal[""] = ""
     label: Words = ""
     description: Words = ""

@@ -1,0 +1,340 @@
+"""Import files: hold them, read their rows, give each row that is new to the log, remember how far it came.
+
+A file goes in steps, each of which may be repeated:
+
+1. It gets an id that follows from where it is and which bytes it has, and is held here whole under that version.
+2. It is decoded to its end, so that a cut or forged file is known before its first row is applied.
+3. Its rows become events with the ids ``{import}-{row}``. They are appended to the log, then the ledger is moved on.
+4. The import is done, the job's cursor and snapshot move with it in one transaction, and the file is let go.
+
+A crash between the append and the ledger sends some rows again: under the same ids, so settling drops them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
+from typing import Any, Final
+
+from footfall import observe
+from footfall.errors import BadRecord, Conflict, Damaged, Refused, Unavailable
+from footfall.model.import_names import Matches, base_of, literal_start, position_of
+from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions
+from footfall.model.reading import EVENTS_MAX
+from footfall.ports import (
+    BadRow,
+    Batch,
+    Bucket,
+    Clock,
+    Comparison,
+    HeldFiles,
+    Imports,
+    Log,
+    Row,
+    RowEvents,
+    RowReader,
+    Snapshots,
+    Stored,
+)
+
+BODY_BYTES: Final = 2 << 20
+# Given to the log at once and remembered at once: more bodies wait for one disk sync, and one commit counts for all.
+BODIES_AT_ONCE: Final = 8
+# If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
+FIRST_ROWS: Final = 1_000
+BAD_TEXT_CHARS: Final = 4_096
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be imported. scope: see ``FileImport``. settings: kept with each import; how its file is read.
+
+    compare: only rows that the file before in the row did not have.
+    skip_bad_files: a file of a row that cannot be read at all is left out instead of ending the run.
+    """
+
+    scope: str
+    stream: str
+    format: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    compare: bool = False
+    skip_bad_files: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """Files that come one after the other. job: whose cursor it is. pattern, matches: of what is before the timestamp.
+
+    first: name of the file to begin with; from the earliest on without one. on_missing: see ``model.imports``.
+    grace: so many checks in a row may find no next file.
+    """
+
+    job: str
+    pattern: str
+    matches: Matches
+    format: str
+    first: str = ""
+    on_missing: str = "wait"
+    grace: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What importing works with.
+
+    decode: the bytes of a file of that name as they were before compression and encryption; nothing of what is
+    encrypted before all of it is proved. meaning: how the file of an import is read, and what becomes of its rows.
+    beat: called every few seconds; raises when the work is to end. room: called before each append; it may settle.
+    """
+
+    bucket: Bucket
+    held: HeldFiles
+    ledger: Imports
+    snapshots: Snapshots
+    reader: RowReader
+    decode: Callable[[str, Iterable[bytes]], Iterator[bytes]]
+    meaning: Callable[[FileImport], tuple[ReadOptions, RowEvents]]
+    log: Log
+    clock: Clock
+    beat: Callable[[], None]
+    room: Callable[[], None]
+
+
+# --- which files ---------------------------------------------------------------------------------
+
+
+def version_of(stored: Stored) -> FileVersion:
+    """What was listed, as the ledger knows it."""
+    return FileVersion(stored.key, stored.version, stored.size_bytes, stored.modified_at)
+
+
+def one_file(bucket: Bucket, key: str) -> FileVersion:
+    """A file by its name, for which nothing need be listed. Raises ``Refused`` when it is not there."""
+    try:
+        return version_of(bucket.stat(key))
+    except KeyError:
+        raise Refused(f"there is no file {key} in {bucket.url}", "Correct its name; it is case-sensitive") from None
+
+
+def files_after(bucket: Bucket, row: FileRow, cursor: Cursor) -> Sequence[tuple[datetime, FileVersion]]:
+    """The files of a row that come after the cursor, in their order: by timestamp, then by name.
+
+    Those of the place itself, not of folders below it; what is empty is not there yet.
+    """
+    begin = None if not row.first or cursor.at is not None else position_of(base_of(row.first), row.matches, row.format)
+    found = []
+    for stored in bucket.list(literal_start(row.pattern)):
+        at = None if "/" in stored.key or not stored.size_bytes else position_of(stored.key, row.matches, row.format)
+        if at is None or (cursor.at is not None and (at, stored.key) <= (cursor.at, cursor.key)):
+            continue
+        if begin is None or (at, stored.key) >= (begin, row.first):
+            found.append((at, version_of(stored)))
+    return sorted(found, key=lambda each: (each[0], each[1].key))
+
+
+def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
+    """Apply the files of a row that are new, each when the one before it is done.
+
+    When there is none: ``wait`` ends quietly, ``alert`` raises ``Unavailable`` so that it is tried again and told,
+    ``stop`` raises ``Refused``, which a person has to answer by resuming; the last two after ``grace`` checks.
+    """
+    cursor = desk.ledger.cursor(row.job)
+    coming = files_after(desk.bucket, row, cursor)
+    if not coming:
+        _missing(desk, row, cursor)
+        return
+    for at, file in coming:
+        desk.beat()
+        cursor = replace(desk.ledger.cursor(row.job), at=at, key=file.key, missed=0)
+        try:
+            yield import_file(desk, plan, file, cursor=cursor)
+        except (Damaged, Refused) as error:
+            if not plan.skip_bad_files:
+                raise
+            observe.went_wrong("file left out", error, key=file.key, job=row.job)
+            desk.ledger.move(cursor)
+
+
+def import_changed(desk: Desk, plan: Plan, job: str, key: str, *, on_missing: str = "wait") -> Iterator[FileImport]:
+    """Apply a file that is written anew under one name, when it is another than last time."""
+    cursor = desk.ledger.cursor(job)
+    try:
+        file = version_of(desk.bucket.stat(key))
+    except KeyError:
+        _missing(desk, FileRow(job, key, lambda name: False, plan.format, on_missing=on_missing), cursor)
+        return
+    known = desk.ledger.known(plan.scope, desk.bucket.url, file)
+    if known is None or known.state not in ("done", "undone", "undoing"):
+        yield import_file(desk, plan, file, cursor=replace(cursor, key=key, missed=0))
+
+
+def _missing(desk: Desk, row: FileRow, cursor: Cursor) -> None:
+    missed = cursor.missed + 1
+    what = f"no next file for {row.pattern!r} in {desk.bucket.url}"
+    if row.on_missing == "wait" or missed <= row.grace:
+        observe.happened("no next file", job=row.job, missed=missed)
+        desk.ledger.move(replace(cursor, missed=missed))
+    elif row.on_missing == "alert":
+        raise Unavailable(what, "It is looked for again; see why it was not delivered", retry_after_s=300)
+    else:
+        desk.ledger.move(replace(cursor, missed=0))
+        last = f" after {cursor.key}" if cursor.key else ""
+        raise Refused(f"stopped: {what}{last}", "Resume the job when it is there: it goes on after the last one")
+
+
+# --- one file ------------------------------------------------------------------------------------
+
+
+def import_file(desk: Desk, plan: Plan, file: FileVersion, *, cursor: Cursor | None = None) -> FileImport:
+    """Apply one file, or what is missing of it; one that is done is left alone.
+
+    cursor: the job's after this file, but for snapshots. Raises ``Conflict`` when the file is another by now,
+    ``Damaged`` and ``Refused`` when it cannot be read; it is remembered as failed, and goes on where it was when it is
+    tried again.
+    """
+    begun = desk.ledger.begin(
+        plan.scope, desk.bucket.url, file,
+        stream=plan.stream, format=plan.format, settings=plan.settings, at=desk.clock(),
+    )  # fmt: skip
+    if begun.state == "done":
+        return begun
+    before = desk.ledger.cursor(cursor.job).snapshot if cursor is not None else ""
+    try:
+        _hold(desk, begun)
+        with ExitStack() as stack:
+            rows: Comparison | None = None
+            if plan.compare:
+                rows = desk.snapshots.compare(begun.id, before)
+                stack.callback(rows.close)
+            state = _Reading(desk, begun, rows).apply()
+            if rows is not None:
+                rows.keep()
+    except (Refused, Damaged) as error:
+        desk.ledger.finish(begun.id, "failed", desk.clock(), error=str(error))
+        raise
+    gone = ""
+    if cursor is not None and plan.compare:
+        gone = cursor.before
+        cursor = replace(cursor, snapshot=state.id, before=before)
+    done = desk.ledger.finish(state.id, "done", desk.clock(), cursor=cursor)
+    desk.held.drop(state.id)
+    if gone:
+        desk.snapshots.drop(gone)
+    observe.happened("file imported", id=done.id, key=file.key, applied=done.applied, bad=done.bad)
+    return done
+
+
+def _hold(desk: Desk, begun: FileImport) -> None:
+    """Have the whole file here, and know that it can be decoded to its end."""
+    file = begun.file
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in desk.bucket.open(file.key, version=file.version):
+            desk.beat()
+            yield chunk
+
+    try:
+        desk.held.hold(begun.id, file.size_bytes, chunks)
+    except (KeyError, Conflict) as error:
+        what = str(error) if isinstance(error, Conflict) else f"{file.key} is not there any more"
+        rows = f"; {begun.next_row:,} rows of it were applied" if begun.next_row else ""
+        desk.ledger.finish(begun.id, "failed", desk.clock(), error=f"{what}{rows}")
+        raise Conflict(what, "It is read at the next run as it is then") from error
+    if not begun.next_row:
+        try:
+            for _ in desk.decode(file.key, desk.held.read(begun.id)):
+                desk.beat()
+        except (Damaged, Refused):
+            desk.held.drop(begun.id)
+            raise
+
+
+class _Reading:
+    """The rows of one import on their way into the log."""
+
+    def __init__(self, desk: Desk, begun: FileImport, compared: Comparison | None) -> None:
+        self._desk, self._state, self._compared = desk, begun, compared
+        self._options, self._events = desk.meaning(begun)
+        self._next_row = begun.next_row
+        self._bad: list[BadRow] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._bodies: list[list[bytes]] = [[]]
+        self._size = self._applied = self._unchanged = 0
+        self._bad = []
+
+    def apply(self) -> FileImport:
+        file, first = self._state.file, self._state.next_row
+        text = self._desk.decode(file.key, self._desk.held.read(self._state.id))
+        for batch in self._desk.reader.rows(text, self._options, name=file.key):
+            self._desk.beat()
+            for row in batch.rows:
+                # Also those that were applied before a restart: the next file is compared with all of them.
+                if self._compared is not None and not self._compared.is_new(row.body):
+                    self._unchanged += row.number >= first
+                elif row.number >= first:
+                    self._take(row)
+            self._bad += (row for row in batch.bad if row.number >= first)
+            ends = [rows[-1].number + 1 for rows in (batch.rows, batch.bad) if rows]
+            self._next_row = max(self._next_row, *ends, 0)
+            self._require_some_good(least=FIRST_ROWS)
+            if len(self._bodies) > BODIES_AT_ONCE or len(self._bad) >= EVENTS_MAX:
+                self._hand_over()
+        self._require_some_good(least=1)
+        self._hand_over()
+        return self._state
+
+    def _take(self, row: Row) -> None:
+        try:
+            text = self._events.event(row)
+        except BadRecord as bad:
+            shown = row.body.decode("utf-8", "replace")[:BAD_TEXT_CHARS]
+            self._bad.append(BadRow(row.number, row.line, bad.field, bad.code, bad.what, shown))
+            return
+        body = self._bodies[-1]
+        if len(body) == EVENTS_MAX or self._size + len(text) > BODY_BYTES:
+            self._bodies.append(body := [])
+            self._size = 0
+        body.append(text)
+        self._size += len(text)
+        self._applied += 1
+
+    def _require_some_good(self, *, least: int) -> None:
+        """Raises ``Refused`` when there are ``least`` rows, or more, and not one can be used."""
+        if self._state.next_row == 0 and len(self._bad) >= least and not self._applied and not self._unchanged:
+            first = min(self._bad, key=lambda bad: bad.number)
+            where = f"line {first.line}" if first.line else f"row {first.number + 1}"
+            raise Refused(
+                f"not one of the {len(self._bad):,} rows read of {self._state.file.key} can be used; "
+                f"{where}: {first.message}",
+                "Look at it with --preview: is it the delimiter, the header, a column's name or the format?",
+            )
+
+    def _hand_over(self) -> None:
+        """Append what there is, then move the ledger on."""
+        if self._next_row <= self._state.next_row:
+            return
+        self._desk.room()
+        _append(self._desk, self._state, [body for body in self._bodies if body])
+        bad = sorted(self._bad, key=lambda row: row.number)
+        self._state = self._desk.ledger.advance(
+            self._state, self._next_row, applied=self._applied, unchanged=self._unchanged, bad=bad
+        )
+        self._begin()
+
+
+def _append(desk: Desk, state: FileImport, bodies: Sequence[Sequence[bytes]]) -> None:
+    """Give bodies to the log all at once, so that one sync of the disk does for them; wait for the last."""
+    received = (desk.clock() - _EPOCH) // timedelta(microseconds=1)
+    answers: SimpleQueue[int | Exception] = SimpleQueue()
+    for events in bodies:
+        body = b"[" + b",\n".join(events) + b"]"
+        desk.log.submit(Batch(received, state.stream, "native", "batch", len(events), (), "", "", body), answers.put)
+    faults = [answer for answer in (answers.get() for _ in bodies) if isinstance(answer, Exception)]
+    if faults:
+        raise faults[0]

@@ -1,0 +1,60 @@
+"""Instants as people write them into files: ISO 8601, numbers since 1970, mail dates, or a format that is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PLAIN: Final = len("2026-11-23T09:30:00")
+# A number below the first is in seconds, then in milliseconds, microseconds, else nanoseconds: to the year 5138.
+_UNITS: Final = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
+
+
+def instant(value: Any, told: str = "") -> str | None:
+    """ISO 8601 of what is in a field; None for an empty one. told: a format of ``strptime`` for texts.
+
+    Without an offset it is UTC. Raises ``ValueError`` for what is no instant.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        if value[4:5] == "-" and not told:  # by far the most, and mostly just as they are to be
+            at = datetime.fromisoformat(value)
+            if len(value) == _PLAIN and at.tzinfo is None:
+                return f"{value}Z"
+            return value if len(value) == _PLAIN + 1 and value[-1] == "Z" else _aware(at).isoformat()
+        text = value.strip()
+        return _written(text, told).isoformat() if text else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{type(value).__name__} is no instant")
+    return _counted(value).isoformat()
+
+
+def _written(text: str, told: str) -> datetime:
+    if told:
+        return _aware(datetime.strptime(text, told))  # noqa: DTZ007 - made aware at once
+    if text.lstrip("-").replace(".", "", 1).isdecimal() and len(text) != 8:
+        return _counted(float(text) if "." in text else int(text))
+    try:
+        return _aware(datetime.fromisoformat(text))
+    except ValueError:
+        if "," not in text and ":" not in text:
+            raise
+        return _aware(parsedate_to_datetime(text))
+
+
+def _counted(number: float) -> datetime:
+    size = abs(number)
+    try:
+        for below, microseconds in _UNITS:
+            if size < below:
+                return _EPOCH + timedelta(microseconds=round(number * microseconds))
+        return _EPOCH + timedelta(microseconds=round(number / 1_000))
+    except OverflowError as error:
+        raise ValueError(f"{number} is no instant") from error
+
+
+def _aware(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

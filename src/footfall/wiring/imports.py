@@ -1,0 +1,324 @@
+"""Imports over a data directory: by hand, as jobs, looked at before and taken back after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from footfall.errors import Conflict, Refused, Unavailable
+from footfall.flows.import_files import (
+    Desk,
+    FileRow,
+    Plan,
+    files_after,
+    import_changed,
+    import_file,
+    import_row,
+    one_file,
+)
+from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
+from footfall.model.import_names import base_of, suggested_prefix
+from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions, command_scope
+from footfall.model.jobs import FileFacts
+from footfall.model.remote import Remote
+from footfall.ports import RowEvents
+from footfall.stores.held_files import FolderHeldFiles
+from footfall.stores.imports import SqlImports
+from footfall.stores.row_snapshots import FolderSnapshots
+from footfall.wiring.authorizations import bucket_at
+from footfall.wiring.codecs import key_file, passphrase_given
+from footfall.wiring.import_codecs import unpacked
+from footfall.wiring.import_settings import ImportSettings, meaning_of, settings_of
+from footfall.wiring.keys import create_key
+
+if TYPE_CHECKING:
+    from footfall.codecs.openpgp_keys import PrivateKey
+    from footfall.model.jobs import Attempt, Job
+    from footfall.model.schedules import Slot
+    from footfall.ports import Bucket, Log, Preview, Progress, RowReader
+    from footfall.wiring.hub import Footfall
+
+# A command settles by itself what it gave to the log, before the log holds more than this.
+UNSETTLED_BYTES: Final = 1 << 30
+FOLDER: Final = "imports"
+# Of a job that a command made because a server holds the log: it imports what the command would.
+BY_COMMAND: Final = "by_command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where files come from and how to get at them; see ``bucket_at``. pgp_private_key: opens what is encrypted."""
+
+    url: str
+    authorization: str = ""
+    endpoint_url: str = ""
+    own_shell: bool = False
+    pgp_private_key: Path | None = None
+
+    def bucket(self, hub: Footfall) -> Bucket:
+        return bucket_at(hub, self.url, self.authorization or None, self.endpoint_url or None, own_shell=self.own_shell)
+
+    def private_key(self, hub: Footfall) -> PrivateKey | None:
+        """The key in the file, else the one of an authorization that decrypts."""
+        if self.pgp_private_key is not None:
+            text, passphrase = key_file(self.pgp_private_key), passphrase_given()
+        elif self.authorization and hub.authorizations.get(self.authorization).pgp == "decrypt":
+            held = hub.authorizations.secrets(self.authorization)
+            text, passphrase = held["pgp_private_key"].encode(), held.get("pgp_passphrase")
+        else:
+            return None
+        from footfall.codecs.openpgp_keys import check_private_key
+
+        return check_private_key(text, passphrase)
+
+
+def place_and_file(url: str) -> tuple[str, str]:
+    """The folder and the name of the file that an address means; no name for a folder.
+
+    A local folder is one; elsewhere what ends with a slash, or has no dot in its last part.
+    """
+    remote = Remote.parse(url)
+    if remote is None:
+        from footfall.buckets.places import folder_of
+
+        path = folder_of(url).absolute()
+        return (str(path), "") if path.is_dir() or url.endswith("/") else (str(path.parent), path.name)
+    name = base_of(url.rstrip("/"))
+    if url.endswith("/") or not remote.folder or "." not in name:
+        return url, ""
+    return url.removesuffix(name).rstrip("/"), name
+
+
+def ledger_of(hub: Footfall) -> SqlImports:
+    return SqlImports(hub.database)
+
+
+# --- by hand -------------------------------------------------------------------------------------
+
+
+def import_now(hub: Footfall, origin: Origin, settings: ImportSettings, progress: Progress) -> list[FileImport]:
+    """Import one file, or every file of a prefix, and settle what came of it.
+
+    What a command imported before into the same stream is left alone, and so is what it compares with if it does.
+    Raises ``Conflict`` while another process holds the log.
+    """
+    applied = 0
+
+    def beat() -> None:
+        progress("import", applied, None, "rows")
+
+    def room() -> None:
+        if hub.log.end() - hub.lake.position() > UNSETTLED_BYTES:
+            hub.settle()
+
+    desk = _desk(hub, origin, origin.bucket(hub), settings, hub.log, beat, room)
+    done: list[FileImport] = []
+    for one in _by_command(desk, settings):
+        applied += one.applied
+        done.append(one)
+    hub.settle(progress)
+    return done
+
+
+def _by_command(desk: Desk, settings: ImportSettings) -> Iterator[FileImport]:
+    scope = command_scope(settings.stream)
+    for file in chosen_files(desk.bucket, settings):
+        cursor = replace(desk.ledger.cursor(scope), key=file.key) if settings.diff else None
+        yield import_file(desk, _plan(settings, scope), file, cursor=cursor)
+    _forget_snapshots(desk, desk.ledger.cursor(scope))
+
+
+def chosen_files(bucket: Bucket, settings: ImportSettings) -> Sequence[FileVersion]:
+    """The files that settings name, as they are now, in their order. Raises ``Refused`` when there is none."""
+    if not settings.prefix:
+        return [one_file(bucket, settings.file)]
+    row = FileRow("", settings.prefix, settings.matches, settings.format, settings.file)
+    found = [file for _, file in files_after(bucket, row, Cursor(""))]
+    if not found:
+        raise Refused(f"no file in {bucket.url} matches {settings.prefix!r} up to a timestamp", "List them with --list")
+    return found
+
+
+def known_before(hub: Footfall, origin: Origin, settings: ImportSettings) -> set[str]:
+    """Ids of what a command imported of these files before."""
+    bucket, ledger, scope = origin.bucket(hub), ledger_of(hub), command_scope(settings.stream)
+    known = (ledger.known(scope, bucket.url, file) for file in chosen_files(bucket, settings))
+    return {each.id for each in known if each is not None and each.state == "done"}
+
+
+def preview_of(hub: Footfall, origin: Origin, name: str, format: str, read: ReadOptions) -> Preview:
+    """What the beginning of a file tells."""
+    bucket, private = origin.bucket(hub), origin.private_key(hub)
+    file = one_file(bucket, name)
+    return _reader(format).preview(
+        unpacked(name, bucket.open(file.key, version=file.version), private), read, name=name
+    )
+
+
+def listed(hub: Footfall, origin: Origin, format: str, limit: int) -> list[tuple[str, int | str, str, str]]:
+    """(name, bytes, modified, suggested prefix) of the files of a place, by name; of folders the name alone."""
+    rows: list[tuple[str, int | str, str, str]] = []
+    for stored in origin.bucket(hub).list():
+        name, folder, _ = stored.key.partition("/")
+        if folder:
+            if not rows or rows[-1][0] != f"{name}/":
+                rows.append((f"{name}/", "", "", ""))
+        else:
+            modified = "" if stored.modified_at is None else f"{stored.modified_at:%Y-%m-%d %H:%M:%S}Z"
+            rows.append((name, stored.size_bytes, modified, suggested_prefix(name, format) or ""))
+        if len(rows) == limit:
+            break
+    return rows
+
+
+# --- as jobs -------------------------------------------------------------------------------------
+
+
+def job_settings(job: Job) -> ImportSettings:
+    """What the options of a job of kind ``import`` say. Raises ``Refused``."""
+    options = {name: value for name, value in job.options.items() if name != BY_COMMAND}
+    return settings_of(options, what=f"job '{job.name}'")
+
+
+def deliver_import(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
+    """The files that are new since the last run; see ``flows.import_files``.
+
+    Raises ``Unavailable`` while another process holds the log: that one has to do it.
+    """
+    settings = job_settings(job)
+    origin = Origin(
+        url=job.url, authorization=job.authorization, endpoint_url=str(job.options.get("endpoint_url") or "")
+    )
+    bucket = origin.bucket(hub)
+    if attempt.rehearsal:
+        yield from _rehearsed(hub, origin, bucket, settings, job)
+        return
+    try:
+        log = hub.log
+    except Conflict as held:
+        raise Unavailable(
+            f"another process holds the log of {hub.settings.data}",
+            "A server that runs there takes this slot within a minute",
+        ) from held
+    desk = _desk(hub, origin, bucket, settings, log, attempt.beat, _nothing)
+    for one in _applied(desk, settings, job):
+        yield FileFacts(one.file.key, one.applied, one.file.size_bytes)
+
+
+def _applied(desk: Desk, settings: ImportSettings, job: Job) -> Iterator[FileImport]:
+    if job.options.get(BY_COMMAND):
+        yield from _by_command(desk, settings)
+        return
+    plan = _plan(settings, job.name)
+    if settings.prefix:
+        yield from import_row(desk, plan, _row(settings, job.name))
+    elif job.schedule.kind == "once":
+        yield import_file(desk, plan, one_file(desk.bucket, settings.file), cursor=Cursor(job.name, key=settings.file))
+    else:
+        yield from import_changed(desk, plan, job.name, settings.file, on_missing=settings.on_missing)
+    _forget_snapshots(desk, desk.ledger.cursor(job.name))
+
+
+def _row(settings: ImportSettings, job: str) -> FileRow:
+    return FileRow(job, settings.prefix, settings.matches, settings.format, settings.file, settings.on_missing,
+                   settings.grace)  # fmt: skip
+
+
+def _rehearsed(
+    hub: Footfall, origin: Origin, bucket: Bucket, settings: ImportSettings, job: Job
+) -> Iterator[FileFacts]:
+    """What would be read: each file that is new, its rows counted and not one of them applied."""
+    ledger, private = ledger_of(hub), origin.private_key(hub)
+    if settings.prefix:
+        files = [file for _, file in files_after(bucket, _row(settings, job.name), ledger.cursor(job.name))]
+    else:
+        file = one_file(bucket, settings.file)
+        known = ledger.known(job.name, bucket.url, file)
+        files = [] if known is not None and known.state == "done" else [file]
+    for file in files:
+        rows = bad = 0
+        text = unpacked(file.key, bucket.open(file.key, version=file.version), private)
+        for batch in _reader(settings.format).rows(text, settings.read, name=file.key):
+            rows, bad = rows + len(batch.rows), bad + len(batch.bad)
+        note = "new" if not bad else f"new; {bad:,} more rows cannot be read"
+        yield FileFacts(file.key, rows, file.size_bytes, note=note)
+
+
+def _forget_snapshots(desk: Desk, cursor: Cursor) -> None:
+    """Of a job that compares no more, or whose attempts broke off, nothing is kept."""
+    mine = {each.id for each in desk.ledger.all(scope=cursor.job, limit=1000)}
+    for name in desk.snapshots.names():
+        if name in mine and name not in (cursor.snapshot, cursor.before):
+            desk.snapshots.drop(name)
+
+
+# --- what both use -------------------------------------------------------------------------------
+
+
+def make_stream(hub: Footfall, name: str) -> None:
+    """Let there be a source of that name, without a write key that anybody knows."""
+    if all(source.name != name for source in hub.sources.all()):
+        create_key(hub, name, product_key=PRODUCT_DEFAULT, environment=ENVIRONMENT_DEFAULT, channel="server")
+
+
+def _plan(settings: ImportSettings, scope: str) -> Plan:
+    return Plan(scope, settings.stream, settings.format, settings.meaning(), settings.diff, settings.skip_bad_files)
+
+
+def _desk(
+    hub: Footfall,
+    origin: Origin,
+    bucket: Bucket,
+    settings: ImportSettings,
+    log: Log,
+    beat: Callable[[], None],
+    room: Callable[[], None],
+) -> Desk:
+    make_stream(hub, settings.stream)
+    folder = hub.settings.data / FOLDER
+    private = origin.private_key(hub)
+    return Desk(
+        bucket=bucket,
+        held=FolderHeldFiles(folder),
+        ledger=ledger_of(hub),
+        snapshots=FolderSnapshots(folder),
+        reader=_reader(settings.format),
+        decode=partial(_unpacked, private),
+        meaning=_meaning,
+        log=log,
+        clock=hub.clock,
+        beat=beat,
+        room=room,
+    )
+
+
+def _unpacked(private: PrivateKey | None, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    return unpacked(name, chunks, private)
+
+
+def _meaning(one: FileImport) -> tuple[ReadOptions, RowEvents]:
+    from footfall.wire.rows import NativeRows
+
+    read, columns = meaning_of(one.settings)
+    return read, NativeRows(one.id, one.stream, one.began_at, columns)
+
+
+def _reader(format: str) -> RowReader:
+    if format == "csv":
+        from footfall.sources.csv_rows import CsvReader
+
+        return CsvReader()
+    if format == "json":
+        from footfall.sources.json_rows import JsonReader
+
+        return JsonReader()
+    from footfall.sources.parquet_rows import ParquetReader
+
+    return ParquetReader()
+
+
+def _nothing() -> None:
+    """A server settles by itself."""

@@ -1,0 +1,345 @@
+"""Files whose rows become events: once, in order, and nothing of a file that is not whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from import_desk import Crash, Falling, desk_of, imported, plan_of
+from small_hub import SmallHub, small_hub
+
+from footfall.buckets.local import LocalBucket
+from footfall.config.patterns import whole_match
+from footfall.errors import Conflict, Damaged, Refused, Unavailable
+from footfall.flows import import_files
+from footfall.flows.import_files import (
+    FileRow,
+    files_after,
+    import_changed,
+    import_file,
+    import_row,
+    one_file,
+    version_of,
+)
+from footfall.model.imports import Cursor
+
+CSV = b"id,name\n1,Ana\n2,Ben\n3,Cem\n"
+
+
+@pytest.fixture
+def hub(tmp_path) -> Iterator[SmallHub]:
+    with small_hub(tmp_path / "hub") as hub:
+        yield hub
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    (tmp_path / "place").mkdir()
+    return tmp_path / "place"
+
+
+def row(on_missing: str = "wait", **more: object) -> FileRow:
+    return replace(FileRow("job", "crm_", whole_match("crm_"), "csv", on_missing=on_missing), **more)
+
+
+def ids(hub: SmallHub) -> list[str]:
+    return sorted(json.loads(properties)["attributes"]["id"] for _, properties in imported(hub))
+
+
+# --- one file ----------------------------------------------------------------------------------------------------
+
+
+def test_each_row_is_an_event_of_its_stream_that_says_what_the_row_said(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(CSV)
+    desk = desk_of(hub, tmp_path)
+    done = import_file(desk, plan_of(), one_file(desk.bucket, "crm.csv"))
+    assert (done.state, done.applied, done.bad, done.next_row) == ("done", 3, 0, 3)
+    events = imported(hub)
+    assert [event for event, _ in events] == [f"{done.id}-0", f"{done.id}-1", f"{done.id}-2"]
+    assert json.loads(events[0][1])["attributes"] == {"id": "1", "name": "Ana"}
+    assert list((tmp_path / "imports").iterdir()) == []
+
+
+def test_a_file_that_was_applied_is_not_even_opened_again(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(CSV)
+    desk = desk_of(hub, tmp_path)
+    first = import_file(desk, plan_of(), file := one_file(desk.bucket, "crm.csv"))
+    (place / "crm.csv").unlink()
+    assert import_file(desk, plan_of(), file) == first
+    assert ids(hub) == ["1", "2", "3"]
+
+
+def test_a_file_of_the_same_name_with_other_bytes_is_another(hub, tmp_path, place):
+    desk = desk_of(hub, tmp_path)
+    for body in (CSV, b"id,name\n4,Dan\n"):
+        (place / "crm.csv").unlink(missing_ok=True)
+        (place / "crm.csv").write_bytes(body)
+        import_file(desk, plan_of(), one_file(desk.bucket, "crm.csv"))
+    assert ids(hub) == ["1", "2", "3", "4"]
+
+
+def test_bad_rows_are_kept_and_their_neighbours_applied(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(b"id,at\n1,2026-11-01\n2,soon\n3\n4,2026-11-02\n")
+    desk = desk_of(hub, tmp_path)
+    done = import_file(desk, plan_of({"timestamp": "at"}), one_file(desk.bucket, "crm.csv"))
+    assert (done.applied, done.bad) == (2, 2)
+    assert [(bad.number, bad.line, bad.field) for bad in desk.ledger.bad_rows(done.id)] == [(1, 3, "at"), (2, 4, "at")]
+    assert ids(hub) == ["1", "4"]
+
+
+def test_a_file_of_which_no_row_can_be_used_fails_with_the_reason_and_applies_nothing(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(b"id,at\n1,soon\n2,later\n")
+    desk = desk_of(hub, tmp_path)
+    with pytest.raises(Refused, match=r"not one of the 2 rows .*line 2: 'at' is no instant"):
+        import_file(desk, plan_of({"timestamp": "at"}), one_file(desk.bucket, "crm.csv"))
+    assert [(each.state, each.applied) for each in desk.ledger.all()] == [("failed", 0)]
+    assert imported(hub) == []
+
+
+def test_a_file_that_is_cut_off_applies_no_row(hub, tmp_path, place):
+    many = b"id,name\n" + b"".join(b"%d,%d\n" % (n, n * 7919) for n in range(50_000))
+    (place / "crm.csv.gz").write_bytes(gzip.compress(many)[:-100])
+    desk = desk_of(hub, tmp_path)
+    with pytest.raises(Damaged, match=r"cut|middle|whole"):
+        import_file(desk, plan_of(), one_file(desk.bucket, "crm.csv.gz"))
+    assert imported(hub) == []
+    (place / "crm.csv.gz").write_bytes(gzip.compress(many))
+    assert import_file(desk, plan_of(), one_file(desk.bucket, "crm.csv.gz")).applied == 50_000
+
+
+def test_a_file_that_changed_after_it_was_listed_applies_no_row(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(CSV)
+    desk = desk_of(hub, tmp_path)
+    file = one_file(desk.bucket, "crm.csv")
+    (place / "crm.csv").write_bytes(CSV + b"4,Dan\n")
+    with pytest.raises(Conflict, match="changed"):
+        import_file(desk, plan_of(), file)
+    assert imported(hub) == []
+    assert import_file(desk, plan_of(), one_file(desk.bucket, "crm.csv")).applied == 4
+
+
+def test_a_file_that_is_gone_after_it_was_listed_is_a_conflict(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(CSV)
+    desk = desk_of(hub, tmp_path)
+    file = one_file(desk.bucket, "crm.csv")
+    (place / "crm.csv").unlink()
+    with pytest.raises(Conflict, match="not there any more"):
+        import_file(desk, plan_of(), file)
+
+
+def test_an_empty_file_has_no_rows_and_is_done(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(b"")
+    desk = desk_of(hub, tmp_path)
+    assert import_file(desk, plan_of(), one_file(desk.bucket, "crm.csv")).state == "done"
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(hub, tmp_path, place):
+    with pytest.raises(Refused, match=r"no file crm\.csv"):
+        one_file(desk_of(hub, tmp_path).bucket, "crm.csv")
+
+
+# --- crashes -----------------------------------------------------------------------------------------------------
+
+
+def crash_everywhere(tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, bool]]:
+    """Die at every call of every part, before and after it; then let it be done. Yields where it died."""
+    monkeypatch.setattr(import_files, "EVENTS_MAX", 2)
+    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
+    counting = Falling()
+    run(tmp_path / "none", counting)
+    for at in range(1, counting.calls + 1):
+        for after in (False, True):
+            with pytest.raises(Crash):
+                run(tmp_path / f"{at}-{after}", Falling(at, after))
+            run(tmp_path / f"{at}-{after}", Falling())
+            yield at, after
+
+
+def test_wherever_an_import_dies_its_rows_are_applied_once(tmp_path, monkeypatch):
+    body = b"id,name\n" + b"".join(b"%d,x\n" % n for n in range(7)) + b"bad\n"
+    ended: list[tuple[Path, str]] = []
+
+    def run(folder: Path, falling: Falling) -> None:
+        with small_hub(folder / "hub") as hub:
+            (folder / "place").mkdir(exist_ok=True)
+            if not (folder / "place" / "crm.csv").exists():
+                (folder / "place" / "crm.csv").write_bytes(body)
+            bucket = LocalBucket(folder / "place")
+            import_file(desk_of(hub, folder, falling=falling), plan_of(), one_file(bucket, "crm.csv"))
+            if not falling.at:
+                (done,) = desk_of(hub, folder).ledger.all()
+                assert (done.state, done.applied, done.bad) == ("done", 7, 1)
+                assert [bad.number for bad in desk_of(hub, folder).ledger.bad_rows(done.id)] == [7]
+                assert len(list(hub.log.read(0, 1 << 20))) < 12
+                ended.append((folder, done.id))
+
+    places = list(crash_everywhere(tmp_path, run, monkeypatch))
+    assert len(places) > 30
+    # Settling takes longest, so only what was sent twice is settled.
+    settled = 0
+    for folder, one in ended:
+        with small_hub(folder / "hub") as hub:
+            sent = sum(entry.batch.count for entry in hub.log.read(0, 1 << 20))
+            assert sent >= 7
+            if sent > 7 and settled < 3:
+                settled += 1
+                assert sorted(event for event, _ in imported(hub)) == [f"{one}-{n}" for n in range(7)]
+    assert settled
+
+
+def test_wherever_a_comparison_dies_the_next_file_is_compared_with_all_of_the_last(tmp_path, monkeypatch):
+    files = {"crm_20261101.csv": b"id\n1\n2\n3\n4\n5\n", "crm_20261102.csv": b"id\n5\n4\n6\n3\n7\n2\n1\n"}
+
+    def run(folder: Path, falling: Falling) -> None:
+        with small_hub(folder / "hub") as hub:
+            (folder / "place").mkdir(exist_ok=True)
+            for name, body in files.items():
+                if not (folder / "place" / name).exists():
+                    (folder / "place" / name).write_bytes(body)
+            list(import_row(desk_of(hub, folder, falling=falling), plan_of(compare=True), row()))
+            if not falling.at:
+                done = {each.file.key: each for each in desk_of(hub, folder).ledger.all()}
+                assert {key: (each.applied, each.unchanged) for key, each in done.items()} == {
+                    "crm_20261101.csv": (5, 0),
+                    "crm_20261102.csv": (2, 5),
+                }, falling.names
+                cursor = desk_of(hub, folder).ledger.cursor("job")
+                assert cursor.snapshot == done["crm_20261102.csv"].id
+
+    assert len(list(crash_everywhere(tmp_path, run, monkeypatch))) > 50
+
+
+# --- rows of files -----------------------------------------------------------------------------------------------
+
+
+def write(place: Path, *names: str) -> None:
+    for name in names:
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(b"id\n%s\n" % name.encode())
+
+
+def test_files_are_taken_in_the_order_of_their_timestamps_and_then_of_their_names(hub, tmp_path, place):
+    write(place, "crm_20261103.csv", "crm_2026-11-01.csv", "crm_20261102T080000Z.csv", "crm_1793577600.csv")
+    write(place, "crm_20261103.csv.manifest.json", "old_20261101.csv", "below/crm_20261101.csv", "crm_.csv")
+    desk = desk_of(hub, tmp_path)
+    done = [each.file.key for each in import_row(desk, plan_of(), row())]
+    assert done == ["crm_2026-11-01.csv", "crm_1793577600.csv", "crm_20261102T080000Z.csv", "crm_20261103.csv"]
+    assert desk.ledger.cursor("job").key == "crm_20261103.csv"
+
+
+def test_only_files_beyond_the_last_one_are_taken(hub, tmp_path, place):
+    write(place, "crm_20261102.csv")
+    desk = desk_of(hub, tmp_path)
+    assert len(list(import_row(desk, plan_of(), row()))) == 1
+    write(place, "crm_20261101.csv", "crm_20261103.csv")
+    assert [each.file.key for each in import_row(desk, plan_of(), row())] == ["crm_20261103.csv"]
+
+
+def test_files_of_the_same_second_are_all_taken_once(hub, tmp_path, place):
+    names = [f"crm_{letter}_20261101080000.csv" for letter in "abc"]
+    write(place, *names[:2])
+    desk = desk_of(hub, tmp_path)
+    wide = row(pattern="crm_[a-c]_", matches=whole_match("crm_[a-c]_"))
+    assert [each.file.key for each in import_row(desk, plan_of(), wide)] == names[:2]
+    write(place, names[2])
+    assert [each.file.key for each in import_row(desk, plan_of(), wide)] == names[2:]
+    assert ids(hub) == names
+
+
+def test_a_row_begins_with_the_file_that_was_chosen(hub, tmp_path, place):
+    write(place, "crm_20261101.csv", "crm_20261102.csv", "crm_20261103.csv")
+    done = import_row(desk_of(hub, tmp_path), plan_of(), row(first="crm_20261102.csv"))
+    assert [each.file.key for each in done] == ["crm_20261102.csv", "crm_20261103.csv"]
+
+
+def test_an_empty_file_of_a_row_is_not_there_yet(hub, tmp_path, place):
+    (place / "crm_20261101.csv").write_bytes(b"")
+    assert files_after(LocalBucket(place), row(), Cursor("job")) == []
+
+
+def test_a_file_that_cannot_be_read_stops_its_row_unless_it_may_be_left_out(hub, tmp_path, place):
+    write(place, "crm_20261101.csv", "crm_20261103.csv")
+    (place / "crm_20261102.csv").write_bytes(gzip.compress(b"id\n1\n")[:-5])
+    desk = desk_of(hub, tmp_path)
+    with pytest.raises(Damaged):
+        list(import_row(desk, plan_of(), row()))
+    assert desk.ledger.cursor("job").key == "crm_20261101.csv"
+    done = [each.file.key for each in import_row(desk, plan_of(skip_bad_files=True), row())]
+    assert done == ["crm_20261103.csv"]
+    assert {each.file.key: each.state for each in desk.ledger.all()}["crm_20261102.csv"] == "failed"
+
+
+def test_waiting_for_a_file_ends_quietly_however_often(hub, tmp_path, place):
+    desk = desk_of(hub, tmp_path)
+    for _ in range(5):
+        assert list(import_row(desk, plan_of(), row())) == []
+    assert desk.ledger.cursor("job").missed == 5
+
+
+def test_a_missing_file_is_alerted_after_the_grace_and_looked_for_again(hub, tmp_path, place):
+    desk = desk_of(hub, tmp_path)
+    assert list(import_row(desk, plan_of(), row("alert"))) == []
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="no next file"):
+            list(import_row(desk, plan_of(), row("alert")))
+    write(place, "crm_20261101.csv")
+    assert len(list(import_row(desk, plan_of(), row("alert")))) == 1
+    assert desk.ledger.cursor("job").missed == 0
+
+
+def test_a_missing_file_stops_until_somebody_resumes_and_the_place_in_the_row_is_kept(hub, tmp_path, place):
+    write(place, "crm_20261101.csv")
+    desk = desk_of(hub, tmp_path)
+    list(import_row(desk, plan_of(), row("stop", grace=0)))
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"stopped: no next file .* after crm_20261101\.csv"):
+            list(import_row(desk, plan_of(), row("stop", grace=0)))
+    write(place, "crm_20261102.csv")
+    assert [each.file.key for each in import_row(desk, plan_of(), row("stop"))] == ["crm_20261102.csv"]
+
+
+def test_a_file_written_anew_under_one_name_is_read_whenever_it_is_another(hub, tmp_path, place):
+    desk = desk_of(hub, tmp_path)
+    assert list(import_changed(desk, plan_of(), "job", "crm.csv")) == []
+    for body, applied in ((b"id\n1\n2\n", 2), (b"id\n2\n3\n", 1)):
+        (place / "crm.csv").unlink(missing_ok=True)
+        (place / "crm.csv").write_bytes(body)
+        assert [each.applied for each in import_changed(desk, plan_of(compare=True), "job", "crm.csv")] == [applied]
+        assert list(import_changed(desk, plan_of(compare=True), "job", "crm.csv")) == []
+
+
+# --- diff --------------------------------------------------------------------------------------------------------
+
+
+def test_only_changed_rows_are_applied_though_rows_and_columns_come_in_another_order(hub, tmp_path, place):
+    (place / "crm_20261101.csv").write_bytes(b"id,name,plan\n1,Ana,pro\n2,Ben,free\n3,Cem,pro\n")
+    (place / "crm_20261102.csv").write_bytes(b"plan,id,name\npro,3,Cem\nfree,2,Ben\npro,2,Ben\npro,1,Ana\npro,2,Ben\n")
+    (place / "crm_20261103.csv").write_bytes(b"plan,id,name\nfree,2,Ben\n")
+    desk = desk_of(hub, tmp_path)
+    done = list(import_row(desk, plan_of(compare=True), row()))
+    assert [(each.applied, each.unchanged) for each in done] == [(3, 0), (1, 4), (0, 1)]
+    kept = {desk.ledger.cursor("job").snapshot, desk.ledger.cursor("job").before}
+    assert set(desk.snapshots.names()) == kept == {done[1].id, done[2].id}
+
+
+def test_how_a_file_is_read_stays_as_it_was_when_it_began(hub, tmp_path, place, monkeypatch):
+    monkeypatch.setattr(import_files, "EVENTS_MAX", 1)
+    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
+    (place / "crm.csv").write_bytes(b"id;u\n1;a\n2;b\n3;c\n4;d\n")
+    file = version_of(LocalBucket(place).stat("crm.csv"))
+    falling = Falling()
+    import_file(desk_of(hub, tmp_path, falling=falling), plan_of({"delimiter": ";"}, scope="count"), file)
+    last = len(falling.names) - falling.names[::-1].index("advance")
+    desk = desk_of(hub, tmp_path, falling=Falling(last))
+    with pytest.raises(Crash):
+        import_file(desk, plan_of({"delimiter": ";", "identify_id": "u"}), file)
+    hub.now += timedelta(hours=1)
+    done = import_file(desk_of(hub, tmp_path), plan_of({"delimiter": "|"}), file)
+    assert done.applied == 4
+    assert done.began_at == datetime(2026, 12, 1, 12, tzinfo=UTC)
+    assert done.settings == {"delimiter": ";", "identify_id": "u"}

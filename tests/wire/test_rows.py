@@ -1,0 +1,162 @@
+"""Rows of files as native events."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from footfall.errors import BadRecord, Refused
+from footfall.model.imports import Columns
+from footfall.ports import Row
+from footfall.wire import native
+from footfall.wire.row_instants import instant
+from footfall.wire.rows import NativeRows
+
+AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+ORDER = {"id": "7", "when": "2026-11-20 10:00:00", "email": "ana@example.com", "firm": "acme", "plan": "pro", "n": ""}
+
+
+def event(row: object, columns: Columns = Columns(), number: int = 3) -> dict[str, object]:  # noqa: B008
+    body = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text = NativeRows("im1", "orders", AT, columns).event(Row(number, 5, body))
+    assert native.read(b"[" + text + b"]", "batch").rejected == ()
+    return json.loads(text)
+
+
+def test_a_row_that_nobody_asks_anything_of_is_a_platform_event_with_all_it_says():
+    assert event(ORDER) == {
+        "type": "platform_event", "event_name": "orders", "event_id": "im1-3", "attributes": ORDER,
+        "occurred_at": "2026-11-23T09:30:00+00:00",
+    }  # fmt: skip
+
+
+def test_a_row_of_somebody_is_something_that_happened():
+    made = event(ORDER, Columns(timestamp="when", identify_id="email", account_id="firm", user={"tier": "plan"}))
+    assert made["type"] == "custom"
+    assert (made["identify_id"], made["account_id"]) == ("ana@example.com", "acme")
+    assert (made["event_name"], made["occurred_at"]) == ("orders", "2026-11-20T10:00:00Z")
+    assert made["user"] == {"tier": "pro"}
+    assert made["attributes"] == ORDER
+
+
+def test_a_row_about_a_person_tells_of_the_person_and_the_account():
+    made = event(
+        ORDER, Columns(identify_id="email", people=True, account_id="firm", account={"plan": "plan", "n": "n"})
+    )
+    assert made["type"] == "identify"
+    assert made["account"] == {"id": "acme", "plan": "pro"}
+    assert "event_name" not in made
+
+
+def test_a_row_whose_user_is_empty_is_nobodys_event_and_no_person():
+    assert event({**ORDER, "email": ""}, Columns(identify_id="email"))["type"] == "platform_event"
+    assert event({**ORDER, "email": None}, Columns(identify_id="email"))["type"] == "platform_event"
+    with pytest.raises(BadRecord) as caught:
+        event({**ORDER, "email": ""}, Columns(identify_id="email", people=True))
+    assert (caught.value.code, caught.value.field) == ("missing_user", "email")
+
+
+def test_a_column_may_name_what_happened():
+    assert event(ORDER, Columns(event_name="plan"))["event_name"] == "pro"
+    assert event(ORDER, Columns(event_name="n"))["event_name"] == "orders"
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "code", "field"),
+    [
+        ({"t": "soon"}, Columns(timestamp="t"), "bad_timestamp", "t"),
+        ({"t": True}, Columns(timestamp="t"), "bad_timestamp", "t"),
+        ({"u": 1.5}, Columns(identify_id="u"), "bad_type", "u"),
+        ({"u": ["a"]}, Columns(identify_id="u"), "bad_type", "u"),
+        ({"u": "x" * 513}, Columns(identify_id="u"), "too_long", "u"),
+        ({"e": "x" * 513}, Columns(event_name="e"), "too_long", "e"),
+        ({"e": "x" * 70_000}, Columns(), "too_large", ""),
+    ],
+)
+def test_a_row_that_no_event_can_be_made_of_names_the_column_at_fault(row, columns, code, field):
+    with pytest.raises(BadRecord) as caught:
+        event(row, columns)
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+def test_a_column_may_be_called_anything():
+    awkward = 'a "quoted" \\ name\n'
+    assert event({awkward: "u"}, Columns(identify_id=awkward))["identify_id"] == "u"
+    assert event({"other": "u"}, Columns(identify_id=awkward))["type"] == "platform_event"
+
+
+def test_a_stream_needs_a_name():
+    with pytest.raises(Refused, match="name of a stream"):
+        NativeRows("im1", "", AT, Columns())
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(
+    st.dictionaries(st.sampled_from(["u", "t", "e", "a", 'x"y']), VALUES | st.lists(VALUES, max_size=3)),
+    st.builds(
+        Columns,
+        timestamp=st.sampled_from(["", "t"]),
+        identify_id=st.sampled_from(["", "u", 'x"y']),
+        anonymous_id=st.sampled_from(["", "a"]),
+        account_id=st.sampled_from(["", "a"]),
+        event_name=st.sampled_from(["", "e"]),
+        user=st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from(["u", "t", "e"]), max_size=2),
+    ),
+)
+def test_every_event_that_is_made_is_one_the_collector_would_take(row, columns):
+    body = msgspec.json.encode(row) if _fits(row) else json.dumps(row).encode()
+    try:
+        text = NativeRows("im1", "s", AT, columns).event(Row(0, 1, body))
+    except BadRecord:
+        return
+    reading = native.read(b"[" + text + b"]", "batch")
+    assert (reading.count, reading.rejected) == (1, ())
+
+
+def _fits(row: object) -> bool:
+    try:
+        msgspec.json.encode(row)
+    except (OverflowError, UnicodeEncodeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("value", "told", "at"),
+    [
+        ("2026-11-23T09:30:00Z", "", AT),
+        ("2026-11-23T09:30:00", "", AT),
+        ("2026-11-23T10:30:00.000+01:00", "", AT),
+        ("20261123T093000Z", "", AT),
+        ("20261123", "", AT.replace(hour=0, minute=0)),
+        ("2026-11-23", "", AT.replace(hour=0, minute=0)),
+        (" 1795426200 ", "", AT),
+        (1795426200, "", AT),
+        (1795426200.0, "", AT),
+        (1795426200000, "", AT),
+        ("1795426200000000", "", AT),
+        (1795426200000000000, "", AT),
+        ("Mon, 23 Nov 2026 09:30:00 +0000", "", AT),
+        ("23/11/2026 09:30", "%d/%m/%Y %H:%M", AT),
+    ],
+)
+def test_an_instant_is_understood_in_each_of_its_forms(value, told, at):
+    assert datetime.fromisoformat(instant(value, told)).astimezone(UTC) == at
+
+
+@pytest.mark.parametrize("value", ["11/23/2026", "yesterday", "2026-13-01", "1e5", [], {}, True, "2026-11-23T25:00:00"])
+def test_what_is_no_instant_is_no_instant(value):
+    with pytest.raises(ValueError, match=r"."):
+        instant(value)
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_an_empty_field_says_nothing(value):
+    assert instant(value) is None
