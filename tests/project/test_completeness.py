@@ -163,6 +163,14 @@ def test_no_code_is_documented_that_does_not_exist():
     assert [code for code in codes if f'"{code}"' not in source] == []
 
 
+def test_the_codes_of_bad_rows_are_those_that_are_documented():
+    documented = set(re.findall(r"^\| `([a-z_]+)` \|", page("reference/import-files.md"), re.M))
+    source = "".join(path.read_text("utf-8") for path in tracked("src/footfall/sources/*.py"))
+    # A code stands right before its message, or before the variable that has it.
+    given = set(re.findall(r"\"([a-z]+(?:_[a-z]+)+)\", (?:f?\"[A-Z]|what\b)", source))
+    assert given == documented, given ^ documented
+
+
 def test_every_exit_code_is_documented():
     from footfall.terminal import Exit
 

@@ -113,10 +113,10 @@ class ExactRows:
     def _body(self, number: int, line: int, text: bytes, values: list[bytes | None]) -> bytes | BadRow:
         names = self._layout.names
         if len(values) != len(names):
-            less = len(values) < len(names)
             what = f"The row has {len(values)} fields, there are {len(names)} columns"
-            code = "too_few_fields" if less else "too_many_fields"
-            return bad_row(number, line, code, what, text, names[len(values)] if less else "")
+            if len(values) > len(names):
+                return bad_row(number, line, "too_many_fields", what, text)
+            return bad_row(number, line, "too_few_fields", what, text, names[len(values)])
         body: dict[str, str | None] = {}
         for name, place in self._columns:
             value = values[place]

@@ -29,7 +29,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # Python's own inventions, of which no file is made.
-_NO_FILES: Final = frozenset({"idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined", "utf_7"})
+_NO_FILES: Final = frozenset(["idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined", "utf_7"])
 _NAMES: Final = {"ascii": UTF_8, "utf-8-sig": UTF_8, "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
 _FOREIGN: Final = (
