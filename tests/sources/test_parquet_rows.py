@@ -12,7 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reading import Read, pieces, read
+from rendered import texts
 
 from footfall.errors import Damaged, Refused, Unavailable
 from footfall.model.imports import ReadOptions
@@ -72,6 +75,34 @@ def test_every_type_has_its_value_in_json(kind: pa.DataType, value: Any, expecte
         assert found.rows[0].body == b'{"a":1,"b":1234567890123456789012345678.50}'
         return
     assert found.values == [{"a": 1, "b": expected}, {"a": 2, "b": None}]
+
+
+@given(
+    table=st.lists(
+        st.tuples(
+            st.one_of(st.none(), texts),
+            st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
+            st.one_of(st.none(), st.floats()),
+            st.one_of(st.none(), st.booleans()),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_rows_made_by_columns_are_those_made_one_by_one(table: list[tuple[Any, ...]]) -> None:
+    kinds = [pa.string(), pa.int64(), pa.float64(), pa.bool_()]
+    arrays = [pa.array([row[n] for row in table], kind) for n, kind in enumerate(kinds)]
+    made_of = pa.table(arrays, names=["a", "é", '"', "\\"]).select(['"', "\\", "a", "é"])
+    assert parquet_rows._rows(made_of, 7).rows == parquet_rows._one_by_one(made_of, 7).rows
+
+
+def test_ten_thousand_columns_come_in_batches_of_bounded_size() -> None:
+    names = [f"column_{n}" for n in range(10_000)]
+    table = pa.table({name: pa.nulls(60, pa.int8()) for name in names})
+    batches = list(ParquetReader().rows([made(table)], ReadOptions(), name="x"))
+    assert sum(len(batch.rows) for batch in batches) == 60
+    assert len(batches) > 1
 
 
 def test_rows_have_numbers_and_no_lines() -> None:

@@ -9,10 +9,10 @@ from itertools import count
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from footfall.ports import Row, RowBatch
+from footfall.sources.columns import Texts, escaped, joined
 from footfall.sources.csv_layout import Layout
 from footfall.sources.held import BATCH_BYTES, ROW_BYTES_MAX, Held
 
@@ -53,10 +53,10 @@ class QuickRows:
         table = self._parsed(block)
         if table is None or table.num_rows != block.count(b"\n"):  # lines within fields, or empty ones
             return []
-        escaped = b"\\" in block or b'""' in block or b"\t" in block
+        special = b"\\" in block or b'""' in block or b"\t" in block
         batches = []
         for at in range(0, table.num_rows, self._rows_max):
-            bodies = self._bodies(table.slice(at, self._rows_max), escaped)
+            bodies = self._bodies(table.slice(at, self._rows_max), special)
             rows = list(map(Row._make, zip(count(number + at), count(held.line + at), bodies, strict=False)))
             batches.append(RowBatch(rows, ()))
         held.drop(end)
@@ -83,26 +83,6 @@ class QuickRows:
         except pa.ArrowInvalid:  # ragged, or not UTF-8
             return None
 
-    def _bodies(self, table: Any, escaped: bool) -> list[bytes]:
-        pieces: list[Any] = []
-        for place, word in enumerate(self._words):
-            values = table.column(place)
-            head = ("," if place else "{") + word + ":"
-            if escaped:
-                values = _escaped(values)
-            if values.null_count:
-                quoted = pc.binary_join_element_wise(head + '"', values, '"', "")
-                pieces.append(pc.fill_null(quoted, head + "null"))
-            else:
-                pieces += [head + '"', values, '"']
-        bodies = pc.binary_join_element_wise(*pieces, "}", "")
-        return list(bodies.cast(pa.binary()).to_pylist())
-
-
-def _escaped(values: Any) -> Any:
-    """As ``msgspec`` escapes them."""
-    if not pc.any(pc.match_substring_regex(values, '["\\\\\t]')).as_py():
-        return values
-    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("\t", "\\t")):
-        values = pc.replace_substring(values, character, escape)
-    return values
+    def _bodies(self, table: Any, special: bool) -> list[bytes]:
+        columns = (escaped(values) if special else values for values in table.columns)
+        return joined(Texts(word, values, '"') for word, values in zip(self._words, columns, strict=True))

@@ -7,6 +7,7 @@ else in a file without a name.
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -20,6 +21,7 @@ from footfall.errors import Damaged, Refused, Unavailable
 from footfall.model.imports import ReadOptions
 from footfall.ports import BadRow, Preview, Row, RowBatch
 from footfall.sources.bad_rows import bad_row, row_too_long
+from footfall.sources.columns import Texts, escaped, joined
 from footfall.sources.held import ROW_BYTES_MAX
 from footfall.sources.types import SHOWN_ROWS, column_types, head_of
 
@@ -88,7 +90,7 @@ def _batches(file: Any, fields: Sequence[str], name: str) -> Iterator[RowBatch]:
     wanted = kept if fields else None
     number = 0
     try:
-        for batch in file.iter_batches(batch_size=_batch_rows(file.metadata), columns=wanted, use_threads=False):
+        for batch in file.iter_batches(batch_size=_batch_rows(file.metadata, kept), columns=wanted, use_threads=False):
             made = _rows(_plain(pa.Table.from_batches([batch]).select(kept)), number)
             number += batch.num_rows
             yield made
@@ -97,19 +99,20 @@ def _batches(file: Any, fields: Sequence[str], name: str) -> Iterator[RowBatch]:
         raise Damaged(what, "Fetch or export the file again") from error
 
 
-def _batch_rows(index: Any) -> int:
+def _batch_rows(index: Any, names: Sequence[str]) -> int:
     """How many rows are some megabytes, if rows are of a size."""
     groups = (index.row_group(place) for place in range(index.num_row_groups))
-    widest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=1)
-    return max(1, min(BATCH_ROWS, _BATCH_BYTES // max(1, widest)))
+    widest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+    return max(1, min(BATCH_ROWS, _BATCH_BYTES // (widest + sum(len(name) + 10 for name in names))))
 
 
 def _columns(names: Sequence[str], fields: Sequence[str], name: str) -> list[str]:
-    if missing := [each for each in fields if each not in names]:
+    times = Counter(names)
+    if missing := [each for each in fields if each not in times]:
         what = f"{name}: there is no column {missing[0]!r}; there are {', '.join(names)}"
         raise Refused(what, "Choose other fields")
     kept = sorted(set(fields or names))
-    if twice := [each for each in kept if list(names).count(each) > 1]:
+    if twice := [each for each in kept if times[each] > 1]:
         raise Refused(f"{name}: two columns are called {twice[0]!r}", "Rename one of them")
     return kept
 
@@ -143,6 +146,27 @@ def _plain_type(kind: Any) -> Any:
 
 
 def _rows(table: Any, number: int) -> RowBatch:
+    """By columns; row by row where a value is not what JSON can say, or a row is too long."""
+    try:
+        bodies = joined(_column(name, table.column(name)) for name in table.column_names)
+        if max(map(len, bodies), default=0) <= ROW_BYTES_MAX:
+            return RowBatch([Row(place, 0, body) for place, body in enumerate(bodies, number)], ())
+    except _UNREADABLE:
+        pass
+    return _one_by_one(table, number)
+
+
+def _column(name: str, values: Any) -> Texts:
+    word, kind = msgspec.json.encode(name).decode(), values.type
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return Texts(word, values.cast(pa.string()), "")
+    if pa.types.is_string(kind) and (texts := escaped(values)) is not None:
+        return Texts(word, texts, '"')
+    texts = _ENCODER.encode_lines([_texts(value) for value in values.to_pylist(maps_as_pydicts="strict")])
+    return Texts(word, pa.array(texts.decode().split("\n")[:-1], pa.string()), "")
+
+
+def _one_by_one(table: Any, number: int) -> RowBatch:
     rows: list[Row] = []
     bad: list[BadRow] = []
     for place, value in enumerate(_values(table), number):
@@ -160,14 +184,11 @@ def _rows(table: Any, number: int) -> RowBatch:
 
 def _values(table: Any) -> Iterator[Any]:
     """Each row as a dict, or the error that it gives."""
-    try:
-        yield from table.to_pylist(maps_as_pydicts="strict")
-    except _UNREADABLE:
-        for place in range(table.num_rows):
-            try:
-                yield table.slice(place, 1).to_pylist(maps_as_pydicts="strict")[0]
-            except _UNREADABLE as error:
-                yield error
+    for place in range(table.num_rows):
+        try:
+            yield table.slice(place, 1).to_pylist(maps_as_pydicts="strict")[0]
+        except _UNREADABLE as error:
+            yield error
 
 
 def _texts(value: Any) -> Any:
