@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -20,10 +19,11 @@ from datetime import UTC, date, datetime
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from bench.generate import batches
+from bench.processes import Spent, measured
 from bench.settle import Place, opened, route
 
 Row = tuple[str, float, str, str]
@@ -38,15 +38,6 @@ NEEDED: Final = 4
 PEOPLE: Final = ("users", "visitors", "accounts")
 
 
-class Spent(NamedTuple):
-    """What a process took. size: of the file it left."""
-
-    wall_s: float
-    cpu_s: float
-    rss_mb: float
-    size: int = 0
-
-
 def run(scale: float) -> list[Row]:
     """Rows of (name, value, unit, note)."""
     events = max(4_000, int(EVENTS * scale))
@@ -56,7 +47,7 @@ def run(scale: float) -> list[Row]:
         if free < needed:
             raise RuntimeError(f"activity needs {needed / 1e9:.0f} GB of free disk, there are {free / 1e9:.0f}")
         # Not in this process: a new one begins with the peak of the one that starts it.
-        _measured([sys.executable, "-m", "bench.activity", "make", str(folder / "hub"), str(events)])
+        measured([sys.executable, "-m", "bench.activity", "make", str(folder / "hub"), str(events)])
         text = folder / "text"
         rows, plain = [], _ours(folder, "none", str(text))
         (file,) = text.glob("*.csv")
@@ -67,7 +58,7 @@ def run(scale: float) -> list[Row]:
             rows += _told(f"activity, {compression}, to a folder", spent, size)
             shutil.rmtree(folder / compression)
         rows += _to_server(folder, file, size)
-        copied = _measured([sys.executable, "-m", "bench.activity", "copy", str(folder / "hub"), str(file)])
+        copied = measured([sys.executable, "-m", "bench.activity", "copy", str(folder / "hub"), str(file)])
         rows += _told("DuckDB COPY to a folder", copied, size, "its columns known beforehand, in no order")
         return rows
 
@@ -87,25 +78,15 @@ def _to_server(folder: Path, file: Path, size: int) -> list[Row]:
         rows += _told(f"activity, {name}, to SeaweedFS", spent, size, "target: 100 MB/s, 512 MB")
     copier, command = _copier(folder)
     with _server() as endpoint:
-        rows += _told(f"{copier} of the same bytes", _measured([*command, str(file), endpoint]), size)
+        rows += _told(f"{copier} of the same bytes", measured([*command, str(file), endpoint]), size)
     return rows
 
 
 # --- processes -----------------------------------------------------------------------------------------------------
 
 
-def _measured(command: list[str]) -> Spent:
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command[:4])} ended with exit code {process.returncode}")
-    return Spent(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
 def _ours(folder: Path, compression: str, url: str, endpoint: str = "") -> Spent:
-    return _measured(
+    return measured(
         [sys.executable, "-m", "bench.activity", "ours", str(folder / "hub"), compression, url, endpoint]
     )  # fmt: skip
 

@@ -125,6 +125,8 @@ def test_quotes_that_never_match_are_not_read_again_and_again() -> None:
     found = rows("a,b\n" + 'x","y\n' * 200_000)  # looked at to its end from every line, this would take a day
     assert not found.rows
     assert len(found.bad) == 200_000
+    text = 'x","y\n' * 100_000 + '"x"y\n1,2\n'
+    assert len(rows(text, header=False, delimiter="").rows) == 1
 
 
 def test_ten_thousand_columns_are_read() -> None:
@@ -198,6 +200,9 @@ def test_columns_without_a_name_are_called_by_their_place() -> None:
 def test_a_file_without_header_has_as_many_columns_as_its_first_readable_row() -> None:
     found = rows('x"y,"a"b\n1,2,3\n4,5\n', header=False)
     assert found.codes == [(1, "column_2", "text_after_quote"), (3, "column_3", "too_few_fields")]
+    assert len(found.rows) == 1
+    found = rows('1,"open\n2,3\n', header=False)
+    assert found.codes == [(1, "column_2", "unclosed_quote")]
     assert len(found.rows) == 1
 
 

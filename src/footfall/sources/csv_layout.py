@@ -133,7 +133,7 @@ def _kept(names: Sequence[str], wanted: Sequence[str], line: int, name: str) -> 
 def _first_row(held: Held, fields: Fields, name: str) -> list[str]:
     """The first row that can be read, of a file without a header: it says how many columns there are."""
     held.fill(ROW_BYTES_MAX)
-    values = next(_readable(fields, held.data[:ROW_BYTES_MAX]), None)
+    values = next(_readable(fields, held.data[:ROW_BYTES_MAX], whole=True), None)
     if values is None:
         raise Refused(f"{name}, line {held.line}: there is no row that can be read", "Give the right delimiter")
     if len(values) > COLUMNS_MAX:
@@ -168,16 +168,23 @@ def _counts(fields: Fields, sample: bytes) -> list[int]:
     return [len(values) for values in islice(_readable(fields, sample), _SAMPLE_ROWS)]
 
 
-def _readable(fields: Fields, sample: bytes) -> Iterator[list[bytes | None]]:
-    """The rows of a sample, empty lines and what cannot be read left out."""
-    at = 0
+def _readable(fields: Fields, sample: bytes, *, whole: bool = False) -> Iterator[list[bytes | None]]:
+    """The rows of a sample, empty lines and what cannot be read left out, as ``csv_exact`` finds them.
+
+    whole: a row that does not end in the sample does not end behind it either.
+    """
+    at = lines_to = 0
     while at < len(sample):
+        line_end = sample.find(b"\n", at) + 1 or len(sample)
         try:
-            at, values = fields.row(sample, at, len(sample))
+            end, values = fields.row(sample, at, line_end if at < lines_to else len(sample))
+        except Malformed as fault:
+            lines_to, at = max(lines_to, fault.at), line_end
         except Incomplete:
-            return
-        except Malformed:
-            at = sample.find(b"\n", at) + 1 or len(sample)
+            if at >= lines_to and not whole:
+                return
+            lines_to, at = len(sample), line_end
         else:
+            at = end
             if values != [None]:
                 yield values
