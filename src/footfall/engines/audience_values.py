@@ -71,7 +71,7 @@ class Values:
         """
         names = sorted(present)
         self._places = {name: place + 1 for place, name in enumerate(names)}
-        pointers = ", ".join(literal(_pointer(name)) for name in names)
+        pointers = ", ".join(literal(attribute_pointer(name)) for name in names)
         found = f"json_extract_string(attributes, [{pointers}])" if names else "NULL"
         return f"(SELECT * EXCLUDE (attributes), attributes, {found} AS attribute_list FROM people)"
 
@@ -96,11 +96,12 @@ class Values:
 
     def _attribute(self, name: str) -> str:
         if self._places is None:
-            return f"json_extract_string(p.attributes, {literal(_pointer(name))})"
+            return f"json_extract_string(p.attributes, {literal(attribute_pointer(name))})"
         return f"p.attribute_list[{self._places[name]}]" if name in self._places else "NULL"
 
 
-def _pointer(name: str) -> str:
+def attribute_pointer(name: str) -> str:
+    """The place of an attribute in the JSON of a user or account."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 

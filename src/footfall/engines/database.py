@@ -188,6 +188,11 @@ class Database:
         found = self.one(sql, what)[0]
         return int(found) if isinstance(found, int) else 0
 
+    def rows(self, sql: str, what: str, parameters: Mapping[str, object]) -> list[tuple[object, ...]]:
+        """Every row; of few."""
+        with translated(what):
+            return self.connection.execute(sql, parameters).fetchall()
+
     def stream(self, sql: str, rows: int, what: str) -> Iterator[pa.RecordBatch]:
         """Batches of at most ``rows`` rows, on a connection of their own, so that others may run meanwhile."""
         with self.session() as session:

@@ -71,10 +71,15 @@ def user_fields(custom: Sequence[tuple[str, str]]) -> tuple[UserField, ...]:
 def _type(name: str, printed: str, source: str, custom: dict[str, str]) -> str:
     kind, _, api_name = source.partition(".")
     if kind == "custom":
-        return _CUSTOM.get(custom[api_name].upper(), STRING)
+        return custom_kind(custom[api_name])
     if name in _DATES or ATTRIBUTES["user"].get(name) is Type.DATE:
         return DATE
     return printed if printed in (LONG, BOOLEAN) else STRING
+
+
+def custom_kind(type: str) -> str:
+    """The type of a field that is a custom attribute of ``type``, one of ``model.attributes.CUSTOM_TYPES``."""
+    return _CUSTOM.get(type.upper(), STRING)
 
 
 def chosen(fields: Sequence[UserField], names: Iterable[str]) -> tuple[UserField, ...]:

@@ -17,6 +17,14 @@ from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
 from footfall.ports.notices import Channels, Messenger, Outbox, Posted
+from footfall.ports.memberships import (
+    Audiences,
+    Membership,
+    MembershipEngine,
+    MembershipStates,
+    OpenMemberships,
+    Population,
+)
 from footfall.ports.repeats import Repeats
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
@@ -35,6 +43,7 @@ __all__ = [
     "Authorizations",
     "BadRow",
     "Batch",
+    "Audiences",
     "Bucket",
     "Catalogue",
     "Channels",
@@ -71,13 +80,18 @@ __all__ = [
     "Preview",
     "Probe",
     "Progress",
+    "Membership",
+    "MembershipEngine",
+    "MembershipStates",
     "Repeats",
     "Resealed",
     "Row",
+    "OpenMemberships",
     "RowBatch",
     "RowEvents",
     "RowReader",
     "Shape",
+    "Population",
     "Shaper",
     "Snapshots",
     "Source",

@@ -1,0 +1,234 @@
+"""Who is in which audience: all rules at once over one row per user.
+
+The subjects of all rules together become the columns of ``profiles``; every audience is a boolean over them, level by
+level where audiences are made of others, in ``memberships``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall import disk
+from footfall.engines.attribution import attribute
+from footfall.engines.database import Database, Limits, literal, microseconds, query
+from footfall.engines.rule_sql import RuleSql, asked_of, shown
+from footfall.engines.subjects import Subjects
+from footfall.errors import Refused
+from footfall.model.audience_fields import Fields
+from footfall.model.audience_reasons import Explanation, Reason
+from footfall.model.audience_rules import Field, Included, Rule, Value, parts_of
+from footfall.model.audiences import Audience, evaluable
+
+if TYPE_CHECKING:
+    from footfall.ports import DayInput, OpenMemberships, Population
+
+_READ: Final = "look who is in the audiences"
+_BATCH: Final = 65_536
+_WHO: Final = "user_key, uid, identify_id, account_id"
+
+
+class DuckMembership:
+    """``ports.MembershipEngine`` in this process.
+
+    spill_dir: for what does not fit into memory; every look has a folder of its own in it. limits: per look.
+    """
+
+    def __init__(self, spill_dir: Path, limits: Limits | None = None) -> None:
+        self._spill_dir = spill_dir
+        self._limits = limits or Limits()
+
+    def usage(self, day: DayInput, path: str) -> None:
+        """See ``queries/usage_of_day.sql`` for the columns; ``day`` is one more."""
+        part = f"{path}.part"
+        with self._database() as database:
+            database.script(query("macros"))
+            database.events(day.files)
+            for name in ("users", "accounts"):
+                database.register(f"{name[:-1]}_texts", day.texts[name])
+            for name in ("links", "merges"):
+                database.register(name, getattr(day, name))
+            database.register("members", day.members.slice(0, 0))  # accounts are of no use here
+            attribute(database, microseconds(day.start), microseconds(day.end))
+            rows = f"SELECT DATE '{day.day.isoformat()}' AS day, * FROM ({query('usage_of_day')})"
+            database.run(
+                f"COPY ({rows}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)", "write what users did that day"
+            )
+        disk.put_in_place(Path(part), Path(path))
+
+    @contextmanager
+    def open(self, audiences: Sequence[Audience], people: Population) -> Iterator[OpenMemberships]:
+        with self._database() as database:
+            database.script(query("macros") + query("audience_macros"))
+            yield _Look(audiences, people, database)
+
+    @contextmanager
+    def _database(self) -> Iterator[Database]:
+        self._spill_dir.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="membership-", dir=self._spill_dir))
+        database = Database(self._limits, folder)
+        try:
+            yield database
+        finally:
+            database.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Look:
+    """``ports.OpenMemberships``."""
+
+    def __init__(self, audiences: Sequence[Audience], people: Population, database: Database) -> None:
+        self._database = database
+        ordered, faults = evaluable(audiences)
+        self.faults: dict[str, str] = dict(faults)
+        self._rules = RuleSql(Fields.of(people.people.custom_attributes, people.account_attributes), people.now)
+        self._audiences: dict[str, Audience] = {}
+        self._tests: dict[str, str] = {}
+        members: dict[str, str] = {}
+        self._rules.members = members
+        for audience in ordered:
+            if self._translate(audience):
+                members[audience.name] = f"m{len(members)}"
+        self._members: Mapping[str, str] = members
+        Subjects(self._rules.columns, self._rules.fields, people, database).fill()
+        for audience in self._audiences.values():
+            if audience.listed:
+                self._read_list(audience, people)
+        database.run(f"CREATE TABLE memberships AS {self._statement()}", _READ, self._rules.bound)
+        self.users = database.number("SELECT count(*) FROM memberships", _READ)
+
+    def _translate(self, audience: Audience) -> bool:
+        """Make the SQL of an audience; False, and a fault, if its rule does not fit the fields there are."""
+        lost = sorted(audience.needs & self.faults.keys())
+        if lost:
+            self.faults[audience.name] = f"it includes '{lost[0]}', which cannot be evaluated"
+            return False
+        bound = dict(self._rules.bound)
+        try:
+            test = self._listed(audience) if audience.listed else self._rules.sql(audience.rule)
+        except Refused as error:
+            self._rules.bound = bound  # values that occur nowhere are refused by the engine
+            self.faults[audience.name] = error.what
+            return False
+        self._audiences[audience.name] = audience
+        self._tests[audience.name] = test
+        return True
+
+    def _listed(self, audience: Audience) -> str:
+        column = self._rules.column(Field(audience.listed))
+        return f"((CAST(p.{column} AS VARCHAR) IN (SELECT value FROM list_{len(self._audiences)})) IS TRUE)"
+
+    def _read_list(self, audience: Audience, people: Population) -> None:
+        place = list(self._audiences).index(audience.name)
+        self._database.register("values_given", pa.table({"value": people.listed(audience.name)}))
+        self._database.run(f"CREATE TABLE list_{place} AS SELECT value FROM values_given", "read an imported list")
+        self._database.forget("values_given")
+
+    def _statement(self) -> str:
+        """SQL of who is where. What includes others stands a level above them."""
+        level: dict[str, int] = {}
+        for name, audience in self._audiences.items():
+            level[name] = 1 + max((level[needed] for needed in audience.needs), default=-1)
+        statement = "SELECT * FROM profiles"
+        for number in range(max(level.values(), default=-1) + 1):
+            here = [f"{self._tests[name]} AS {self._members[name]}" for name, each in level.items() if each == number]
+            statement = f"SELECT p.*, {', '.join(here)} FROM ({statement}) p"
+        kept = "".join(f", {column}" for column in self._members.values())
+        return f"SELECT {_WHO}{kept} FROM ({statement})"
+
+    # --- who ---------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        if not self._members:
+            return {}
+        totals = ", ".join(f"count(*) FILTER ({column})" for column in self._members.values())
+        found = self._database.one(f"SELECT {totals} FROM memberships", _READ)
+        return dict(zip(self._members, map(_whole, found), strict=True))
+
+    def keys(self, name: str) -> pa.Array:
+        sql = f"SELECT user_key FROM memberships WHERE {self._column(name)} ORDER BY user_key"
+        chunks = [batch.column(0) for batch in self._database.stream(sql, _BATCH, _READ)]
+        return pa.concat_arrays(chunks).cast(pa.int32()) if chunks else pa.array([], pa.int32())
+
+    def members(self, name: str) -> Iterator[pa.RecordBatch]:
+        sql = f"SELECT {_WHO} FROM memberships WHERE {self._column(name)} ORDER BY identify_id"
+        for batch in self._database.stream(sql, _BATCH, _READ):
+            if batch.num_rows:
+                yield batch
+
+    def names_of(self, keys: pa.Array) -> pa.Array:
+        kind = pa.list_(pa.string())
+        parts = ", ".join(
+            f"CASE WHEN m.{self._members[name]} THEN {literal(name)} END" for name in sorted(self._members)
+        )
+        if not parts or not len(keys):
+            return pa.array([[]] * len(keys), kind)
+        self._database.register("asked", pa.table({"user_key": keys, "place": pa.array(range(len(keys)), pa.int64())}))
+        sql = (
+            f"SELECT a.place, list_filter([{parts}], lambda n: n IS NOT NULL) AS names "
+            "FROM asked a LEFT JOIN memberships m ON m.user_key = a.user_key"
+        )
+        found = pa.Table.from_batches(list(self._database.stream(sql, _BATCH, _READ)))
+        self._database.forget("asked")
+        return found.take(pc.sort_indices(found["place"]))["names"].combine_chunks().cast(kind)
+
+    def _column(self, name: str) -> str:
+        if name in self.faults:
+            raise Refused(f"audience '{name}' cannot be evaluated: {self.faults[name]}", "Correct its rule")
+        return self._members[name]
+
+    # --- why ---------------------------------------------------------------------------------------
+
+    def explain(self, name: str, user_key: int) -> Explanation:
+        self._column(name)
+        row = self._row(["p.identify_id"], user_key, {})
+        if row is None:
+            return Explanation(name, "", known=False, member=False)
+        reason = self._reason(name, user_key)
+        return Explanation(name, str(row[0]), known=True, member=reason.holds, reason=reason)
+
+    def _reason(self, name: str, user_key: int) -> Reason:
+        audience = self._audiences[name]
+        if not audience.listed:
+            return self._reason_of(audience.rule, user_key)
+        subject = Field(audience.listed)
+        found, holds = self._needed([f"p.{self._rules.column(subject)}", f"p.{self._members[name]}"], user_key, {})
+        return Reason(f"{audience.listed} is on the list of {name}", bool(holds), asked=True, found=found)
+
+    def _reason_of(self, rule: Rule, user_key: int) -> Reason:
+        rules = replace(self._rules, bound={})
+        subject = asked_of(rule)
+        value = "NULL" if subject is None else f"p.{rules.column(subject)}"
+        found, holds = self._needed([value, rules.sql(rule)], user_key, rules.bound)
+        parts = tuple(self._reason_of(part, user_key) for part in parts_of(rule))
+        if isinstance(rule, Included):
+            parts = (self._reason(rule.audience, user_key),)
+        return Reason(shown(rule), bool(holds), parts, asked=subject is not None, found=found)
+
+    def _needed(self, columns: Sequence[str], user_key: int, bound: Mapping[str, Value]) -> tuple[Any, ...]:
+        row = self._row(columns, user_key, bound)
+        assert row is not None
+        return row
+
+    def _row(self, columns: Sequence[str], user_key: int, bound: Mapping[str, Value]) -> tuple[Any, ...] | None:
+        """SQL columns of one user over ``p``: subjects and memberships."""
+        own = "".join(f", m.{column}" for column in self._members.values())
+        rows = self._database.rows(
+            f"SELECT {', '.join(columns)} FROM (SELECT p.*{own} FROM profiles p "
+            f"JOIN memberships m ON m.user_key = p.user_key WHERE p.user_key = {user_key}) p",
+            _READ,
+            bound,
+        )
+        return rows[0] if rows else None
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int) else 0

@@ -1,0 +1,109 @@
+"""Audiences: people chosen by a rule, or listed by somebody; who enters and who leaves.
+
+Sources: PX "Segments" (rules, imported lists, external segments; a match is a SEGMENT event); Lytics audiences
+(triggers on enter and exit, with or without those who are in from the beginning).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from footfall.errors import Refused
+from footfall.model.audience_rules import Everyone, Rule, check, included
+
+ENTER: Final = "enter"
+EXIT: Final = "exit"
+BOTH: Final = "both"
+NONE: Final = "none"
+TOLD: Final = (BOTH, ENTER, EXIT, NONE)
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+IDENTIFY: Final = "identifyId"
+# The source of the events that tell of entering and leaving, in the log and in exports.
+SOURCE: Final = "audiences"
+AUDIENCES_MAX: Final = 1000
+
+# What is remembered of each member: who, since when in µs, and what changed at the last look.
+MEMBERSHIP_COLUMNS: Final = ("user_key", "since_us", "change")
+STAYED, ENTERED, LEFT = 0, 1, 2
+CHANGES: Final = {ENTERED: ENTER, LEFT: EXIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A definition.
+
+    rule: who is in; of a list it is ignored. listed: the field whose values were imported, empty for an audience with a
+    rule. tells: which changes become ``segment_match`` events. backfill: those who are in at the first look enter, too.
+    """
+
+    name: str
+    rule: Rule = field(default_factory=Everyone)
+    listed: str = ""
+    label: str = ""
+    description: str = ""
+    tells: str = BOTH
+    backfill: bool = False
+    created_at: datetime | None = None
+    changed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if NAME.fullmatch(self.name) is None:
+            raise Refused(f"'{self.name}' is no name", "Use up to 63 lower-case letters, digits, '.', '_' and '-'")
+        if self.tells not in TOLD:
+            raise Refused(f"'{self.tells}' is nothing to tell", f"Choose one of {', '.join(TOLD)}")
+        check(self.rule)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The audiences it is made of."""
+        return frozenset() if self.listed else included(self.rule)
+
+    def tells_of(self, change: int) -> bool:
+        """Does it become an event that somebody ``ENTERED`` or ``LEFT``?"""
+        return self.tells in (BOTH, CHANGES.get(change))
+
+
+def evaluable(audiences: Sequence[Audience]) -> tuple[list[Audience], dict[str, str]]:
+    """The audiences, each after those it is made of, else by name; and of those that cannot be, what is wrong.
+
+    An audience that includes itself, by whatever way, or one that is not there, cannot be evaluated.
+    """
+    known = {audience.name: audience for audience in audiences}
+    done: dict[str, Audience] = {}
+    faults: dict[str, str] = {}
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        if name in done or name in faults:
+            return
+        for needed in sorted(known[name].needs):
+            if needed in (*way, name):
+                ring = (*way, name)[(*way, name).index(needed) :]
+                faults[name] = f"it is made of itself: {' includes '.join((*ring, needed))}"
+            elif needed not in known:
+                faults[name] = f"it includes '{needed}', which is not there"
+            else:
+                visit(needed, (*way, name))
+                if needed in faults:
+                    faults.setdefault(name, f"it includes '{needed}': {faults[needed]}")
+        if name not in faults:
+            done[name] = known[name]
+
+    for name in sorted(known):
+        visit(name, ())
+    return list(done.values()), faults
+
+
+def check_together(audiences: Sequence[Audience]) -> None:
+    """Raises ``Refused`` if one of them cannot be evaluated because of those it includes."""
+    _, faults = evaluable(audiences)
+    for name, fault in sorted(faults.items()):
+        raise Refused(f"audience '{name}': {fault}", "Include audiences that are there, and none in a ring")
+
+
+def users_of(audiences: Mapping[str, Audience], name: str) -> list[str]:
+    """The audiences that are made of this one, directly."""
+    return sorted(each.name for each in audiences.values() if name in each.needs)
