@@ -116,7 +116,8 @@ def test_a_preview_shows_columns_types_and_the_first_rows(name: str) -> None:
     table = [{"id": str(n), "at": f"2026-11-{n % 30 + 1:02}", "note": "é"} for n in range(2_000)]
     seen = reader.preview(pieces(writer(table), 700), ReadOptions(), name="file")
     kind = "int" if name == "csv" else "string"
-    assert list(seen.columns) == [("id", kind), ("at", "date"), ("note", "string")]
+    columns = [("id", kind), ("at", "date"), ("note", "string")]
+    assert list(seen.columns) == (columns if name in ("csv", "parquet") else sorted(columns))
     assert [json.loads(body) for body in seen.rows] == table[:20]
     assert seen.header
     assert not seen.bad
@@ -138,11 +139,11 @@ def test_a_preview_reads_no_more_than_it_needs() -> None:
         assert taken < len(data) / 5
 
 
-LONG = 40 << 20
+LONG = 24 << 20
 
 
 def endless(head: bytes, part: bytes, tail: bytes) -> Iterator[bytes]:
-    """A file with a row of 40 MB in the middle."""
+    """A file with a row of 24 MB in the middle."""
     yield head
     block = part * ((1 << 18) // len(part))
     for _ in range(LONG >> 18):
@@ -155,12 +156,15 @@ def endless(head: bytes, part: bytes, tail: bytes) -> Iterator[bytes]:
     [
         pytest.param("csv", b"a,b\n1,2\n3,", b"x", b"\n5,6\n", id="csv"),
         pytest.param("csv", b'a,b\n1,2\n3,"', b"x", b'"\n5,6\n', id="csv, quoted"),
-        pytest.param("csv", b"a,b\n1,2\n", b"x,", b"\n5,6\n", id="csv, of many fields"),
+        pytest.param("csv", b"a,b\n1,2\n", b"x" * 31 + b",", b"\n5,6\n", id="csv, of many fields"),
         pytest.param("lines", b'{"a":1}\n{"a":"', b"x", b'"}\n{"a":2}\n', id="lines"),
         pytest.param("array", b'[{"a":1},{"a":"', b"x", b'"},{"a":2}]', id="array"),
-        pytest.param("array", b'[{"a":1},{"a":[', b'"}",', b'{}]},{"a":2}]', id="array, of many values"),
+        pytest.param(
+            "array", b'[{"a":1},{"a":[', b'"}' + b" " * 200 + b'\\"",', b'{}]},{"a":2}]', id="array, of many values"
+        ),
+        pytest.param("array", b'[{"a":1},"', b"x", b'",{"a":2}]', id="array, of a text"),
         pytest.param("array", b'[{"a":1},{"a":"', b"\\\\", b'"},{"a":2}]', id="array, of backslashes"),
-        pytest.param("array", b'[{"a":1},\n{"a":[1', b" ", b',"x\n,{"a":2}]', id="array, broken at its end"),
+        pytest.param("array", b'[{"a":1},\n{"a":[1', b" ", b',"x\n{"a":2}]', id="array, broken at its end"),
         pytest.param("array", b'[{"a":1},', b" ", b'nothing,{"a":2}]', id="array, of space"),
     ],
 )
@@ -170,7 +174,7 @@ def test_a_row_of_any_length_takes_bounded_memory_and_spoils_no_other(
     tracemalloc.start()
     try:
         batches = list(WRITTEN[name][0].rows(endless(head, part, tail), ReadOptions(), name="file"))
-        assert tracemalloc.get_traced_memory()[1] < LONG / 4
+        assert tracemalloc.get_traced_memory()[1] < LONG / 3
     finally:
         tracemalloc.stop()
     assert [row.number for batch in batches for row in batch.rows] == [0, 2]

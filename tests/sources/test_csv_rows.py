@@ -104,11 +104,11 @@ def test_a_quote_that_swallows_rows_gives_them_back() -> None:
 
 
 def test_a_quote_that_is_never_closed_gives_back_rows_however_many_follow() -> None:
-    text = 'a,b\n1,"open\n' + "".join(f"{n},x\n" for n in range(400_000))
+    text = 'a,b\n1,"open\n' + "".join(f"{n},x\n" for n in range(150_000))
     found = rows(text)
     assert found.codes == [(2, "b", "unclosed_quote")]
-    assert len(found.rows) == 400_000
-    assert found.lines == list(range(3, 400_003))
+    assert len(found.rows) == 150_000
+    assert found.lines == list(range(3, 150_003))
 
 
 def test_a_row_may_be_a_mebibyte_and_no_longer() -> None:
@@ -122,10 +122,10 @@ def test_a_row_may_be_a_mebibyte_and_no_longer() -> None:
 
 
 def test_quotes_that_never_match_are_not_read_again_and_again() -> None:
-    found = rows("a,b\n" + 'x","y\n' * 200_000)  # looked at to its end from every line, this would take a day
+    found = rows("a,b\n" + 'x","y\n' * 40_000)  # looked at to its end from every line, this would take a day
     assert not found.rows
-    assert len(found.bad) == 200_000
-    text = 'x","y\n' * 100_000 + '"x"y\n1,2\n'
+    assert len(found.bad) == 40_000
+    text = 'x","y\n' * 40_000 + '"x"y\n1,2\n'
     assert len(rows(text, header=False, delimiter="").rows) == 1
 
 
@@ -256,7 +256,7 @@ SIGNS = ["x", "yy", "1", "é", " ", "\t", "\\", '""', ",", ",", ",", "\n", "\n",
 
 
 @given(parts=st.lists(st.sampled_from(SIGNS), max_size=60), fields=st.sampled_from([(), ("c", "a")]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_the_quick_way_gives_what_the_exact_one_gives(parts: list[str], fields: tuple[str, ...]) -> None:
     data = ("a,b,c\n" + "".join(parts)).encode()
     assert quickly(data, fields=fields) == rows(data, fields=fields) == exactly(data, fields=fields)

@@ -145,11 +145,11 @@ def test_rows_within_a_broken_row_are_not_taken_for_rows() -> None:
 
 
 def test_many_broken_rows_are_not_read_again_and_again() -> None:
-    text = "[\n" + '{"a":"open,\n' * 50_000 + '{"a":1}]'
+    text = "[\n" + '{"a":"open,\n' * 20_000 + '{"a":1}]'
     found = rows(text)
     assert found.values == [{"a": 1}]
-    assert len(found.bad) == 50_000
-    text = "[\n" + "{\n" * 400_000 + "]"
+    assert len(found.bad) == 20_000
+    text = "[\n" + "{\n" * 100_000 + "]"
     assert not rows(text).rows
 
 
@@ -183,7 +183,7 @@ objects = st.dictionaries(st.text(max_size=5), json_values, max_size=4)
 
 
 @given(table=st.lists(objects, min_size=1, max_size=5), fields=st.sampled_from([(), ("", "a", "0")]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_quick_ways_give_what_one_row_after_the_other_gives(
     table: list[dict[str, Any]], fields: tuple[str, ...]
 ) -> None:

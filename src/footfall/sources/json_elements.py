@@ -32,6 +32,14 @@ class _TooLong(Exception):
     """There are more bytes than a row may have."""
 
 
+class _Unfinished(Exception):
+    """The file ends. text: what there is of the row."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__()
+        self.text = text
+
+
 class Broken(Exception):
     """The brackets tell no end of the object. at: where that became clear."""
 
@@ -109,25 +117,26 @@ class ElementRows:
             self._open = False
             held.take(1)
             return self._after_array(held, number)
-        line, begin = held.line, held.data[held.at : held.at + TEXT_BYTES]
-        text: bytes | None = None
+        line, text = held.line, b""
         try:
             text = self._text(held)
-            if text is None:
-                return bad_row(number, line, "unexpected_end", "The file ends within the row", begin)
             return Row(number, line, self._objects.body(text))
         except _TooLong:
+            bad = row_too_long(number, line, held.data[held.at : held.at + TEXT_BYTES])
             self._skip_long(held)
-            return row_too_long(number, line, begin)
+            return bad
         except Broken as fault:
-            held.take(fault.at - held.at)
+            text = held.data[held.at : fault.at]
+            held.take(len(text))
             self._skip_broken(held)
-            return bad_row(number, line, "invalid_json", "The brackets or quotes of the row do not match", begin)
+            return bad_row(number, line, "invalid_json", "The brackets or quotes of the row do not match", text)
+        except _Unfinished as fault:
+            return bad_row(number, line, "unexpected_end", "The file ends within the row", fault.text)
         except BadRecord as fault:
-            return bad_row(number, line, fault.code, str(fault), text or b"")
+            return bad_row(number, line, fault.code, str(fault), text)
 
-    def _text(self, held: Held) -> bytes | None:
-        """Take the row; None if the file ends before it does. Raises ``Broken`` or ``_TooLong``."""
+    def _text(self, held: Held) -> bytes:
+        """Take the row. Raises ``Broken`` or ``_TooLong``, or ``_Unfinished`` after all of it was taken."""
         while True:
             data, at = held.data, held.at
             limit = min(len(data), at + ROW_BYTES_MAX)
@@ -142,8 +151,8 @@ class ElementRows:
             if limit == at + ROW_BYTES_MAX:
                 raise _TooLong
             if held.ended:
-                held.skip_all()
-                return None
+                held.take(len(data) - at)
+                raise _Unfinished(data[at:])
             held.fill(max(BLOCK_BYTES, min(ROW_BYTES_MAX, 2 * (limit - at))))
 
     def _skip_between(self, held: Held) -> None:
@@ -169,7 +178,7 @@ class ElementRows:
 
     def _after_array(self, held: Held, number: int) -> BadRow | None:
         self._skip_between(held)
-        if not held.fill(1):
+        if not held.fill(TEXT_BYTES):
             return None
         line, begin = held.line, held.data[held.at : held.at + TEXT_BYTES]
         held.skip_all()
@@ -181,15 +190,21 @@ class ElementRows:
             held.skip_all()
             return
         line = re.compile(rb"\n[ \t,]{0,%d}(?=\{)" % self._indent)
-        while held.fill(BLOCK_BYTES):
-            if found := line.search(held.data, held.at):
-                held.take(found.end() - held.at)
+        while not (found := line.search(held.data, held.at)):
+            if held.ended:
+                held.skip_all()
                 return
-            kept = 0 if held.ended else self._indent + 2
-            held.drop(max(0, len(held.data) - held.at - kept))
+            held.drop(max(0, len(held.data) - held.at - self._indent - 2))
+            held.fill(BLOCK_BYTES)
+        held.take(found.end() - held.at)
 
     def _skip_long(self, held: Held) -> None:
-        """Go behind the row by its brackets, however far that is."""
+        """Go behind the row by its brackets, or to the next comma or line, however far that is."""
+        while not held.data.startswith((b"{", b"["), held.at) and held.fill(BLOCK_BYTES):
+            other = _OTHER.match(held.data, held.at)
+            if other is None:
+                return
+            held.take(other.end() - held.at)
         depth, within = 0, False
         while held.fill(BLOCK_BYTES):
             data, at = held.data, held.at
@@ -197,12 +212,14 @@ class ElementRows:
                 at = found.end()
                 if found[1] == b"\n":
                     held.take(at - 1 - held.at)
-                    return self._skip_broken(held)
+                    self._skip_broken(held)
+                    return
                 within = not within if found[1] == b'"' else within
                 depth += (found[1] in (b"{", b"[")) - (found[1] in (b"}", b"]"))
                 if depth == 0 and not within:
-                    return held.take(at - held.at)
-            # A backslash belongs to what follows it.
-            kept = int(within and not held.ended and data.endswith(b"\\") and at < len(data))
-            held.take(len(data) - held.at - kept)
-        return None
+                    held.take(at - held.at)
+                    return
+            # A backslash belongs to what follows it, unless one before it does to this one.
+            text = data[at:]
+            slashes = len(text) - len(text.rstrip(b"\\")) if within and not held.ended else 0
+            held.take(len(data) - held.at - slashes % 2)

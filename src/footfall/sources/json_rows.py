@@ -32,10 +32,11 @@ class JsonReader:
         yield from _batches(Held(pieces), options, name)
 
     def preview(self, chunks: Iterable[bytes], options: ReadOptions, *, name: str) -> Preview:
-        """What the beginning of the file tells. Columns are the keys in the order in which they come."""
+        """What the beginning of the file tells. Columns are the keys of its first rows, sorted."""
         encoding, pieces = decoded(chunks, options.encoding, name=name)
         rows, bad = head_of(_batches(Held(pieces), options, name))
-        return Preview(encoding, "", True, column_types(rows, options.fields, texts=False), rows[:SHOWN_ROWS], bad)
+        columns = sorted(column_types(rows, options.fields, texts=False))
+        return Preview(encoding, "", True, columns, rows[:SHOWN_ROWS], bad)
 
 
 def _batches(held: Held, options: ReadOptions, name: str) -> Iterator[RowBatch]:
