@@ -8,7 +8,7 @@ and problems are common (``queries/shape_events.sql``).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -56,7 +56,8 @@ class DuckShaper:
     """ports.Shaper on DuckDB in memory. Not for use by two threads at once.
 
     zone: of the subscription; it decides the local day. defaults: (product key, environment, channel) of a source.
-    recent: how many (source, event id) pairs are kept to find duplicates, 20 bytes each.
+    recent: how many (source, event id) pairs are kept to find duplicates, 20 bytes each. denied: identify ids whose
+    events are ignored, each with the first instant of receipt at which they are; asked once for a range.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class DuckShaper:
         memory_limit: str = "1GB",
         threads: int = 2,
         recent: int = RECENT_DEFAULT,
+        denied: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._zone = zone
+        self._denied = denied
         self._defaults = defaults
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
@@ -114,6 +117,9 @@ class DuckShaper:
             read = read.sort_by("ord")
         good, bad = _part(read)
         taken.refusals += _problems(bad, taken)
+        if denied := self._denied():
+            good, ignored = _ignored(good, denied, taken)
+            taken.refusals += ignored
         start = entries[0].position if entries else 0
         repeated = self._window.repeated(good.select(["ord", "digest_high", "digest_low"]), start)
         duplicates = good.schema.empty_table()
@@ -282,6 +288,18 @@ def _part(read: pa.Table) -> tuple[pa.Table, pa.Table]:
     if pc.all(fine).as_py() is not False:
         return read, read.slice(0, 0)
     return read.filter(fine), read.filter(pc.invert(fine))
+
+
+def _ignored(good: pa.Table, denied: Mapping[str, int], taken: Range) -> tuple[pa.Table, list[Refusal]]:
+    """The events of those who are not denied, and refusals, without their texts, of the others."""
+    ids, since = pa.array(list(denied), pa.string()), pa.array(list(denied.values()), pa.int64())
+    begun = since.take(pc.index_in(good.column("identify_id"), value_set=ids).combine_chunks())
+    ignored = pc.fill_null(pc.less_equal(begun, good.column("received_us").combine_chunks()), False)
+    rows = good.filter(ignored).select(["position", "index"]).to_pylist()
+    refusals = [
+        Refusal(_entry(taken, row["position"]), row["index"], "denied_user", "the user is denied", b"") for row in rows
+    ]
+    return good.filter(pc.invert(ignored)), refusals
 
 
 def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:

@@ -10,13 +10,13 @@ from footfall.ports.api_keys import ApiKeys
 from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart, AudienceStates, OpenAudience
 from footfall.ports.audit import Audit
 from footfall.ports.authorizations import Authorizations, Resealed, Vault
+from footfall.ports.explore import Directory, EventPage, EventPages, EventsWanted, PeopleOrder, StoredEvent, Totals
 from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
 from footfall.ports.import_ledger import Comparison, HeldFiles, Imports, RowEvents, Snapshots
 from footfall.ports.imports import BadRow, Preview, Row, RowBatch, RowReader
 from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
-from footfall.ports.notices import Channels, Messenger, Outbox, Posted
 from footfall.ports.memberships import (
     Audiences,
     Membership,
@@ -25,6 +25,8 @@ from footfall.ports.memberships import (
     OpenMemberships,
     Population,
 )
+from footfall.ports.notices import Channels, Messenger, Outbox, Posted
+from footfall.ports.removals import Removals
 from footfall.ports.repeats import Repeats
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
@@ -39,11 +41,11 @@ __all__ = [
     "AudienceInput",
     "AudiencePart",
     "AudienceStates",
+    "Audiences",
     "Audit",
     "Authorizations",
     "BadRow",
     "Batch",
-    "Audiences",
     "Bucket",
     "Catalogue",
     "Channels",
@@ -56,11 +58,15 @@ __all__ = [
     "DayInput",
     "DayState",
     "Delivered",
+    "Directory",
     "Engine",
     "Entry",
+    "EventPage",
+    "EventPages",
     "EventSelection",
     "EventTable",
     "EventText",
+    "EventsWanted",
     "Format",
     "HeldFiles",
     "Imports",
@@ -70,28 +76,30 @@ __all__ = [
     "Lake",
     "Ledger",
     "Log",
+    "Membership",
+    "MembershipEngine",
+    "MembershipStates",
     "Messenger",
     "OpenAudience",
     "OpenDay",
+    "OpenMemberships",
     "Outbox",
     "People",
+    "PeopleOrder",
     "Planned",
+    "Population",
     "Posted",
     "Preview",
     "Probe",
     "Progress",
-    "Membership",
-    "MembershipEngine",
-    "MembershipStates",
+    "Removals",
     "Repeats",
     "Resealed",
     "Row",
-    "OpenMemberships",
     "RowBatch",
     "RowEvents",
     "RowReader",
     "Shape",
-    "Population",
     "Shaper",
     "Snapshots",
     "Source",
@@ -99,8 +107,10 @@ __all__ = [
     "Span",
     "Store",
     "Stored",
+    "StoredEvent",
     "Sweeper",
     "TableFormat",
+    "Totals",
     "Vault",
     "Windows",
 ]

@@ -20,6 +20,7 @@ from footfall.stores import schema
 from footfall.stores.database import Database, raw
 from footfall.stores.facts import Facts, earliest, latest_sayings
 from footfall.stores.histories import Histories
+from footfall.stores.removals import any_removed, hear
 from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class SqlPeople:
             self._learn_pairs(connection, said.of("member"), dimension.ACCOUNTS, "member", "user_key, account_key, at")
             self._learn_pairs(connection, said.of("link"), dimension.VISITORS, "link", "user_key, visitor_key, at")
             self._learn_merges(connection, said.of("merge"))
+            self._revive(connection, said)
 
     def _learn_attributes(
         self, connection: Connection, said: Facts, entity: str, column: str, of: dimension.Dimension
@@ -119,6 +121,14 @@ class SqlPeople:
             "INSERT INTO alias (text, at, user_key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             zip(facts["other"].to_pylist(), facts["at"].to_pylist(), keys.to_pylist(), strict=True),
         )
+
+    def _revive(self, connection: Connection, said: Facts) -> None:
+        """What is told about somebody who was deleted, at a later instant, brings them back."""
+        for entity, column in (("user", "user"), ("account", "other")):
+            if any_removed(connection, entity):
+                kinds = ("user", "identify", "member") if entity == "user" else ("account", "member")
+                told = [said.of(kind) for kind in kinds]
+                hear(connection, entity, ((text, at) for facts in told for text, at in _pairs(facts, column)))
 
     def _keyed(
         self, connection: Connection, of: dimension.Dimension, texts: pa.ChunkedArray, at: pa.ChunkedArray
@@ -194,6 +204,10 @@ class SqlPeople:
         query = select(table.c.api_name, table.c.type).where(table.c.entity == entity)
         with self._database.reading() as connection:
             return sorted((str(name), str(type_)) for name, type_ in connection.execute(query))
+
+
+def _pairs(facts: pa.Table, column: str) -> Iterator[tuple[str, int]]:
+    return zip(facts[column].to_pylist(), facts["at"].to_pylist(), strict=True)
 
 
 def _column(table: pa.Table, index: int) -> pa.Array:

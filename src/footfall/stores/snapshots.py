@@ -18,9 +18,10 @@ from footfall.stores.database import raw, to_us
 from footfall.stores.facts import day_number
 from footfall.stores.histories import decode_registers, encode_registers
 from footfall.stores.keys import columns
+from footfall.stores.removals import fates, homeless, refated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence, Set
     from datetime import date, datetime
 
     from sqlalchemy import Connection
@@ -78,23 +79,33 @@ class Snapshots:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def users(self, day: date, until: int) -> Iterator[pa.RecordBatch]:
-        """Every user created before ``until``, the end of ``day``, by key; columns of ``USERS``."""
+    def users(self, day: date, until: int, keys: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """Users created before ``until``, the end of ``day``, by key; columns of ``USERS``. keys: None for all."""
         merged = self.merges(until)
+        if keys is not None:
+            asked = set(keys)
+            merged = {user: into for user, into in merged.items() if user in asked or into[0] in asked}
         united = self._united(merged, day, until) if merged else {}
-        shown, members = _Shown(self._connection, "user"), self._members(merged, until)
-        for rows in self._chunks("user", day, until):
-            batch = _user_batch([united.get(row[0], row) for row in rows] if united else rows, merged, shown)
-            yield batch.set_column(7, "account_key", members.accounts_of(batch["user_key"]))
+        shown, members = _Shown(self._connection, "user"), self._members(merged, until, keys)
+        fated = fates(self._connection, "user", until)
+        gone = merged.keys() | {key for key, fate in fated.items() if fate.deleted}
+        alone = pa.array(homeless(self._connection, fated), pa.int32())
+        for rows in self._chunks("user", day, until, keys):
+            batch = _user_batch([united.get(row[0], row) for row in rows] if united else rows, gone, shown)
+            accounts = members.accounts_of(batch["user_key"])
+            if len(alone):
+                accounts = pc.if_else(pc.is_in(batch["user_key"], value_set=alone), None, accounts)
+            yield batch.set_column(7, "account_key", accounts)
 
-    def accounts(self, day: date, until: int) -> Iterator[pa.RecordBatch]:
-        """Every account created before ``until``, the end of ``day``, by key; columns of ``ACCOUNTS``."""
+    def accounts(self, day: date, until: int, keys: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """Accounts created before ``until``, the end of ``day``, by key; columns of ``ACCOUNTS``. keys: as above."""
         shown = _Shown(self._connection, "account")
-        for rows in self._chunks("account", day, until):
-            keys, _, texts, first_at, _, modified_at, registers = zip(*rows, strict=True)
+        gone = {key for key, fate in fates(self._connection, "account", until).items() if fate.deleted}
+        for rows in self._chunks("account", day, until, keys):
+            numbers, _, texts, first_at, _, modified_at, registers = zip(*rows, strict=True)
             modified = [first if at is None else at for first, at in zip(first_at, modified_at, strict=True)]
             attributes = [shown.text(decode_registers(each)) if each else "{}" for each in registers]
-            columns_ = [keys, texts, first_at, modified, [False] * len(rows), attributes]
+            columns_ = [numbers, texts, first_at, modified, [key in gone for key in numbers], attributes]
             yield _batch(columns_, ACCOUNTS)
 
     def merges(self, until: int | None) -> dict[int, tuple[int, int]]:
@@ -114,10 +125,17 @@ class Snapshots:
             said[merged] = (into, at)  # the last in order stands: latest, then larger text
         return {keys[text]: (keys[last], said[text][1]) for text, last in resolve(said).items()}
 
-    def _chunks(self, entity: str, day: date, until: int) -> Iterator[list[Row]]:
-        cursor = raw(self._connection).execute(f"{_SNAPSHOT[entity]} ORDER BY known.key", (day_number(day), until))
+    def _chunks(self, entity: str, day: date, until: int, keys: Sequence[int] | None) -> Iterator[list[Row]]:
+        query, values = _only("known.key", 3, keys)
+        query = f"{_SNAPSHOT[entity]}{query} ORDER BY known.key"
+        cursor = raw(self._connection).execute(query, (day_number(day), until, *values))
         while rows := cursor.fetchmany(_CHUNK):
-            yield rows
+            yield self._fated(entity, until, rows)
+
+    def _fated(self, entity: str, until: int, rows: list[Row]) -> list[Row]:
+        """The rows as deletes leave them."""
+        found = fates(self._connection, entity, until)
+        return [refated(row, found[row[0]]) if row[0] in found else row for row in rows] if found else rows
 
     def _united(self, merged: dict[int, tuple[int, int]], day: date, until: int) -> dict[int, Row]:
         """The rows of merged users and of those they turned out to be, each with what merging made of it."""
@@ -126,9 +144,8 @@ class Snapshots:
             absorbed.setdefault(into, []).append(user)
         asked = msgspec.json.encode(sorted({*merged, *absorbed})).decode()
         query = f"{_SNAPSHOT['user']} AND known.key IN (SELECT value FROM json_each(?3))"
-        rows: dict[int, Row] = {
-            row[0]: row for row in raw(self._connection).execute(query, (day_number(day), until, asked))
-        }
+        found = raw(self._connection).execute(query, (day_number(day), until, asked)).fetchall()
+        rows: dict[int, Row] = {row[0]: row for row in self._fated("user", until, found)}
         united = {
             into: _as_one(rows[into], [rows[user] for user in users if user in rows])
             for into, users in absorbed.items()
@@ -141,18 +158,20 @@ class Snapshots:
                 united[user] = (key, uid, text, first_at, identified_at, changed_at, registers)
         return united
 
-    def _members(self, merged: dict[int, tuple[int, int]], until: int) -> _Members:
-        latest = """SELECT user_key, account_key, max(at), count(*) FROM member
-                    WHERE at < ?1 GROUP BY user_key ORDER BY user_key"""
-        keys, accounts, _, _ = columns(
-            self._connection, latest, [pa.int32(), pa.int32(), pa.int64(), pa.int32()], until
+    def _members(self, merged: dict[int, tuple[int, int]], until: int, keys: Sequence[int] | None) -> _Members:
+        only, values = _only("user_key", 2, keys)
+        latest = f"""SELECT user_key, account_key, max(at), count(*) FROM member
+                    WHERE at < ?1{only} GROUP BY user_key ORDER BY user_key"""
+        users, accounts, _, _ = columns(
+            self._connection, latest, [pa.int32(), pa.int32(), pa.int64(), pa.int32()], until, *values
         )
         ties = raw(self._connection).execute(
-            "SELECT DISTINCT user_key FROM member WHERE at < ? GROUP BY user_key, at HAVING count(*) > 1", (until,)
+            f"SELECT DISTINCT user_key FROM member WHERE at < ?1{only} GROUP BY user_key, at HAVING count(*) > 1",
+            (until, *values),
         )
         settled = self._settled({user for (user,) in ties}, merged, until)
         return _Members(
-            keys.combine_chunks(),
+            users.combine_chunks(),
             accounts.combine_chunks(),
             pa.array(list(settled), pa.int32()),
             pa.array(list(settled.values()), pa.int32()),
@@ -199,6 +218,13 @@ class _Members:
         return pc.coalesce(self.settled.take(pc.index_in(users, value_set=self.tied)), usual)
 
 
+def _only(column: str, place: int, keys: Sequence[int] | None) -> tuple[str, tuple[str, ...]]:
+    """The condition that ``column`` is among ``keys``, and its parameter, the one number ``place``."""
+    if keys is None:
+        return "", ()
+    return f" AND {column} IN (SELECT value FROM json_each(?{place}))", (msgspec.json.encode(list(keys)).decode(),)
+
+
 def _plain(scalar: pa.Scalar) -> Any:
     return scalar.as_py()
 
@@ -216,13 +242,13 @@ _SNAPSHOT: Final = {
 }
 
 
-def _user_batch(rows: list[Row], merged: Mapping[int, object], shown: _Shown) -> pa.RecordBatch:
+def _user_batch(rows: list[Row], gone: Set[int], shown: _Shown) -> pa.RecordBatch:
     keys, uids, texts, first_at, identified_at, modified_at, registers = zip(*rows, strict=True)
     known = [decode_registers(each) if each else {} for each in registers]
     explicit = [instant_us(each["signUpDate"][0]) if "signUpDate" in each else None for each in known]
     sign_up_at = [first if at is None else at for first, at in zip(identified_at, explicit, strict=True)]
     changed_at = [first if at is None else at for first, at in zip(first_at, modified_at, strict=True)]
-    deleted = [key in merged for key in keys]
+    deleted = [key in gone for key in keys]
     attributes = list(map(shown.text, known))
     nobody = [None] * len(rows)
     return _batch([keys, uids, texts, first_at, sign_up_at, changed_at, deleted, nobody, attributes], USERS)

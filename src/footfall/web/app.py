@@ -8,11 +8,12 @@ import gc
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import uvicorn
 import uvloop
+from starlette.routing import BaseRoute
 
 from footfall.errors import Refused
 from footfall.flows.collect import Collect
@@ -27,9 +28,9 @@ _DRAIN_S: Final = 10
 _BACKLOG: Final = 2048
 
 
-def create_collector(collect: Collect, admission: Admission | None = None) -> ASGIApp:
-    """ASGI app of the collector port."""
-    return Collector(collect, admission if admission is not None else Admission(), rest_of_collector(collect))
+def create_collector(collect: Collect, admission: Admission | None = None, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """ASGI app of the collector port. more: routes of other modules on the same port."""
+    return Collector(collect, admission if admission is not None else Admission(), rest_of_collector(collect, more))
 
 
 def listen(host: str, port: int, flag: str = "--port") -> socket.socket:

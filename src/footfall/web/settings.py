@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from footfall.errors import FootfallError
 from footfall.flows.collect import Collect
@@ -64,8 +65,8 @@ def rudder_source_config(key: str, name: str) -> dict[str, Any]:
     }
 
 
-def rest_of_collector(collect: Collect) -> Starlette:
-    """Everything of the collector but the posting of events: settings for browsers, and whether it lives."""
+def rest_of_collector(collect: Collect, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """Everything of the collector but the posting of events: settings for browsers, whether it lives, and ``more``."""
 
     def headers(request: Request) -> dict[str, str]:
         origin = request.headers.get("origin")
@@ -109,6 +110,7 @@ def rest_of_collector(collect: Collect) -> Starlette:
             Route("/v1/projects/{key}/settings", settings),
             Route("/sourceConfig", source_config),
             Route("/sourceConfig/", source_config),
+            *more,
         ],
         exception_handlers={HTTPException: refused},
     )

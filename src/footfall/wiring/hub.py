@@ -41,7 +41,7 @@ from footfall.flows.export import Delivery, Destination, export_day
 from footfall.lakes.delta import DeltaLake
 from footfall.model import reports
 from footfall.model.days import Zone
-from footfall.model.event import EventType
+from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT, EventType
 from footfall.model.key_templates import ROLLUPS
 from footfall.ports import Clock, DayState, Ledger, Log, Progress
 from footfall.stores.api_keys import SqlApiKeys
@@ -52,6 +52,7 @@ from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
 from footfall.stores.presence import Presence
+from footfall.stores.removals import SqlRemovals
 from footfall.stores.sources import SqlSources
 from footfall.stores.vault import SqlVault
 from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
@@ -200,6 +201,7 @@ class Footfall:
             temp_directory=self.settings.data / "spill" / "settle",
             threads=self.settings.threads,
             recent=self.settings.recent_events,
+            denied=SqlRemovals(self.database).denied,
         )
         remember(shaper, self.lake, self.people, rows=self.settings.recent_events)
         return shaper
@@ -218,8 +220,8 @@ class Footfall:
 
     def _defaults(self, source: str) -> tuple[str, str, str]:
         found = next((s for s in self.sources.all() if s.name == source), None)
-        if found is None:
-            raise Refused(f"the log names the source '{source}', which is not known", "Restore store.db with the log")
+        if found is None:  # a stream: what is imported or written by the PX dialect has no write key
+            return PRODUCT_DEFAULT, ENVIRONMENT_DEFAULT, "server"
         return found.product_key, found.environment, found.channel
 
     # --- what can be done ------------------------------------------------------------------------

@@ -40,6 +40,7 @@ def serve(
     from footfall.wire import native, segment
     from footfall.wiring.api import admin_of
     from footfall.wiring.jobs import forget_old_runs, runner_of
+    from footfall.wiring.px import PxDoor
     from footfall.wiring.tasks import Tasks
     from footfall.wiring.telling import fetch, postman_of, read_link
 
@@ -65,6 +66,7 @@ def serve(
         dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
                           addresses=settings.store_ip)  # fmt: skip
+        px = PxDoor(hub, keys)
         books = hub.books  # made before there are threads: two that ask at once would make two
         closing = Closing(books.lake, books.ledger, hub.zone, clock, hub.close_day)
         duties = (
@@ -105,7 +107,7 @@ def serve(
 
         try:
             serve_apps(
-                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies))),
+                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies)), px.routes()),
                 admin_of(hub, keys, tasks, downloads.routes()),
                 collector_socket=collector_socket,
                 admin_socket=admin_socket,
@@ -113,6 +115,7 @@ def serve(
                 stop=stop,
             )
         finally:
+            px.close()
             runner.stop()
             for worker in workers:
                 worker.stop()

@@ -1,0 +1,113 @@
+"""``ports.Removals`` on the control store, and what the other parts of the store ask about it.
+
+Both tables are empty in most deployments, and asking whether they are is all that they cost then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from footfall.model.removals import Fate, Removal, fate
+from footfall.stores.database import Database, raw, to_us
+from footfall.stores.histories import decode_registers, encode_registers
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+# As ``stores.snapshots``: (key, uid, text, first_at, identified_at, modified_at, registers).
+Row = tuple[int, str, str, int, int | None, int | None, str | None]
+_TABLES: Final = {"user": "users", "account": "accounts"}
+
+
+class SqlRemovals:
+    """See ``ports.Removals``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def remove(self, entity: str, key: int, at: datetime, *, hard: bool) -> Sequence[str]:
+        instant = to_us(at)
+        with self._database.writing() as connection:
+            driver = raw(connection)
+            users = [key] if entity == "user" else _members(connection, key, instant)
+            # Of what is told at the same instant nothing is known to be later.
+            rows = [("user", user) for user in users] + ([(entity, key)] if entity == "account" else [])
+            driver.executemany(
+                "INSERT INTO removal (entity, key, at, hard) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [(*row, instant, hard) for row in rows],
+            )
+            asked = msgspec.json.encode(users).decode()
+            uids = "SELECT uid FROM users WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key"
+            return [uid for (uid,) in driver.execute(uids, (asked,))]
+
+    def told(self, entity: str, id: str, at: datetime) -> None:
+        with self._database.writing() as connection:
+            hear(connection, entity, [(id, to_us(at))])
+
+    def deny(self, identify_id: str, at: datetime, *, denied: bool) -> None:
+        with self._database.writing() as connection:
+            if denied:
+                statement = "INSERT INTO denied (identify_id, at) VALUES (?, ?) ON CONFLICT DO NOTHING"
+                raw(connection).execute(statement, (identify_id, to_us(at)))
+            else:
+                raw(connection).execute("DELETE FROM denied WHERE identify_id = ?", (identify_id,))
+
+    def denied(self) -> Mapping[str, int]:
+        with self._database.reading() as connection:
+            return dict(raw(connection).execute("SELECT identify_id, at FROM denied").fetchall())
+
+
+def _members(connection: Connection, account: int, at: int) -> list[int]:
+    """Keys of the users who belong to the account at an instant."""
+    query = """SELECT DISTINCT user_key FROM member AS said WHERE account_key = ?1 AND at <= ?2 AND NOT EXISTS (
+            SELECT 1 FROM member AS later WHERE later.user_key = said.user_key AND later.at > said.at
+            AND later.at <= ?2)"""
+    return [int(key) for (key,) in raw(connection).execute(query, (account, at))]
+
+
+def fates(connection: Connection, entity: str, until: int) -> dict[int, Fate]:
+    """The fate of everybody who was ever deleted, as of ``until``, by key."""
+    query = "SELECT key, at, hard, revived_at FROM removal WHERE entity = ? AND at < ? ORDER BY key"
+    found: dict[int, list[Removal]] = {}
+    for key, at, hard, revived_at in raw(connection).execute(query, (entity, until)):
+        found.setdefault(int(key), []).append(Removal(int(at), bool(hard), revived_at))
+    return {key: each for key, removals in found.items() if (each := fate(removals, until)) is not None}
+
+
+def hear(connection: Connection, entity: str, told: Iterable[tuple[str, int]]) -> None:
+    """(text, instant) of what is told about users or accounts: it may end a removal. Any order ends the same."""
+    raw(connection).executemany(
+        f"""UPDATE removal SET revived_at = ?2 WHERE entity = ?3 AND at < ?2
+            AND (revived_at IS NULL OR revived_at > ?2)
+            AND key = (SELECT key FROM {_TABLES[entity]} WHERE text = ?1)""",
+        [(text, at, entity) for text, at in told],
+    )
+
+
+def any_removed(connection: Connection, entity: str) -> bool:
+    """Whether any user or account was ever deleted."""
+    query = "SELECT 1 FROM removal WHERE entity = ? LIMIT 1"
+    return raw(connection).execute(query, (entity,)).fetchone() is not None
+
+
+def refated(row: Row, fate: Fate) -> Row:
+    """A row of ``stores.snapshots`` as its fate leaves it: without what is forgotten, changed when that was so."""
+    key, uid, text, first_at, identified_at, modified_at, registers = row
+    if fate.forgotten is None or fate.born_at is None:
+        return key, uid, text, first_at, identified_at, max(fate.at, modified_at or 0), registers
+    told = decode_registers(registers) if registers else {}
+    known = {name: register for name, register in told.items() if register[1] > fate.forgotten}
+    identified_at = None if identified_at is None else max(identified_at, fate.born_at)
+    changed_at = max(fate.at, *(at for _, at in known.values()), 0)
+    return key, uid, text, fate.born_at, identified_at, changed_at, encode_registers(known)
+
+
+def homeless(connection: Connection, fates_: Mapping[int, Fate]) -> list[int]:
+    """Keys of users who began anew and were not told to belong to any account since."""
+    since = {key: fate.forgotten for key, fate in fates_.items() if fate.forgotten is not None}
+    query = "SELECT 1 FROM member WHERE user_key = ? AND at > ? LIMIT 1"
+    return [key for key, at in since.items() if raw(connection).execute(query, (key, at)).fetchone() is None]

@@ -1,0 +1,150 @@
+"""What is defined: features, engagements, segments, attributes, articles, the subscription. Lists by page number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from footfall.model.attributes import ATTRIBUTES, Type
+from footfall.model.metadata import Article, Engagement, Feature
+from footfall.web.px.desk import Px, handled, number
+from footfall.web.px.events import PREFIX
+from footfall.web.px.replies import Answered, answer
+from footfall.wire.px_people import milliseconds
+
+_Item = TypeVar("_Item")
+_TYPES: Final = {Type.STRING: "STRING", Type.LONG: "NUMBER", Type.BOOLEAN: "BOOLEAN", Type.DATE: "DATE_TIME"}
+
+
+def routes(px: Px) -> Sequence[Route]:
+    ways = {
+        "/feature": features,
+        "/feature/{id}": feature,
+        "/engagement": engagements,
+        "/engagement/{id}": engagement,
+        "/segment": segments,
+        "/segment/{id}": segment,
+        "/articles": articles,
+        "/admin/model/{entity}/attributes": attributes,
+        "/admin/subscription": subscription,
+    }
+    return [Route(PREFIX + path, handled(px, handler), methods=["GET"]) for path, handler in ways.items()]
+
+
+async def features(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    key = request.query_params.get("propertyKey", "")
+    found = await px.work(lambda: [each for each in px.catalogue.read().features if key in ("", each.product_key)])
+    return answer(_numbered(request, "features", found, _feature, 25, 200))
+
+
+async def feature(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    found = await px.work(lambda: px.catalogue.read().features)
+    return answer(_feature(_of_id(request, found, lambda each: each.id, "Feature")))
+
+
+def _feature(item: Feature) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": item.id, "name": item.name, "type": item.type}
+    if item.parent_feature_id is not None:
+        found["parentFeatureId"] = item.parent_feature_id
+    labels = [{"id": label, "name": label} for label in item.labels]
+    return found | {"propertyKey": item.product_key, "status": item.status, "featureLabels": labels}
+
+
+async def engagements(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    kinds = {each for text in request.query_params.getlist("contentTypes") for each in text.split(",") if each}
+    # The vendor has no word for one that was deleted.
+    found = [
+        each
+        for each in (await px.work(px.catalogue.read)).all_engagements
+        if each.status != "DELETED" and (not kinds or each.type in kinds)
+    ]
+    return answer(_numbered(request, "engagements", found, _engagement, 200, 500))
+
+
+async def engagement(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    found = (await px.work(px.catalogue.read)).all_engagements
+    return answer(_engagement(_of_id(request, found, lambda each: each.id, "Engagement")))
+
+
+def _engagement(item: Engagement) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "type": item.type,
+        "state": item.status,
+        "propertyKeys": list(item.product_keys),
+        "envs": list(item.environments),
+    }
+
+
+async def segments(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    return answer(_numbered(request, "segments", await px.work(px.segments), _segment, 25, 200))
+
+
+async def segment(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    return answer(_segment(_of_id(request, await px.work(px.segments), lambda each: each[0], "Segment")))
+
+
+def _segment(item: tuple[str, str]) -> dict[str, Any]:
+    return {"id": item[0], "name": item[1]}
+
+
+async def articles(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    found = (await px.work(px.catalogue.read)).articles
+    return answer(_numbered(request, "articleExternalViewList", found, _article, 200, 500))
+
+
+def _article(item: Article) -> dict[str, Any]:
+    return {"id": item.external_article_id, "articleName": item.title, "viewType": item.provider}
+
+
+async def attributes(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    entity = request.path_params["entity"]
+    if entity not in ATTRIBUTES:
+        raise Answered(404, "Type not found", "It is user or account")
+    custom = await px.work(lambda: px.people.custom_attributes(entity))
+    now = milliseconds(px.clock())
+    own = [_attribute(name, _TYPES[kind], "DEFAULT", now) for name, kind in ATTRIBUTES[entity].items()]
+    return answer(own + [_attribute(name, kind, "CUSTOM", now) for name, kind in custom])
+
+
+def _attribute(name: str, kind: str, origin: str, now: int | None) -> dict[str, Any]:
+    named = dict.fromkeys(("id", "name", "apiName", "internalName"), name)
+    return {**named, "type": kind, "state": "ENABLED", "origin": origin, "createdDate": now, "modifiedDate": now}
+
+
+async def subscription(request: Request, px: Px) -> Response:
+    await px.let_in(request, "read")
+    facts = await px.work(lambda: (px.subscription(), px.products()))
+    products = [
+        {"name": name, "productKeys": [{"channel": channel, "productKey": key}]} for key, name, channel in facts[1]
+    ]
+    return answer({**facts[0], "products": products})
+
+
+def _of_id(request: Request, items: Sequence[_Item], id_of: Callable[[_Item], str], what: str) -> _Item:
+    wanted = request.path_params["id"]
+    found = next((each for each in items if id_of(each) == wanted), None)
+    if found is None:
+        raise Answered(404, f"{what} not found")
+    return found
+
+
+def _numbered(
+    request: Request, key: str, items: Sequence[_Item], show: Callable[[_Item], dict[str, Any]], default: int, most: int
+) -> dict[str, Any]:
+    size, page = number(request, "pageSize", default, 1, most), number(request, "pageNumber", 0, 0, 999_999_999)
+    shown = [show(each) for each in items[page * size : (page + 1) * size]]
+    return {key: shown, "pageNumber": page, "isLastPage": (page + 1) * size >= len(items)}

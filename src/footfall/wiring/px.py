@@ -1,0 +1,127 @@
+"""The PX dialect: its app when it is first asked for, and what it looks into."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from footfall.engines.database import Limits
+from footfall.errors import BadRecord
+from footfall.model.api_keys import well_formed
+from footfall.model.audit import Actor
+from footfall.ports import Batch
+from footfall.stores.removals import SqlRemovals
+from footfall.web.identify import Keys
+from footfall.web.late import Late
+from footfall.wire import native
+from footfall.wiring.acting import act_as
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from footfall.engines.event_pages import DuckEventPages
+    from footfall.web.late import App
+    from footfall.web.px.desk import Px
+    from footfall.wiring.hub import Footfall
+
+SOURCE: Final = "px"  # of what is written here
+
+
+class PxDoor:
+    """``/px`` of a hub. keys: as for the management API. Close it before the hub."""
+
+    def __init__(self, hub: Footfall, keys: Keys) -> None:
+        self._hub = hub
+        self._keys = keys
+        self._pages: DuckEventPages | None = None
+
+    def routes(self) -> list[BaseRoute]:
+        return [Late("/px", self._make)]
+
+    def close(self) -> None:
+        if self._pages is not None:
+            self._pages.close()
+
+    def _make(self) -> App:
+        from footfall.engines.event_pages import DuckEventPages
+        from footfall.web.px.app import create_px
+
+        hub = self._hub
+        limits = Limits(hub.settings.memory_mb, hub.settings.threads)
+        self._pages = DuckEventPages(hub.settings.data / "spill", limits, hub.people.texts)
+        return create_px(px_of(hub, self._keys, self._pages, limits))
+
+
+def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> Px:
+    """The deployment as the dialect sees it."""
+    from footfall.engines.people_order import DuckPeopleOrder
+    from footfall.flows.explore import Explore
+    from footfall.stores.directory import SqlDirectory
+    from footfall.web.px.desk import Px
+
+    def products() -> Sequence[tuple[str, str, str]]:
+        found = {
+            each.product_key: (each.product_key, each.name, each.channel) for each in hub.catalogue.read().products
+        }
+        for source in hub.sources.all():
+            if source.revoked_at is None:
+                found.setdefault(source.product_key, (source.product_key, source.product_key, source.channel))
+        return [found[key] for key in sorted(found)]
+
+    removals = SqlRemovals(hub.database)
+    directory = SqlDirectory(hub.database, hub.zone, hub.clock)
+
+    def remove(entity: str, key: int, hard: bool) -> None:
+        with hub.database.transaction():
+            uids = removals.remove(entity, key, hub.clock(), hard=hard)
+            subject = f"user {uids[0]}" if entity == "user" else f"account {key}"
+            hub.note(f"{entity}.delete", subject, None, {"hard": hard, "users": len(uids)})
+
+    def deny(key: int, identify_id: str, denied: bool) -> None:
+        with hub.database.transaction():
+            uid = directory.rows("user", [key])["uid"][0].as_py()
+            removals.deny(identify_id, hub.clock(), denied=denied)
+            hub.note("user.deny", f"user {uid}", None, {"denied": denied})
+
+    def write(events: Sequence[Mapping[str, Any]], *, settled: bool) -> None:
+        body = json.dumps(list(events), ensure_ascii=False).encode()
+        reading = native.read(body, "batch")
+        if reading.rejected:
+            _, code, message = reading.rejected[0]
+            raise BadRecord(code, message)
+        received_at = int(hub.clock().timestamp() * 1_000_000)
+        hub.log.append(Batch(received_at, SOURCE, native.NAME, "batch", reading.count, (), "", "", reading.body))
+        if settled:
+            hub.settle()
+
+    def subscription() -> Mapping[str, str]:
+        return {
+            "id": str(hub.subscription.subscription_id),
+            "name": hub.settings.subscription_name,
+            "timeZone": hub.subscription.time_zone,
+        }
+
+    def identify(key: str) -> tuple[Actor, str] | None:
+        # This port is for everybody, and a token that somebody chose could be guessed; keys of ours cannot.
+        return keys(key) if well_formed(key) else None
+
+    return Px(
+        identify=identify,
+        clock=hub.clock,
+        explore=Explore(hub.lake, pages, hub.zone),
+        directory=directory,
+        order=DuckPeopleOrder(hub.settings.data / "spill", limits),
+        people=hub.people,
+        catalogue=hub.catalogue,
+        products=products,
+        segments=lambda: (),
+        subscription=subscription,
+        removals=removals,
+        write=write,
+        remove=remove,
+        deny=deny,
+        new_id=lambda: secrets.token_hex(16),
+        act_as=act_as,
+    )

@@ -1,0 +1,247 @@
+"""Writes of the PX dialect over HTTP: users, accounts, custom events, deleting, denying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from px_client import WRITE_KEY, Client
+from served_api import served
+
+USER = {"identifyId": "eve", "propertyKeys": ["AP-1"]}
+ACCOUNT = {"id": "acme", "name": "Acme", "propertyKeys": ["AP-1"]}
+
+
+@pytest.fixture(scope="module")
+def px(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    # Settling has its own time: a write of a person does not wait for it.
+    with served(tmp_path_factory.mktemp("px"), FOOTFALL_WRITE_KEY=WRITE_KEY, FOOTFALL_SETTLE_EVERY_S="600") as api:
+        metadata = {
+            "features": [
+                {"id": "m", "name": "Module", "type": "MODULE", "product_key": "AP-1"},
+                {"id": "f", "name": "Feature", "product_key": "AP-1", "parent_feature_id": "m", "labels": ["x"]},
+            ],
+            "engagements": [{"id": "e", "name": "E", "type": "IN_APP_GUIDE", "environments": ["QA"]}],
+            "surveys": [{"id": "s", "name": "S", "type": "NPS", "questions": [{"id": "q", "text": "Q"}]}],
+        }
+        assert api.ask("PUT", "/metadata", metadata).status == 200
+        yield Client(api)
+
+
+def test_a_user_is_there_when_the_answer_is(px: Client) -> None:
+    body = {
+        **USER, "firstName": "Eve", "role": "admin", "signUpDate": 1767323045678, "accountId": "acme", "type": "LEAD",
+        "location": {"city": "Turku", "countryCode": "FI", "coordinates": {"latitude": 1.5}},
+        "customAttributes": {"tier": "gold", "seats": 3}, "aptrinsicId": "mine", "createDate": 1, "globalId": "g",
+    }  # fmt: skip
+    answer = px.ask("POST", "/users", body)
+    assert (answer.status, answer.body) == (201, {"identifyId": "eve"})
+    eve = px.get("/users/eve")
+    assert eve["aptrinsicId"] != "mine"
+    assert eve["createDate"] > 1
+    kept = ("aptrinsicId", "createDate", "lastModifiedDate", "propertyKeys")
+    assert {name: eve[name] for name in eve if name not in kept} == {
+        "identifyId": "eve", "id": "eve", "firstName": "Eve", "role": "admin", "signUpDate": 1767323045678,
+        "accountId": "acme", "type": "LEAD", "location": {"city": "Turku", "countryCode": "FI"},
+        "customAttributes": {"seats": 3, "tier": "gold"},
+    }  # fmt: skip
+
+
+def test_a_user_who_is_there_is_not_made_again(px: Client) -> None:
+    px.ask("POST", "/users", {**USER, "identifyId": "twice"})
+    answer = px.ask("POST", "/users", {**USER, "identifyId": "twice"})
+    assert (answer.status, answer.body["externalapierror"]["status"]) == (400, "BAD_REQUEST")
+
+
+def test_what_is_changed_is_what_the_body_says(px: Client) -> None:
+    px.ask("POST", "/users", {**USER, "identifyId": "a/b ü", "title": "Dr", "score": 1, "phone": "1"})
+    assert px.ask("PUT", "/users/a%2Fb%20%C3%BC", {"score": 2, "title": None}).status == 204  # null says nothing
+    assert px.ask("PUT", "/users/update", {"identifyId": "a/b ü", "phone": "2"}).status == 204
+    found = px.get("/users/a%2Fb%20%C3%BC")
+    assert (found["score"], found["phone"], found["title"]) == (2, "2", "Dr")
+    assert px.ask("PUT", "/users/nobody", {"score": 2}).status == 404
+    assert px.ask("PUT", "/users/update", {"score": 2}).status == 400
+
+
+def test_a_write_is_no_identify_call(px: Client) -> None:
+    px.ask("POST", "/users", {**USER, "identifyId": "quiet"})
+    assert "signUpDate" not in px.get("/users/quiet")
+    assert px.get("/events/identify", filter="identifyId==quiet")["totalHits"] == 0
+
+
+def test_accounts_are_made_changed_and_listed(px: Client) -> None:
+    body = {
+        **ACCOUNT,
+        "id": "beta",
+        "numberOfEmployees": 7,
+        "renewalDate": 1767323045000,
+        "healthScore": 80,
+        "csm": "Z",
+    }
+    assert px.ask("POST", "/accounts", body).status == 201
+    assert px.ask("POST", "/accounts", body).status == 400
+    assert px.ask("PUT", "/accounts/beta", {"plan": "pro", "nps": 9.5}).status == 204
+    assert px.ask("PUT", "/accounts/update", {"id": "beta", "industry": "Toys"}).status == 204
+    found = px.get("/accounts/beta")
+    wanted = {"numberOfEmployees": 7, "renewalDate": 1767323045000, "healthScore": 80, "csm": "Z", "plan": "pro",
+              "nps": 9.5, "industry": "Toys", "customAttributes": {}, "numberOfUsers": 0}  # fmt: skip
+    assert {name: found[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/users", {"identifyId": "x"}),
+        ("/users", {"propertyKeys": ["p"]}),
+        ("/users", {**USER, "identifyId": ""}),
+        ("/users", {**USER, "identifyId": "x" * 513}),
+        ("/users", {**USER, "propertyKeys": []}),
+        ("/users", {**USER, "gender": "MANY"}),
+        ("/users", {**USER, "signUpDate": "soon"}),
+        ("/users", {**USER, "signUpDate": 10**18}),
+        ("/users", {**USER, "firstName": {"a": 1}}),
+        ("/users", {**USER, "customAttributes": [1]}),
+        ("/users", {**USER, "customAttributes": {"big": "x" * 70_000}}),
+        ("/users", [USER]),
+        ("/accounts", {"id": "x", "propertyKeys": ["p"]}),
+        ("/events/custom", {"eventName": "e", "identifyId": "u"}),
+        ("/events/custom", {"eventName": "e", "identifyId": "u", "propertyKey": "p", "userType": "GHOST"}),
+        ("/events/custom", {"eventName": "e", "identifyId": "u", "propertyKey": "p", "attributes": 1}),
+        ("/events/custom", {"eventName": "e", "identifyId": "u", "propertyKey": "p", "date": 1.5}),
+    ],
+)
+def test_a_body_that_does_not_fit_changes_nothing(px: Client, path: str, body: Any) -> None:
+    before = px.api.ask("GET", "/readyz").body["log_end"]
+    answer = px.ask("POST", path, body)
+    assert answer.status == 400, answer.text
+    assert answer.body["externalapierror"]["message"]
+    assert px.api.ask("GET", "/readyz").body["log_end"] == before
+
+
+def test_a_body_that_is_no_json_or_too_long_is_refused(px: Client) -> None:
+    assert px.ask("POST", "/users", raw=b"{").status == 400
+    assert px.ask("POST", "/users", raw=b"[" * 100_000).status == 400
+    assert px.ask("POST", "/users", raw=b" " * ((1 << 20) + 1)).status == 413
+
+
+def test_a_custom_event_comes_back_as_it_was_sent(px: Client) -> None:
+    now = px.get("/users/eve")["lastModifiedDate"]
+    event = {
+        "eventId": "mine-1", "eventName": "Signed", "identifyId": "eve", "propertyKey": "AP-9", "userType": "USER",
+        "accountId": "acme", "sessionId": "s1", "date": now, "attributes": {"n": 1, "deep": {"a": [1, None]}},
+        "globalContext": {"role": "x"}, "url": "https://x.example/a?b=1#c", "referrer": "https://y.example/",
+    }  # fmt: skip
+    assert px.ask("POST", "/events/custom", event).status == 201
+    assert px.ask("POST", "/events/custom", event).status == 201  # the same once more
+    anonymous = {"eventName": "Signed", "identifyId": "v1", "propertyKey": "AP-9", "userType": "VISITOR"}
+    made = px.ask("POST", "/events/custom", anonymous).body["eventId"]
+    px.ask("PUT", "/users/eve", {"score": 1})  # settles what came before it
+    found = {each["eventId"]: each for each in px.get("/events/custom", filter="eventName==signed")["customEvents"]}
+    assert found.keys() == {"mine-1", made}
+    assert found["mine-1"] == {**event, "eventType": "CUSTOM"}
+    assert (found[made]["identifyId"], found[made]["userType"]) == ("v1", "VISITOR")
+
+
+def test_who_is_deleted_is_gone_until_they_are_written_again(px: Client) -> None:
+    px.ask("POST", "/users", {**USER, "identifyId": "del", "title": "Deleted"})
+    total = px.get("/users")["totalHits"]
+    assert px.ask("DELETE", "/users/del").status == 204
+    assert px.ask("DELETE", "/users/del").status == 404
+    assert px.ask("GET", "/users/del").status == 404
+    assert px.ask("PUT", "/users/del", {"title": "Ms"}).status == 404
+    assert px.get("/users")["totalHits"] == total - 1
+    assert px.get("/users", filter="title==deleted")["users"] == []
+    assert px.ask("POST", "/users", {**USER, "identifyId": "del", "phone": "1"}).status == 201
+    found = px.get("/users/del")
+    assert (found["title"], found["phone"]) == ("Deleted", "1")
+    assert px.ask("DELETE", "/users/delete", {"identifyId": "del"}, hardDelete="true").status == 204
+    assert px.ask("POST", "/users", {**USER, "identifyId": "del", "phone": "2"}).status == 201
+    found = px.get("/users/del")
+    assert ("title" in found, found["phone"]) == (False, "2")
+    assert px.ask("DELETE", "/users/del", hardDelete="perhaps").status == 400
+
+
+def test_deleting_an_account_deletes_its_users(px: Client) -> None:
+    px.ask("POST", "/accounts", {**ACCOUNT, "id": "doomed"})
+    px.ask("POST", "/users", {**USER, "identifyId": "member", "accountId": "doomed"})
+    assert px.get("/accounts/doomed")["numberOfUsers"] == 1
+    assert px.ask("DELETE", "/accounts/doomed").status == 204
+    assert px.ask("GET", "/accounts/doomed").status == px.ask("GET", "/users/member").status == 404
+
+
+def test_a_denied_user_is_denied_until_they_are_not(px: Client) -> None:
+    px.ask("POST", "/users", {**USER, "identifyId": "spam"})
+    assert px.get("/users/denylist/spam") == {"identifyId": "spam", "denied": False}
+    assert px.ask("PUT", "/users/denylist/spam", {"denied": True}).status == 204
+    assert px.get("/users/denylist/spam")["denied"] is True
+    event = {"eventName": "Spam", "identifyId": "spam", "propertyKey": "p", "userType": "USER"}
+    assert px.ask("POST", "/events/custom", event).status == 201
+    px.ask("PUT", "/users/eve", {"score": 1})  # settles what came before it
+    assert px.ask("PUT", "/users/denylist/spam", {"denied": False}).status == 204
+    kept = px.ask("POST", "/events/custom", event).body["eventId"]
+    px.ask("PUT", "/users/eve", {"score": 2})
+    found = px.get("/events/custom", filter="eventName==Spam")["customEvents"]
+    assert [each["eventId"] for each in found] == [kept]
+    assert px.ask("PUT", "/users/denylist/spam", {"denied": 1}).status == 400
+    assert px.ask("PUT", "/users/denylist/nobody", {"denied": True}).status == 404
+    assert px.ask("GET", "/users/denylist/nobody").status == 404
+
+
+def test_deletes_and_denials_are_in_the_audit_log_without_names(px: Client) -> None:
+    px.ask("POST", "/users", {**USER, "identifyId": "secret@example.com"})
+    uid = px.get("/users/secret@example.com")["aptrinsicId"]
+    px.ask("PUT", "/users/denylist/secret@example.com", {"denied": True}, key="write")
+    px.ask("DELETE", "/users/secret@example.com", key="write")
+    found = px.api.ask("GET", "/api/audit", limit=100).body["changes"]
+    mine = {each["action"]: each for each in found if each["subject"] == f"user {uid}"}
+    assert mine.keys() == {"user.deny", "user.delete"}
+    assert {each["name"] for each in mine.values()} == {"px-write"}
+    assert "secret@" not in str(found)
+
+
+def test_a_feature_is_renamed_and_moved(px: Client) -> None:
+    assert px.ask("PUT", "/feature/f", {"name": "Better", "parentFeatureId": "ROOT"}).status == 204
+    found = px.get("/feature/f")
+    assert (found["name"], "parentFeatureId" in found, found["featureLabels"]) == (
+        "Better",
+        False,
+        [{"id": "x", "name": "x"}],
+    )
+    assert px.ask("PUT", "/feature/f", {"parentFeatureId": "m"}).status == 204
+    assert (px.get("/feature/f")["parentFeatureId"], px.get("/feature/f")["name"]) == ("m", "Better")
+    for body in ({"parentFeatureId": "nobody"}, {"parentFeatureId": "f"}, {"name": 1}):
+        assert px.ask("PUT", "/feature/f", body).status == 400
+    assert px.ask("PUT", "/feature/nobody", {"name": "x"}).status == 404
+
+
+def test_an_engagement_is_started_moved_and_deleted(px: Client) -> None:
+    assert px.ask("PUT", "/engagement/state", {"engagementId": "e", "state": "PAUSE"}).status == 200
+    assert (px.get("/engagement/e")["state"], px.get("/engagement/e")["envs"]) == ("PAUSED", ["QA"])
+    body = {"engagementId": "e", "state": "START", "envs": ["PRODUCTION"]}
+    assert px.ask("PUT", "/engagement/state", body).body == {"status": 200, "errors": []}
+    assert (px.get("/engagement/e")["state"], px.get("/engagement/e")["envs"]) == ("STARTED", ["Production"])
+    assert px.ask("PUT", "/engagement/envs", {"engagementId": "s", "envs": ["qa", "Stage"]}).status == 200
+    assert px.get("/engagement/s")["envs"] == ["QA", "Stage"]
+    assert px.get("/engagement/s")["type"] == "IN_APP_NPS_SURVEY"
+    assert px.ask("PUT", "/engagement/env", {"engagementId": "s", "env": "Moon"}).status == 400
+    assert px.ask("PUT", "/engagement/state", {"engagementId": "e", "state": "STOP"}).status == 400
+    assert px.ask("DELETE", "/engagement/e", key="read").status == 403
+    assert px.ask("DELETE", "/engagement/e").status == 200
+    assert [each["id"] for each in px.get("/engagement")["engagements"]] == ["s"]
+    assert px.ask("DELETE", "/engagement/e").status == 404
+
+
+def test_adoption_counts_events_users_and_accounts_of_a_feature(px: Client) -> None:
+    match = {"type": "feature_match", "feature_id": "f", "product_key": "AP-1"}
+    sent = [match | {"identify_id": f"u{n % 3}", "account_id": f"a{n % 2}"} for n in range(6)]
+    px.post_events(*sent, match | {"feature_id": "m", "identify_id": "u9"}, match | {"anonymous_id": "v"})
+    px.ask("PUT", "/users/eve", {"score": 3})  # settles what came before it
+    found = px.get("/feature/adoption/f")
+    counted = {name: found[name] for name in ("totalEventCount", "uniqueUserCount", "uniqueAccountCount")}
+    assert counted == {"totalEventCount": 7, "uniqueUserCount": 3, "uniqueAccountCount": 2}
+    assert found["dateRangeEnd"] - found["dateRangeStart"] == 86_400_000
+    assert px.get("/feature/adoption/f", propertyKey="AP-2")["totalEventCount"] == 0
+    week = {"dateRangeStart": found["dateRangeEnd"] - 7 * 86_400_000, "dateRangeEnd": found["dateRangeEnd"] + 1}
+    assert px.ask("GET", "/feature/adoption/f", **week).status == 400
+    assert px.ask("GET", "/feature/adoption/nobody").status == 404
