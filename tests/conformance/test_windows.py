@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from new_store import open_store
+from sqlalchemy import update
 
 from footfall.errors import Conflict
 from footfall.model.manifest import DataFile
 from footfall.model.window_manifest import JobManifest, Range
 from footfall.model.windows import Window, Written
 from footfall.ports import Windows
+from footfall.stores.schema import event_window
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.rehearsed_windows import RehearsedWindows
 
@@ -26,7 +29,7 @@ MANIFEST = JobManifest(
     kind="activity", job="j", format="csv", codec="gzip", at=AT, columns=(("stream", "String"),), files=(FILE,),
     writer="footfall", window=Range(1, 10), options={"streams": "web,ä"},
 )  # fmt: skip
-WRITTEN = Written("s3://b/é", "x/a.csv.gz", "x/a.csv.manifest.json", MANIFEST)
+WRITTEN = Written("s3://b/é", "x/a.csv.manifest.json", MANIFEST)
 
 
 @pytest.fixture(params=["sqlite", "rehearsal"])
@@ -76,9 +79,9 @@ def test_a_mark_is_one_window_for_ever_and_no_mark_is_a_new_one(windows: Windows
 
 def test_what_is_noted_is_remembered_replaced_and_withdrawn(windows: Windows) -> None:
     window = windows.fix("j", 10, AT)
-    windows.note(window, replace(WRITTEN, key="old"))
+    windows.note(window, replace(WRITTEN, manifest_key="old"))
     assert windows.note(window, WRITTEN).written == WRITTEN
-    assert windows.note(window, replace(WRITTEN, stored=True)).written == replace(WRITTEN, stored=True)
+    assert windows.note(window, replace(WRITTEN, stored=1)).written == replace(WRITTEN, stored=1)
     windows.note(window, WRITTEN)
     last = windows.last("j")
     assert last is not None
@@ -86,9 +89,37 @@ def test_what_is_noted_is_remembered_replaced_and_withdrawn(windows: Windows) ->
     assert windows.note(window, None).written is None
 
 
+def test_several_files_are_remembered_with_what_they_are(windows: Windows) -> None:
+    window, none = windows.fix("j", 10, AT), replace(WRITTEN, manifest=replace(MANIFEST, files=()), whole=False)
+    first = replace(FILE, name="p=é/a.csv.gz", part=(("product", "é"), ("event", None)))
+    second = replace(FILE, name="p=b/a.csv.gz", part=(("product", "b"), ("event", "x")))
+    one = none.plus(first, MANIFEST.columns, whole=False)
+    both = replace(one, stored=1).plus(second, (("other", "String"),), whole=True)
+    for noted in (one, both):
+        windows.note(window, noted)
+        last = windows.last("j")
+        assert last is not None
+        assert last.written == noted
+    assert [both.key(file) for file in both.files] == ["x/p=é/a.csv.gz", "x/p=b/a.csv.gz"]
+    assert both.holding((first,)) == replace(one, stored=1)
+
+
+def test_what_was_noted_when_a_window_was_one_file_is_still_known(tmp_path: Path) -> None:
+    database = open_store(tmp_path / "store.db")
+    windows = SqlWindows(database)
+    windows.note(windows.fix("j", 10, AT), WRITTEN)
+    noted = {"place": "s3://b/é", "key": "x/a.csv.gz", "manifest_key": "x/a.csv.manifest.json", "stored": True}
+    with database.writing() as connection:
+        written = json.dumps({**noted, "manifest": MANIFEST.to_json().decode()})
+        connection.execute(update(event_window).values(written=written))
+    (window,) = windows.all("j")
+    assert window.written == replace(WRITTEN, stored=1)
+    database.close()
+
+
 def test_what_was_written_is_what_the_window_says_when_it_is_closed(windows: Windows) -> None:
     window = windows.fix("j", 10, AT)
-    windows.note(window, replace(WRITTEN, key="of another worker"))
+    windows.note(window, replace(WRITTEN, place="of another worker"))
     windows.close(replace(window, written=WRITTEN), "m", "c" * 64)
     (found,) = windows.all("j")
     assert (found.written, found.closed) == (WRITTEN, True)

@@ -32,10 +32,11 @@ def test_a_kill_at_any_durable_call_is_healed_by_the_next_run(tmp_path: Path) ->
             bucket = LocalBucket(folder / "out")
             export_activity(hub, bucket, mark="slot")
             export_app_events(hub, bucket)
-            assert [len(SqlWindows(hub.database).all(job)) for job in ("activity", "app-events")] == [1, 1]
+            export_app_events(hub, bucket, job="divided", key="{event}/{window}")
+            assert [len(SqlWindows(hub.database).all(job)) for job in ("activity", "app-events", "divided")] == [1] * 3
 
     runs = healed("activity_process.py", tmp_path / "prepared", tmp_path, again, usual=6)
     _, expected = next(runs)
-    assert len(expected) == 4
+    assert len(expected) == 4 + 3, "the divided window has two files"
     for where, delivered in runs:
         assert delivered == expected, where

@@ -233,7 +233,7 @@ def test_of_two_writers_at_once_one_manifest_wins_and_both_name_its_file(
     assert [file["name"] for file in told(out)["files"]] == [ours[0].key.rpartition("/")[2]]  # type: ignore[attr-defined]
     [window] = SqlWindows(hub.database).all(ours[0].job)
     assert window.written is not None
-    assert (window.written.key, window.closed) == (ours[0].key, True)
+    assert ([window.written.key(file) for file in window.written.files], window.closed) == ([ours[0].key], True)
     assert [each.severity for each in found(out, codec)] == ["warning"]
 
 

@@ -15,3 +15,4 @@ if __name__ == "__main__":
         bucket = LocalBucket(Path(sys.argv[2]))
         export_activity(hub, bucket, mark="slot")
         export_app_events(hub, bucket)
+        export_app_events(hub, bucket, job="divided", key="{event}/{window}")

@@ -18,6 +18,7 @@ from footfall.engines.rendering import text_of
 from footfall.engines.windows import TERMS, Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
+from footfall.model.manifest import FilePart
 from footfall.ports import Column, EventSelection, Format
 
 # Printed name of columns that every event has.
@@ -81,26 +82,26 @@ class ActivityText:
         except BaseException:
             self.close()
             raise
-        self.rows = self._window.rows
+        self.rows, self.parts = self._window.rows, self._window.parts
         self._values = self._columns()
         self.columns: Sequence[Column] = tuple(Column(name, STRING) for name in self._values)
 
     def close(self) -> None:
         self._window.close()
 
-    def chunks(self) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text)."""
+    def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, text) of a file."""
         if self._header:
             yield 0, self._format.head(self.columns, "activity", "", date.min)
-        for rows in self._window.render(*self._lines()):
+        for rows in self._window.render(part, *self._lines()):
             for column in rows["text"].chunks:
                 yield len(column), text_of(column)
 
-    def tables(self) -> Iterator[pa.Table]:
+    def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the same rows as columns of texts, not quoted; of bounded size."""
         shared = {f"c{place}": value.plain for place, value in enumerate(self._values.values()) if value.shared}
         row = {f"c{place}": self._plain(place, value) for place, value in enumerate(self._values.values())}
-        for rows in self._window.render(shared, row, self._sources()):
+        for rows in self._window.render(part, shared, row, self._sources()):
             yield rows.rename_columns(list(self._values))
 
     def _plain(self, place: int, value: _Value) -> str:

@@ -22,6 +22,7 @@ from footfall.engines.windows import Texts, WindowRows
 from footfall.model.app_events import STANDARD_FIELDS, detail_of, kind_of, schema_of, type_of
 from footfall.model.columns import LONG, MOMENT, OBJECT, STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
+from footfall.model.manifest import FilePart
 from footfall.ports import Column, EventSelection
 
 # Fields of ours beyond the standard ones: printed name -> SQL of JSON text, NULL where an event has none.
@@ -67,14 +68,14 @@ class AppEventText:
         self._window.database.script(_MACROS.replace("{namespace}", f"'{blob}'::BLOB"))
         for _ in self._window.scan():
             pass
-        self.rows = self._window.rows
+        self.rows, self.parts = self._window.rows, self._window.parts
 
     def close(self) -> None:
         self._window.close()
 
-    def chunks(self) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text)."""
-        for rows in self._window.render(*self._lines()):
+    def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, text) of a file."""
+        for rows in self._window.render(part, *self._lines()):
             for column in rows["text"].chunks:
                 yield len(column), text_of(column)
 
@@ -144,12 +145,12 @@ class AppEventTable(AppEventText):
         super().__init__(spill, limits, wanted, texts, workspace)
         self.columns = tuple(Column(name, _TYPED.get(name, STRING)) for name in (*self._fields(), "properties"))
 
-    def tables(self) -> Iterator[pa.Table]:
+    def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the rows, a column for each of ``columns``; instants and numbers as texts, objects as JSON."""
         shared, _, sources = self._lines()
         told = {name: sql if _TYPED.get(name) == OBJECT else _plain(sql) for name, sql in self._fields().items()}
         row = {f"c{n}": sql for n, sql in enumerate([*told.values(), "nullif(x_rest, '{}')"])}
-        for rows in self._window.render(shared, row, sources):
+        for rows in self._window.render(part, shared, row, sources):
             yield rows.rename_columns([column.name for column in self.columns])
 
 

@@ -80,6 +80,11 @@ def translated(what: str) -> Iterator[None]:
         raise Refused(f"{what}: {error}", "This is a fault of Footfall; please report it with this message") from error
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Did DuckDB need more than its limit? Then less at once may do."""
+    return isinstance(error.__cause__, duckdb.OutOfMemoryException)
+
+
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     # DuckDB draws a bar on the terminal for statements of more than two seconds; the setting is per connection.
     connection.execute("SET enable_progress_bar = false")
@@ -237,3 +242,9 @@ class Session:
         """Batches of at most ``rows`` rows."""
         with translated(what):
             yield from self._cursor.sql(sql).to_arrow_reader(rows)
+
+    def table(self, sql: str, rows: int, what: str) -> pa.Table:
+        """All of it, in batches of at most ``rows`` rows."""
+        with translated(what):
+            reader = self._cursor.sql(sql).to_arrow_reader(rows)
+            return pa.Table.from_batches(list(reader), reader.schema)

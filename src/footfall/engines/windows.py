@@ -12,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -20,8 +21,10 @@ from typing import Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines.database import Database, Limits, Session, literal, microseconds
-from footfall.errors import Damaged
+from footfall.engines.database import Database, Limits, Session, literal, microseconds, out_of_memory
+from footfall.engines.dividing import Division, Keys, in_order
+from footfall.errors import Damaged, Unavailable
+from footfall.model.manifest import FilePart
 from footfall.ports import EventSelection
 
 # Of ingest_seq that are read at once to see what is there: a few row groups, for both threads. The first time it is
@@ -48,11 +51,25 @@ class Texts(Protocol):
     def __call__(self, dimension: str, keys: pa.Array | None = None, /) -> pa.Table: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Events ``first <= ingest_seq < end`` of one file."""
+
+    first: int
+    end: int
+    keys: Keys
+
+    def halves(self) -> tuple[_Slice, _Slice]:
+        middle = (self.first + self.end) // 2
+        return replace(self, end=middle), replace(self, first=middle)
+
+
 class WindowRows:
     """The events of a selection, in a database of its own; close it.
 
     printed: SQL that makes of ``text`` what stands in the file: of ``terms``, ``users``, ``visitors``, ``accounts``.
     row_bytes: of a row's text beside its properties. rows: events, once the scan has ended.
+    parts: then, the events of each file, in the order of the files; one file of all, where they are not divided.
     """
 
     def __init__(
@@ -76,8 +93,9 @@ class WindowRows:
         self._people: dict[str, pa.Table] = {}
         self._row_bytes = row_bytes
         self.rows = 0
-        # First ingest_seq, events and bytes of each slice.
-        self._slices: list[tuple[int, int, int]] = []
+        # Of each file: first ingest_seq, events and bytes of each slice; and where the last one ends.
+        self._slices: dict[Keys, list[tuple[int, int, int]]] = {} if wanted.divided_by else {(): []}
+        self._ends: dict[Keys, int] = {}
         try:
             self._name_terms()
         except BaseException:
@@ -102,6 +120,7 @@ class WindowRows:
         known = dict(zip(terms["text"].to_pylist(), terms["key"].to_pylist(), strict=True))
         wanted = self._wanted.sources
         self._sources = None if wanted is None else [known[name] for name in wanted if name in known]
+        self._division = Division(self._wanted.divided_by, known)
 
     def _columns(self, dimension: str) -> str:
         return f"key, text AS plain, {self._printed[dimension]} AS text"
@@ -120,26 +139,35 @@ class WindowRows:
 
     def _measure(self, rows: str) -> None:
         sizes = "sum(coalesce(strlen(properties), 0) + coalesce(strlen(global_context), 0))"
-        sql = f"SELECT ingest_seq // {STRIDE}, count(*), {sizes} FROM ({rows}) GROUP BY 1 ORDER BY 1"
+        keys = "".join(f", {column}" for column in self._division.columns)
+        sql = f"SELECT ingest_seq // {STRIDE}, count(*), {sizes}{keys} FROM ({rows}) GROUP BY ALL ORDER BY 1"
         for batch in self.database.stream(sql, SLICE, _READ):
-            for place, count, beside in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                self._cut(place * STRIDE, count, int(beside) + count * self._row_bytes)
+            for place, count, beside, *of in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                self._cut(tuple(of), place * STRIDE, count, int(beside) + count * self._row_bytes)
+            self._division.check(list(self._slices))
 
-    def _cut(self, first: int, rows: int, size: int) -> None:
-        """Add a stride to the last slice or begin another one."""
+    def _cut(self, keys: Keys, first: int, rows: int, size: int) -> None:
+        """Add a stride to the last slice of a file or begin another one."""
         self.rows += rows
-        if self._slices:
-            begin, so_far, bytes_ = self._slices[-1]
+        self._ends[keys] = first + STRIDE
+        slices = self._slices.setdefault(keys, [])
+        if slices:
+            begin, so_far, bytes_ = slices[-1]
             # A stride may come in two parts, of two stretches.
             if first <= begin or (so_far + rows <= SLICE and bytes_ + size <= SLICE_BYTES):
-                self._slices[-1] = (begin, so_far + rows, bytes_ + size)
+                slices[-1] = (begin, so_far + rows, bytes_ + size)
                 return
-        self._slices.append((first, rows, size))
+        slices.append((first, rows, size))
+
+    @property
+    def parts(self) -> Mapping[FilePart, int]:
+        found = {self._division.part(keys): sum(rows for _, rows, _ in of) for keys, of in self._slices.items()}
+        return {part: found[part] for part in sorted(found, key=in_order)}
 
     def _rows(self, first: int, end: int) -> str:
         """SQL of the rows from ``first`` up to ``end``; nothing when no file has any."""
         wanted = self._wanted
-        first = max(first, wanted.from_seq)
+        first, end = max(first, wanted.from_seq), min(end, wanted.to_seq)
         files = [span.path for span in wanted.spans if span.first_seq < end and span.last_seq >= first]
         if not files or self._sources == []:
             return ""
@@ -161,8 +189,10 @@ class WindowRows:
 
     # --- its rows ----------------------------------------------------------------------------------------------
 
-    def render(self, named: Mapping[str, str], row: Mapping[str, str], sources: str = "slice e") -> Iterator[pa.Table]:
-        """Yield the rows in order, a slice at a time; as many slices as there are threads are made at once.
+    def render(
+        self, part: FilePart, named: Mapping[str, str], row: Mapping[str, str], sources: str = "slice e"
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of a file in order, a slice at a time; as many slices as there are threads are made at once.
 
         named: columns that follow from an event's type and terms alone: name -> SQL, in which ``e`` are these and
         ``t.text[e.name]`` is the text of one. row: columns of the result: name -> SQL over ``e``, one of ``sources``
@@ -172,11 +202,13 @@ class WindowRows:
         made: deque[Future[pa.Table]] = deque()
         # Each of them by one thread: with more, every join of every slice takes memory for every thread.
         self.database.run("SET threads = 1", _READ)
-        edges = [first for first, _, _ in self._slices] + [self._wanted.to_seq]
+        keys = next(keys for keys in self._slices if self._division.part(keys) == part)
+        edges = [first for first, _, _ in self._slices[keys]] + [self._ends.get(keys, self._wanted.to_seq)]
+        statement = _statement(row, sources)
         with ThreadPoolExecutor(threads, thread_name_prefix="slice") as pool:
             try:
                 for first, end in pairwise(edges):
-                    made.append(pool.submit(self._made, first, end, named, _statement(row, sources)))
+                    made.append(pool.submit(self._made, _Slice(first, end, keys), named, statement))
                     if len(made) > threads:
                         yield made.popleft().result()
                 while made:
@@ -185,10 +217,21 @@ class WindowRows:
                 for future in made:
                     future.cancel()
 
-    def _made(self, first: int, end: int, named: Mapping[str, str], statement: str) -> pa.Table:
+    def _made(self, slice_: _Slice, named: Mapping[str, str], statement: str) -> pa.Table:
+        """The rows of a slice in order; made in halves where the memory does not do for all of it at once."""
+        try:
+            return self._rendered(slice_, named, statement)
+        except Unavailable as error:
+            if not out_of_memory(error) or slice_.end - slice_.first < 2:
+                raise
+        halves = [half for half in slice_.halves() if self._rows(half.first, half.end)]
+        return pa.concat_tables([self._made(half, named, statement) for half in halves])
+
+    def _rendered(self, slice_: _Slice, named: Mapping[str, str], statement: str) -> pa.Table:
         picked = "".join(f", {sql} AS {name}" for name, sql in named.items())
+        rows = self._rows(slice_.first, slice_.end) + self._division.condition(slice_.keys)
         with self.database.session() as session:
-            session.run(f"CREATE TEMP VIEW slice AS {self._rows(first, end)}", _READ)
+            session.run(f"CREATE TEMP VIEW slice AS {rows}", _READ)
             # They repeat, so their texts are put together once for all events that have them all in common.
             session.run(
                 f"CREATE TEMP TABLE named AS SELECT e.*{picked} "
@@ -197,7 +240,7 @@ class WindowRows:
             )
             for dimension, column in _KEYS.items():
                 self._name_people(session, dimension, column)
-            found = pa.Table.from_batches(session.stream(statement, SLICE, _WRITE))
+            found = session.table(statement, SLICE, _WRITE)
         # DuckDB keeps no order through a join, and to sort long texts takes it four times as long.
         return found.take(pc.sort_indices(found["ingest_seq"])).drop_columns("ingest_seq")
 

@@ -29,8 +29,8 @@ DIVIDERS: Final = ("product", "environment", "event")
 _ALWAYS: Final = ("report", "job", "zone", "date", "year", "month", "day", "TIMESTAMP", "format")
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     ROLLUPS: (*_ALWAYS, "version", "revision", *DIVIDERS),
-    ACTIVITY: (*_ALWAYS, "hour", "window"),
-    APP_EVENTS: (*_ALWAYS, "hour", "window"),
+    ACTIVITY: (*_ALWAYS, "hour", "window", *DIVIDERS),
+    APP_EVENTS: (*_ALWAYS, "hour", "window", *DIVIDERS),
     AUDIENCE: _ALWAYS,
 }
 HIVE: Final = "hive"

@@ -76,3 +76,21 @@ def first_free(taken: Callable[[int], bool], put: Callable[[int], _T]) -> _T:
             with suppress(Conflict):
                 return put(attempt)
     return put(ATTEMPTS_MAX)
+
+
+def noted(chunks: Iterable[bytes], note: Callable[[int, str], None]) -> Iterator[bytes]:
+    """The chunks; before the last one is given, ``note`` is told the size and SHA-256 of them all.
+
+    A bucket shows an object only when it has all of it, so what was noted comes before what can be seen.
+    """
+    digest, size = hashlib.sha256(), 0
+    held: bytes | None = None
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+        if held is not None:
+            yield held
+        held = chunk
+    note(size, digest.hexdigest())
+    if held is not None:
+        yield held

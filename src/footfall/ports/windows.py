@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
 
     from footfall.model.event import EventType
+    from footfall.model.manifest import FilePart
     from footfall.model.windows import Window, Written
     from footfall.ports.lake import Span
     from footfall.ports.reports import Column
@@ -22,6 +23,7 @@ class EventSelection:
     """Events ``from_seq <= ingest_seq < to_seq`` that lie in ``spans``.
 
     sources: names; None for all. types: None for all. start, end: bounds of ``occurred_at``, UTC, end exclusive.
+    divided_by: of ``model.key_templates.DIVIDERS``, what the events of one file have in common; none for one file.
     """
 
     spans: Sequence[Span]
@@ -31,33 +33,41 @@ class EventSelection:
     types: Sequence[EventType] | None = None
     start: datetime | None = None
     end: datetime | None = None
+    divided_by: Sequence[str] = ()
 
 
 class EventText(Protocol):
-    """The text of one file of events, in the order of ingest_seq; close it.
+    """The text of the files of a selection of events, each in the order of ingest_seq; close it.
 
-    1. The same events give the same bytes.
+    1. The same events give the same files, in the same order, with the same bytes.
     2. Memory stays within the configured limit however many events there are.
+    3. Each event is in one file. Without ``EventSelection.divided_by`` there is one, of the part ``()``, with events or
+       not; else one for each combination of texts that occurs.
 
-    columns: as printed; empty when every row may have its own. rows: events in it.
+    columns: as printed, of every file; empty when every row may have its own. rows: events in all of them.
+    parts: which files there are, and the events in each.
     """
 
     columns: Sequence[Column]
     rows: int
+    parts: Mapping[FilePart, int]
 
-    def chunks(self) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text), everything around the rows included. A piece is valid until the next is asked for."""
+    def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, text) of a file, everything around the rows included. A piece is valid until the next is asked
+        for."""
 
     def close(self) -> None: ...
 
 
 class EventTable(Protocol):
-    """The rows of one file of events as columns, in the order of ingest_seq; close it. Promises as of ``EventText``."""
+    """The rows of files of events as columns, each file in the order of ingest_seq; close it. Promises and attributes
+    as of ``EventText``."""
 
     columns: Sequence[Column]
     rows: int
+    parts: Mapping[FilePart, int]
 
-    def tables(self) -> Iterator[pa.Table]:
+    def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield tables of bounded size, a column for each of ``columns``, named as printed."""
 
     def close(self) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,14 @@ class SqlWindows:
     def note(self, window: Window, written: Written | None) -> Window:
         """Remember what is about to be visible. Raises ``Conflict`` for a closed window."""
         with self._database.writing() as connection:
-            known = _known(connection, window)
-            if known.closed:
+            # Not all of it: of a window of many files this is asked many times.
+            closed = connection.execute(select(event_window.c.closed).where(_is(window))).scalar_one_or_none()
+            if closed is None:
+                raise _gone(window)
+            if closed:
                 raise Conflict(f"window {window.number} of {window.job} is closed", "Another worker delivered it")
             connection.execute(event_window.update().where(_is(window)).values(written=_text(written)))
-            return _known(connection, window)
+            return replace(window, written=written)
 
     def close(self, window: Window, manifest_key: str = "", manifest_sha256: str = "") -> Window:
         """Mark as done. Raises ``Conflict`` when it was done with another manifest."""
@@ -104,8 +108,12 @@ def _last(connection: Connection, job: str) -> Window | None:
 def _known(connection: Connection, window: Window) -> Window:
     found = connection.execute(select(event_window).where(_is(window))).mappings().one_or_none()
     if found is None:
-        raise Conflict(f"window {window.number} of {window.job} is not there", "The job was deleted meanwhile")
+        raise _gone(window)
     return _window(found)
+
+
+def _gone(window: Window) -> Conflict:
+    return Conflict(f"window {window.number} of {window.job} is not there", "The job was deleted meanwhile")
 
 
 def _values(window: Window) -> dict[str, object]:
@@ -118,13 +126,15 @@ def _window(row: Mapping[Any, Any]) -> Window:
     if row["written"] is not None:
         noted = json.loads(row["written"])
         manifest = JobManifest.from_json(noted["manifest"].encode())
-        values["written"] = Written(noted["place"], noted["key"], noted["manifest_key"], manifest, noted["stored"])
+        # What was noted before a window could have several files has a truth for their number, and is whole.
+        stored, whole = int(noted["stored"]), noted.get("whole", True)
+        values["written"] = Written(noted["place"], noted["manifest_key"], manifest, stored, whole)
     return Window(**values)
 
 
 def _text(written: Written | None) -> str | None:
     if written is None:
         return None
-    said = written.manifest.to_json().decode()
-    names = ("place", "key", "manifest_key", "stored")
+    names = ("place", "manifest_key", "stored", "whole")
+    said = json.dumps(written.manifest.value(), ensure_ascii=False)
     return json.dumps({**{name: getattr(written, name) for name in names}, "manifest": said}, ensure_ascii=False)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from footfall.model.jobs import Attempt, Job
     from footfall.model.schedules import Slot
     from footfall.ports import Bucket, EventTable, EventText, Progress
+    from footfall.model.manifest import FilePart
     from footfall.wiring.hub import Footfall
 
 # Of ingest_seq that one file of the app-event stream covers: after a long pause there are several.
@@ -272,16 +273,13 @@ def _keyed(hub: Footfall, job: WindowJob, key: KeyTemplate | None) -> WindowJob:
     if key is None:
         return job
 
-    def stem(window: Window) -> str:
+    def keyed(window: Window, part: FilePart) -> str:
         said = {"report": job.kind, "job": job.name, "zone": hub.zone.name, "format": job.format,
                 "window": f"{window.number:010d}"}  # fmt: skip
         local = window.at.astimezone(hub.zone.info).replace(tzinfo=None)
-        return key.stem(Facts(said, local, window.at), {}, apart(window))
+        return key.stem(Facts(said, local, window.at), dict(part), job.stem(window).rpartition("/")[2])
 
-    def apart(window: Window) -> str:
-        return job.stem(window).rpartition("/")[2]
-
-    return replace(job, stem=stem, apart=apart, key=str(key), unique=job.unique and key.is_folder)
+    return replace(job, keyed=keyed, key=str(key), unique=job.unique and key.is_folder)
 
 
 def _activity_job(hub: Footfall, export: ActivityExport, name: str) -> WindowJob:
@@ -310,7 +308,9 @@ def _activity(
     rehearsal: bool = False,
 ) -> Iterator[WindowDelivery]:
     def read(window: Window) -> EventText:
-        wanted = replace(_selection(hub, window), sources=export.streams or None, start=export.start, end=export.end)
+        wanted = replace(
+            _selection(hub, window, export.key), sources=export.streams or None, start=export.start, end=export.end
+        )
         events = ActivityText(
             hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, CsvRows(),
             header=export.header, joining=export.joining,
@@ -333,7 +333,7 @@ def _app_events(
     workspace = Workspace(hub.subscription.organization_id, hub.subscription.subscription_id, stream.billing_code)
 
     def read(window: Window) -> EventText:
-        wanted = replace(_selection(hub, window), types=types_of(stream.kinds))
+        wanted = replace(_selection(hub, window, stream.key), types=types_of(stream.kinds))
         place = (hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, workspace)
         return _typed(AppEventTable(*place), job, {}) if stream.format == PARQUET else AppEventText(*place)
 
@@ -375,8 +375,9 @@ def _deliver(
     )  # fmt: skip
 
 
-def _selection(hub: Footfall, window: Window) -> EventSelection:
-    return EventSelection(hub.lake.spans(window.from_seq, window.to_seq), window.from_seq, window.to_seq)
+def _selection(hub: Footfall, window: Window, key: KeyTemplate | None) -> EventSelection:
+    spans = hub.lake.spans(window.from_seq, window.to_seq)
+    return EventSelection(spans, window.from_seq, window.to_seq, divided_by=() if key is None else key.dividers)
 
 
 def _limits(hub: Footfall) -> Limits:

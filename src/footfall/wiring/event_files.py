@@ -10,6 +10,7 @@ from footfall.model.columns import LONG, MOMENT
 from footfall.ports import Column
 
 if TYPE_CHECKING:
+    from footfall.model.manifest import FilePart
     from footfall.ports import EventTable, TableFormat
 
 # Of columns that are the same in every file; whatever a client sends is a String.
@@ -25,11 +26,11 @@ class EventFile:
         self._events, self._format, self._about = events, format, about
         self._given = [replace(column, typed=types.get(column.name, column.typed)) for column in events.columns]
         self.columns: Sequence[Column] = format.columns(self._given)
-        self.rows = events.rows
+        self.rows, self.parts = events.rows, events.parts
 
-    def chunks(self) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, bytes)."""
-        yield from self._format.file(self._given, self._events.tables(), self._about)
+    def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
+        """Yield (rows, bytes) of a file."""
+        yield from self._format.file(self._given, self._events.tables(part), self._about)
 
     def close(self) -> None:
         self._events.close()
