@@ -78,6 +78,22 @@ def test_what_failed_goes_on_where_it_was(ledger):
     assert (again.id, again.state, again.next_row, again.error) == (one.id, "reading", 10, "")
 
 
+def test_until_its_first_row_is_applied_an_import_may_be_asked_for_in_another_way(ledger):
+    def other() -> FileImport:
+        return ledger.begin("job", "s3://b/f", FILE, stream="x", format="json", settings={}, at=NOW + timedelta(days=1))
+
+    one = begin(ledger)
+    ledger.finish(one.id, "failed", NOW)
+    assert (other().id, other().stream, other().format, other().settings) == (one.id, "x", "json", {})
+    ledger.advance(begin(ledger), 1, applied=1, unchanged=0, bad=[])
+    assert (other().stream, other().settings, other().began_at) == ("crm", {"fields": ["a"]}, NOW)
+
+
+def test_what_a_file_told_is_added_to_the_settings_of_its_import(ledger):
+    told = ledger.describe(begin(ledger).id, {"columns": ["a", "b"]})
+    assert ledger.get(told.id).settings == {"fields": ["a"], "columns": ["a", "b"]}
+
+
 def test_after_it_was_undone_the_same_file_is_a_new_import(ledger):
     first = begin(ledger)
     ledger.finish(first.id, "undoing", NOW)

@@ -140,11 +140,21 @@ def imports_show(here: Here, id: Id) -> None:
 
 
 @command(imports, "bad")
-def imports_bad(here: Here, id: Id) -> None:
+def imports_bad(
+    here: Here,
+    id: Id,
+    to: Annotated[Path | None, typer.Option(help="Write them into this file, to be mended and imported.")] = None,
+) -> None:
     """Show the rows that could not be used: where they are, what is wrong, and their text."""
-    from footfall.wiring.import_undo import bad_rows_of
+    from footfall.wiring.import_bad_rows import bad_rows_of, write_bad_rows
 
     with here.opened() as hub:
+        if to is not None:
+            written, cut = write_bad_rows(hub, id, to)
+            here.screen.result({"file": str(to), "rows": written, "cut": cut}, f"{written:,} rows in {to}")
+            if cut:
+                here.screen.warn(f"{cut:,} more are too long to be kept whole")
+            return
         rows = list(bad_rows_of(hub, id))
     shown = None if here.screen.as_json else 80
     here.screen.table(

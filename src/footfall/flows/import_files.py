@@ -46,6 +46,7 @@ BODIES_AT_ONCE: Final = 8
 # If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
 FIRST_ROWS: Final = 1_000
 BAD_TEXT_CHARS: Final = 4_096
+COLUMNS_SHOWN: Final = 30
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -205,6 +206,7 @@ def import_file(desk: Desk, plan: Plan, file: FileVersion, *, cursor: Cursor | N
     before = desk.ledger.cursor(cursor.job).snapshot if cursor is not None else ""
     try:
         _hold(desk, begun)
+        begun = _looked_at(desk, begun)
         with ExitStack() as stack:
             rows: Comparison | None = None
             if plan.compare:
@@ -251,6 +253,26 @@ def _hold(desk: Desk, begun: FileImport) -> None:
         except (Damaged, Refused):
             desk.held.drop(begun.id)
             raise
+
+
+def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
+    """Remember the columns of a file, as they are called there, and what is between them.
+
+    Raises ``Refused`` when one that has a meaning is not among them. Of JSON only all of its rows would tell.
+    """
+    if begun.next_row or begun.format == "json":
+        return begun
+    file = begun.file
+    options, events = desk.meaning(begun)
+    text = desk.decode(file.key, desk.held.read(begun.id))
+    found = desk.reader.preview(text, replace(options, fields=()), name=file.key)
+    names = [name for name, _ in found.columns]
+    kept = options.fields or names
+    absent = [name for name in events.columns if name not in names or name not in kept]
+    if absent and names:
+        shown = ", ".join(kept[:COLUMNS_SHOWN]) + (" …" if len(kept) > COLUMNS_SHOWN else "")
+        raise Refused(f"{file.key} has no column {', '.join(map(repr, absent))}", f"It has {shown}")
+    return desk.ledger.describe(begun.id, {"columns": names, "delimiter": found.delimiter})
 
 
 class _Reading:

@@ -37,10 +37,14 @@ class Imports(Protocol):
         settings: Mapping[str, Any],
         at: datetime,
     ) -> FileImport:
-        """The import of this file; one that failed is being read again."""
+        """The import of this file; one that failed is being read again. Until its first row is applied it takes what is
+        said here, afterwards it stays as it began."""
 
     def known(self, scope: str, place: str, file: FileVersion) -> FileImport | None:
         """The newest import of this file, undone or not."""
+
+    def describe(self, id: str, facts: Mapping[str, Any]) -> FileImport:
+        """Add to an import's settings what its file told."""
 
     def advance(
         self, before: FileImport, next_row: int, *, applied: int, unchanged: int, bad: Sequence[BadRow]
@@ -109,7 +113,9 @@ class Snapshots(Protocol):
 
 
 class RowEvents(Protocol):
-    """Makes events of the native dialect of rows; pure, one event a row."""
+    """Makes events of the native dialect of rows; pure, one event a row. columns: those that have a meaning."""
+
+    columns: Sequence[str]
 
     def event(self, row: Row) -> bytes:
         """The event's JSON text. Raises ``BadRecord`` for a row that none can be made of."""

@@ -46,8 +46,13 @@ class SqlImports:
             if known is not None and known.state != "undone":
                 if known.state == "undoing":
                     raise Conflict(f"import {known.id} of {file.key} is being undone", "Wait, or undo it again")
+                again: dict[str, Any] = {}
                 if known.state == "failed":
                     again = {"state": "reading", "ended_at": None, "error": ""}
+                if known.state != "done" and not known.next_row:
+                    told = json.dumps(dict(settings), ensure_ascii=False)
+                    again |= {"stream": stream, "format": format, "settings": told, "began_at": to_us(at)}
+                if again:
                     connection.execute(file_import.update().where(file_import.c.id == known.id).values(again))
                 return _get(connection, known.id)
             generation = 1 if known is None else known.generation + 1
@@ -70,6 +75,13 @@ class SqlImports:
         """The newest import of this file."""
         with self._database.reading() as connection:
             return _known(connection, scope, place, file)
+
+    def describe(self, id: str, facts: Mapping[str, Any]) -> FileImport:
+        """Add to the settings of an import."""
+        with self._database.writing() as connection:
+            told = json.dumps({**_get(connection, id).settings, **facts}, ensure_ascii=False)
+            connection.execute(file_import.update().where(file_import.c.id == id).values(settings=told))
+            return _get(connection, id)
 
     def advance(
         self, before: FileImport, next_row: int, *, applied: int, unchanged: int, bad: Sequence[BadRow]

@@ -23,8 +23,10 @@ def instant(value: Any, told: str = "") -> str | None:
         if value[4:5] == "-" and not told:  # by far the most, and mostly just as they are to be
             at = datetime.fromisoformat(value)
             if len(value) == _PLAIN and at.tzinfo is None:
-                return f"{value}Z"
-            return value if len(value) == _PLAIN + 1 and value[-1] == "Z" else _aware(at).isoformat()
+                return f"{value[:10]}T{value[11:]}Z"
+            return (
+                value if len(value) == _PLAIN + 1 and (value[10], value[-1]) == ("T", "Z") else _aware(at).isoformat()
+            )
         text = value.strip()
         return _written(text, told).isoformat() if text else None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -33,15 +33,21 @@ class NativeRows:
     def __init__(self, import_id: str, stream: str, at: datetime, columns: Columns) -> None:
         if not 0 < len(stream) <= NAME_CHARS_MAX:
             raise Refused(f"the name of a stream has 1 to {NAME_CHARS_MAX} characters", "Choose another one")
-        self._columns = columns
+        self._named = columns
         self._stream = stream
         self._at = at.isoformat()
-        self._id = import_id
-        wanted = _wanted(columns)
-        self._read = _reader(wanted)
-        same = {"type": "platform_event", "event_name": stream, "occurred_at": self._at, "event_id": f"{import_id}-"}
+        self._id = f"{import_id}-"
+        self._who = [
+            (name, column)
+            for name, column in (("identify_id", columns.identify_id), ("anonymous_id", columns.anonymous_id))
+            if column
+        ]
+        self._tells = bool(columns.user or columns.account or columns.people)
+        self.columns = _wanted(columns)
+        self._read = _reader(self.columns)
+        same = {"type": "platform_event", "event_name": stream, "occurred_at": self._at, "event_id": self._id}
         # A row that nobody asks anything of is not even looked into.
-        self._head = b"" if wanted else _encode(same).removesuffix(b'"}')
+        self._head = b"" if self.columns else _encode(same).removesuffix(b'"}')
 
     def event(self, row: Row) -> bytes:
         if self._head:
@@ -53,24 +59,25 @@ class NativeRows:
         return text
 
     def _with_meaning(self, row: Row) -> bytes:
-        columns, fields = self._columns, self._read(row.body)
-        event: dict[str, Any] = {"event_id": f"{self._id}-{row.number}", "occurred_at": self._when(fields)}
-        for name, column in (("identify_id", columns.identify_id), ("anonymous_id", columns.anonymous_id)):
-            if column and (who := _identity(fields, column)) is not None:
+        columns, fields = self._named, self._read(row.body)
+        event: dict[str, Any] = {"event_id": self._id + str(row.number)}
+        event["occurred_at"] = self._when(fields) if columns.timestamp else self._at
+        known = False
+        for name, column in self._who:
+            if (who := _identity(fields[column], column)) is not None:
                 event[name] = who
-        known = len(event) > 2
-        account = _identity(fields, columns.account_id) if columns.account_id else None
+                known = True
+        account = _identity(fields[columns.account_id], columns.account_id) if columns.account_id else None
         if account is not None:
             event["account_id"] = account
         if columns.people:
             if not known:
-                column = columns.identify_id or columns.anonymous_id
-                raise BadRecord("missing_user", f"'{column}' is empty", field=column)
+                raise BadRecord("missing_user", f"'{self._who[0][1]}' is empty", field=self._who[0][1])
             event["type"] = "identify"
         else:
             event["type"] = "custom" if known else "platform_event"
             event["event_name"] = self._name(fields) if columns.event_name else self._stream
-        if known:
+        if known and self._tells:
             event |= _about(fields, columns, account)
         event["attributes"] = msgspec.Raw(row.body)
         try:
@@ -79,15 +86,15 @@ class NativeRows:
             raise BadRecord("bad_value", "A number of an attribute has more than 64 bits") from error
 
     def _when(self, fields: Fields) -> str:
-        column = self._columns.timestamp
-        value = fields[column] if column else None
+        column = self._named.timestamp
+        value = fields[column]
         try:
-            return instant(value, self._columns.timestamp_format) or self._at
+            return instant(value, self._named.timestamp_format) or self._at
         except ValueError as error:
             raise BadRecord("bad_timestamp", f"'{column}' is no instant: {str(value)[:100]!r}", field=column) from error
 
     def _name(self, fields: Fields) -> str:
-        column = self._columns.event_name
+        column = self._named.event_name
         value = fields[column]
         if value in _EMPTY:
             return self._stream
@@ -118,9 +125,10 @@ def _reader(wanted: Iterable[str]) -> Callable[[bytes], Fields]:
     return lambda body: dict(zip(columns, msgspec.structs.astuple(read(body)), strict=True))
 
 
-def _identity(fields: Fields, column: str) -> str | int | None:
+def _identity(value: Any, column: str) -> str | int | None:
     """Who is named; None where the field is empty."""
-    value = fields[column]
+    if type(value) is str and 0 < len(value) <= ID_CHARS_MAX:  # nearly always
+        return value
     if value in _EMPTY:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from footfall.engines.import_events import events_of
 from footfall.errors import Conflict, Refused
 from footfall.model.imports import FileImport
-from footfall.ports import BadRow
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.imports import FOLDER, ledger_of
@@ -45,13 +44,6 @@ def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
     _step_back(hub, one)
     hub.note("import.undo", f"import {id}", {"state": one.state}, {"state": "undone", "events": dropped})
     return ledger.finish(id, "undone", hub.clock()), dropped
-
-
-def bad_rows_of(hub: Footfall, id: str) -> Iterator[BadRow]:
-    """The rows that could not be used: those that no event could be made of, then those that settling refused."""
-    one = ledger_of(hub).get(id)
-    yield from ledger_of(hub).bad_rows(id)
-    yield from sorted(_quarantined(hub, one), key=lambda bad: bad.number)
 
 
 def _events(hub: Footfall, one: FileImport) -> Iterator[tuple[date, pa.Array]]:
@@ -89,17 +81,3 @@ def _step_back(hub: Footfall, one: FileImport) -> None:
     elif cursor.before == one.id:
         ledger.move(replace(cursor, before=""))
     FolderSnapshots(hub.settings.data / FOLDER).drop(one.id)
-
-
-def _quarantined(hub: Footfall, one: FileImport) -> Iterator[BadRow]:
-    seen: set[int] = set()
-    rows: list[dict[str, Any]] = hub.ledger.quarantined(100_000).to_pylist()
-    for row in rows:
-        mark = f'"event_id":"{one.id}-'
-        _before, found, after = row["body"].partition(mark)
-        if row["source"] != one.stream or not found:
-            continue
-        number = int(after.partition('"')[0])
-        if number not in seen:  # one that was sent again after a crash was refused twice
-            seen.add(number)
-            yield BadRow(number, 0, "", row["code"], row["message"], row["body"][:4096])

@@ -1,0 +1,101 @@
+"""Rows of an import that could not be used: told, and written down as they came so that they can be mended and sent."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from footfall.errors import Refused
+from footfall.flows.import_files import BAD_TEXT_CHARS
+from footfall.model.imports import FileImport
+from footfall.ports import BadRow
+from footfall.wiring.imports import ledger_of
+
+if TYPE_CHECKING:
+    from footfall.wiring.hub import Footfall
+
+QUARANTINED_MAX: Final = 100_000  # of the newest that are looked through
+
+
+def bad_rows_of(hub: Footfall, id: str) -> Iterator[BadRow]:
+    """The rows that no event could be made of, then those that settling refused."""
+    one = ledger_of(hub).get(id)
+    yield from ledger_of(hub).bad_rows(id)
+    yield from sorted(_quarantined(hub, one), key=lambda bad: bad.number)
+
+
+def write_bad_rows(hub: Footfall, id: str, path: Path) -> tuple[int, int]:
+    """Write these rows into a new file that can be imported: CSV if they came as CSV, else an object a line.
+
+    Returns how many are there, and how many were too long to be kept whole and are not. Raises ``Refused`` when there
+    is such a file already.
+    """
+    one = ledger_of(hub).get(id)
+    columns = [str(name) for name in one.settings.get("columns", ())] if one.format == "csv" else []
+    written = cut = 0
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            write = _csv_into(file, columns, str(one.settings.get("delimiter") or ",")) if columns else _json_into(file)
+            for bad in bad_rows_of(hub, id):
+                row = _row_of(bad.text)
+                if row is None and len(bad.text.encode()) >= BAD_TEXT_CHARS - 4:  # a character may have been cut off
+                    cut += 1
+                else:
+                    write(bad.text if row is None else row)
+                    written += 1
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}", "Name a file that is not there yet") from error
+    return written, cut
+
+
+def _csv_into(file: IO[str], columns: list[str], delimiter: str) -> Any:
+    rows = csv.writer(file, delimiter="\t" if delimiter == "t" else delimiter, lineterminator="\n")
+    rows.writerow(columns)
+
+    def write(row: str | Mapping[str, Any]) -> None:
+        if isinstance(row, str):
+            file.write(row.rstrip("\r\n") + "\n")
+        else:
+            rows.writerow([_field(row.get(name)) for name in columns])
+
+    return write
+
+
+def _json_into(file: IO[str]) -> Any:
+    def write(row: str | Mapping[str, Any]) -> None:
+        file.write((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)).rstrip("\r\n") + "\n")
+
+    return write
+
+
+def _field(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _row_of(text: str) -> Mapping[str, Any] | None:
+    """What was read of a row before it turned out that it cannot be used; None for one that could not be read."""
+    if not text.startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _quarantined(hub: Footfall, one: FileImport) -> Iterator[BadRow]:
+    seen: set[int] = set()
+    mark = f'"event_id":"{one.id}-'
+    for row in hub.ledger.quarantined(QUARANTINED_MAX).to_pylist():
+        _before, found, after = row["body"].partition(mark)
+        if row["source"] != one.stream or not found:
+            continue
+        number = int(after.partition('"')[0])
+        if number not in seen:  # one that was sent again after a crash was refused twice
+            seen.add(number)
+            event = _row_of(row["body"]) or {}
+            text = json.dumps(event.get("attributes", {}), ensure_ascii=False, separators=(",", ":"))
+            yield BadRow(number, 0, "", row["code"], row["message"], text[:BAD_TEXT_CHARS])

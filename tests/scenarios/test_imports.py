@@ -1,0 +1,131 @@
+"""Imports as an operator meets them: looked at, imported, mended, taken back; with and without a running server."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import weed
+
+from footfall.cli import main
+
+DAY = "2026-11-20"
+CSV = f"id,at,who,kind\n1,{DAY}T10:00:00Z,ana,Order\n2,{DAY}T11:00:00Z,ben,Order\n3,soon,cem,Order\n"
+
+
+@pytest.fixture
+def type_in(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+    """type_in(hub, "imports", "ls") -> (exit code, output, errors), in this process: starting one takes two seconds."""
+
+    def type_in(hub, *arguments: str) -> tuple[int, str, str]:
+        for name, value in hub.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return type_in
+
+
+@pytest.fixture
+def asked(type_in) -> Callable[..., Any]:
+    """The JSON answer of a command that ends with ``code``."""
+
+    def ask(hub, *arguments: str, code: int = 0) -> Any:
+        ended, out, errors = type_in(hub, *arguments, "--json")
+        assert ended == code, f"{arguments}: {ended}\n{out}\n{errors}"
+        return json.loads(out)
+
+    return ask
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    (tmp_path / "drop").mkdir()
+    path = tmp_path / "drop" / "orders_20261120.csv"
+    path.write_text(CSV)
+    return path
+
+
+def days(asked, hub) -> dict[str, int]:
+    return {each["day"]: each["events"] for each in asked(hub, "days", "ls")}
+
+
+COLUMNS = ("--timestamp", "at", "--identify-id", "who", "--event-name", "kind")
+
+
+def test_a_file_is_looked_at_imported_once_and_taken_back(install, type_in, asked, file):
+    hub = install(zone="UTC")
+    shown = asked(hub, "import", "csv", str(file), "--preview")
+    assert [column["name"] for column in shown["columns"]] == ["id", "at", "who", "kind"]
+    assert shown["rows"][0]["who"] == "ana"
+    assert asked(hub, "imports", "ls") == []
+
+    (done,) = asked(hub, "import", "csv", str(file), *COLUMNS, code=3)
+    assert (done["stream"], done["rows"], done["bad"], done["state"]) == ("orders", 2, 1, "done")
+    assert days(asked, hub) == {DAY: 2}
+    assert asked(hub, "import", "csv", str(file), *COLUMNS, code=4) == []
+    (bad,) = asked(hub, "imports", "bad", done["id"])
+    assert (bad["line"], bad["field"], bad["code"]) == (4, "at", "bad_timestamp")
+
+    assert asked(hub, "imports", "undo", done["id"])["dropped"] == 2
+    assert days(asked, hub) == {DAY: 0}
+    (again,) = asked(hub, "import", "csv", str(file), "--stream", "orders", *COLUMNS, code=3)
+    assert days(asked, hub) == {DAY: 2}
+    assert [each["state"] for each in asked(hub, "imports", "ls")] == ["done", "undone"]
+    ended, out, _ = type_in(hub, "imports", "show", again["id"])
+    assert (ended, "orders_20261120.csv" in out) == (0, True)
+
+
+def test_a_folder_is_listed_and_the_row_of_a_prefix_imported(install, type_in, asked, file):
+    hub = install(zone="UTC")
+    file.with_name("orders_20261119.csv").write_text(CSV.replace("soon", f"{DAY}T12:00:00Z"))
+    listed = asked(hub, "import", "csv", str(file.parent), "--list")
+    assert [(each["file"], each["prefix"]) for each in listed] == [
+        ("orders_20261119.csv", "orders_"), ("orders_20261120.csv", "orders_"),
+    ]  # fmt: skip
+    ended, out, errors = type_in(hub, "import", "csv", str(file.parent))
+    assert (ended, "orders_" in out, "Name one of its files" in errors) == (1, True, True)
+    done = asked(hub, "import", "csv", str(file.parent), "--prefix", "orders_", "--timestamp", "at", code=3)
+    assert [(each["file"], each["stream"], each["rows"]) for each in done] == [
+        ("orders_20261119.csv", "orders", 3), ("orders_20261120.csv", "orders", 2),
+    ]  # fmt: skip
+
+
+def test_json_is_imported_from_a_bucket_by_its_address(install, asked, monkeypatch):
+    hub, server = install(zone="UTC"), weed.server()
+    bucket = server.bucket(f"b-{uuid.uuid4().hex}")
+    lines = "".join(json.dumps({"at": f"{DAY}T10:00:00Z", "n": n}) + "\n" for n in range(5))
+    server.client().put_object(Bucket=bucket, Key="in/lytics-events-20261120.json", Body=lines.encode())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", weed.ADMIN[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", weed.ADMIN[1])
+    url = f"s3://{bucket}/in/lytics-events-20261120.json"
+    (done,) = asked(hub, "import", "json", url, "--endpoint-url", server.url, "--timestamp", "at")
+    assert (done["rows"], done["stream"], days(asked, hub)) == (5, "lytics-events", {DAY: 5})
+
+
+def test_beside_a_running_server_the_server_imports(install, type_in, asked, file, tmp_path):
+    hub = install(zone="UTC")
+    hub.start()
+    (done,) = asked(hub, "import", "csv", str(file), *COLUMNS, code=3)
+    assert (done["rows"], done["by"]) == (2, "@orders")
+    assert days(asked, hub) == {DAY: 2}
+    assert asked(hub, "jobs", "ls") == []
+    assert asked(hub, "import", "csv", str(file), *COLUMNS, code=4) == []
+
+    ended, _, errors = type_in(hub, "import", "csv", str(file), "--stream", "other", "--timestamp", "id-that-is-not")
+    assert (ended, "id-that-is-not" in errors) == (1, True)
+    (tmp_path / "key.asc").write_text("no key")
+    ended, _, errors = type_in(
+        hub, "import", "csv", str(file), "--stream", "x", "--pgp-private-key", str(tmp_path / "key.asc")
+    )
+    assert (ended, "has not the private key" in errors) == (1, True)
+    hub.stop()
+    assert days(asked, hub) == {DAY: 2}
