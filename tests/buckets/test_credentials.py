@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -72,7 +73,7 @@ def test_a_long_upload_outlives_the_sessions_it_is_signed_with(
 ) -> None:
     monkeypatch.setattr("footfall.buckets.s3_parts.PART_BYTES", PART_BYTES)
     # Good for less than the ten minutes that are kept in hand, so every request asks for a new session.
-    front._expires_at = (datetime.now(UTC) + timedelta(minutes=9)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    front.expires_at = (datetime.now(UTC) + timedelta(minutes=9)).strftime("%Y-%m-%dT%H:%M:%SZ")
     name, body = fresh(), bytes(PART_BYTES) * 3
     role(front).put(name, [body], content_type=TYPE)
     parts = len([call for call in front.calls if "partNumber=" in call])
@@ -80,6 +81,84 @@ def test_a_long_upload_outlives_the_sessions_it_is_signed_with(
     assert len(front.assumed) > parts
     head = weed.secure_server().client().head_object(Bucket=weed.ROLE_BUCKET, Key=f"f/{name}")
     assert head["ContentLength"] == len(body)
+
+
+def test_an_upload_goes_on_with_a_new_session_at_whatever_call_the_old_one_is_refused(
+    front: RoleFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends it long before the end that was told: by its own clock, or because somebody withdrew it."""
+    monkeypatch.setattr("footfall.buckets.s3_parts.PART_BYTES", PART_BYTES)
+    name, body = fresh(), bytes(PART_BYTES) * 3
+
+    def upload() -> list[str]:
+        front.calls.clear()
+        front.assumed.clear()
+        role(front).put(name, [body], content_type=TYPE)
+        stored = weed.secure_server().client().get_object(Bucket=weed.ROLE_BUCKET, Key=f"f/{name}")
+        assert stored["Body"].read() == body
+        return list(front.calls)
+
+    calm = upload()
+    assert [call.split(" ")[0] for call in calm].count("PUT") == 3
+    for number in range(1, len(calm)):
+        name = fresh()
+        withdrawn = Fault("", "pass", skip=number, act=front.withdraw)
+        front.faults = [withdrawn]
+        upload()
+        assert withdrawn.happened, calm[number]
+        assert front.assumed == [EXTERNAL_ID] * 2, f"{calm[number]}: asked of STS once more"
+    uploads = weed.secure_server().client().list_multipart_uploads(Bucket=weed.ROLE_BUCKET)
+    assert [each["Key"] for each in uploads.get("Uploads", ())] == []
+
+
+def test_an_upload_that_takes_longer_than_sessions_last_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real sessions of five seconds, which say that they last an hour."""
+    monkeypatch.setattr("footfall.buckets.s3_parts.PART_BYTES", PART_BYTES)
+    server = weed.SeaweedFS(secure=True, session="5s")
+    later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    front = RoleFront(server.url, EXTERNAL_ID, expires_at=later)
+    try:
+        server.bucket(weed.ROLE_BUCKET)
+
+        def slowly() -> Iterator[bytes]:
+            for _ in range(4):
+                yield bytes(PART_BYTES)
+                time.sleep(3)
+
+        role(front).put("slow.txt", slowly(), content_type=TYPE)
+        head = server.client().head_object(Bucket=weed.ROLE_BUCKET, Key="f/slow.txt")
+        assert head["ContentLength"] == 4 * PART_BYTES
+        assert 2 <= len(front.assumed) <= 5
+    finally:
+        front.close()
+        server.stop()
+
+
+def test_a_session_that_is_refused_and_not_renewed_ends_the_upload_with_the_cause(
+    front: RoleFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("footfall.buckets.s3_parts.PART_BYTES", PART_BYTES)
+
+    def withdraw() -> None:
+        front.withdraw()
+        front.external_id = "another-one"
+
+    front.faults = [Fault("partNumber=2", "pass", act=withdraw)]
+    name = fresh()
+    with pytest.raises(Denied, match="ExternalId"):
+        role(front).put(name, [bytes(PART_BYTES) * 20], content_type=TYPE)
+    parts = [call for call in front.calls if "partNumber=" in call]
+    assert len(parts) <= 4, "what was under way is finished, nothing more is sent"
+    assert len([call for call in front.calls if call.startswith("POST /")]) <= 8
+
+
+def test_a_session_that_is_over_when_it_is_given_says_that_a_clock_is_wrong(front: RoleFront) -> None:
+    front.expires_at = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    bucket = role(front)
+    with pytest.raises(Refused, match="clock"):
+        bucket.put(fresh(), [b"x"], content_type=TYPE)
+    front.expires_at = ""
+    bucket.put(fresh(), [b"x"], content_type=TYPE)
 
 
 def test_a_session_is_used_as_long_as_it_is_good(front: RoleFront) -> None:

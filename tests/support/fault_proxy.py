@@ -61,6 +61,10 @@ class Message:
     def first_line(self) -> str:
         return self.head.split(b"\r\n", 1)[0].decode("latin-1")
 
+    @property
+    def is_head(self) -> bool:
+        return self.head.startswith(b"HEAD ")
+
 
 class FaultProxy:
     """url: where it listens. faults: the first that applies happens. calls: every call that came in.
@@ -78,13 +82,19 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        starting = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LIMIT), self._loop
-        )
-        self._server = starting.result(10)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._port = 0
+        self.up()
+        self.url = f"http://127.0.0.1:{self._port}"
 
-    def close(self) -> None:
+    def up(self) -> None:
+        """Listen, after ``down`` at the same address."""
+        listening = asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=LIMIT)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def down(self) -> None:
+        """Nobody is there any more: connections are refused, and those there were are gone."""
+
         async def stop() -> None:
             self._server.close()
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -93,6 +103,9 @@ class FaultProxy:
             await asyncio.gather(*tasks, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result(10)
+
+    def close(self) -> None:
+        self.down()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -143,8 +156,10 @@ class FaultProxy:
             return False
         if fault is not None and kind == "hold":
             await asyncio.to_thread(fault.freed.wait, 60)
-        made_up = refusal(fault.status, fault.code, "made up") if fault is not None and kind == "status" else None
-        made_up = made_up or self.refused(request)
+        if fault is not None and kind == "status":
+            made_up: bytes | None = refusal(fault.status, fault.code, "made up", head=request.is_head)
+        else:
+            made_up = self.refused(request)
         if made_up is not None:
             writer.write(made_up)
             await writer.drain()
@@ -216,9 +231,9 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
     return await reader.readexactly(int(length[1])) if length else b""
 
 
-def refusal(status: int, code: str, message: str, *, wrapped: bool = False) -> bytes:
-    """A whole answer that refuses. wrapped: in the form of STS."""
+def refusal(status: int, code: str, message: str, *, wrapped: bool = False, head: bool = False) -> bytes:
+    """A whole answer that refuses. wrapped: in the form of STS. head: to a HEAD, so without a body."""
     inner = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     body = (f"<ErrorResponse>{inner}</ErrorResponse>" if wrapped else f'<?xml version="1.0"?>{inner}').encode()
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"Connection: close\r\n\r\n" + body
+    lines = f"HTTP/1.1 {status} X\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
+    return lines.encode() + b"Connection: close\r\n\r\n" + (b"" if head else body)

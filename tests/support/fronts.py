@@ -11,30 +11,38 @@ from fault_proxy import FaultProxy, Message, refusal
 class RoleFront(FaultProxy):
     """An S3 server with STS whose role asks for an ExternalId, which SeaweedFS cannot check.
 
-    lifetime_s: how long a session says that it lasts; None for what the server behind says. assumed: ExternalIds of
-    the calls that were let through.
+    expires_at: when every session says that it ends; empty for what the server behind says. assumed: ExternalIds of
+    the calls that were let through. ``withdraw`` ends every session there is, long before the end it told.
     """
 
     def __init__(self, upstream: str, external_id: str, *, expires_at: str = "") -> None:
-        self._external_id = external_id
-        self._expires_at = expires_at
+        self.external_id = external_id
+        self.expires_at = expires_at
         self.assumed: list[str] = []
+        self._issued: list[bytes] = []
+        self._withdrawn: tuple[bytes, ...] = ()
         super().__init__(upstream)
 
+    def withdraw(self) -> None:
+        self._withdrawn = tuple(self._issued)
+
     def refused(self, request: Message) -> bytes | None:
+        if any(b" " + token + b"\r\n" in request.head for token in self._withdrawn):
+            return refusal(400, "ExpiredToken", "The provided token has expired.", head=request.is_head)
         form = parse_qs(request.body.decode("latin-1")) if request.first_line.startswith("POST / ") else {}
         if form.get("Action") != ["AssumeRole"]:
             return None
         given = form.get("ExternalId", [""])[0]
-        if self._external_id and given != self._external_id:
+        if self.external_id and given != self.external_id:
             return refusal(403, "AccessDenied", "not authorized to perform: sts:AssumeRole", wrapped=True)
         self.assumed.append(given)
         return None
 
     def answered(self, request: Message, answer: Message) -> Message:
-        if not self._expires_at or b"<Expiration>" not in answer.body:
+        self._issued += re.findall(rb"<SessionToken>([^<]+)<", answer.body)
+        if not self.expires_at or b"<Expiration>" not in answer.body:
             return answer
-        body = re.sub(rb"(?<=<Expiration>)[^<]*", self._expires_at.encode(), answer.body)
+        body = re.sub(rb"(?<=<Expiration>)[^<]*", self.expires_at.encode(), answer.body)
         length = f"Content-Length: {len(body)}".encode()
         return Message(re.sub(rb"(?i)content-length: *\d+", length, answer.head), body)
 

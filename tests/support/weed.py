@@ -44,10 +44,11 @@ class SeaweedFS:
     """url: of the S3 endpoint. WRITER may do nothing until a bucket policy says so.
 
     secure: speaks TLS too, at ``tls_url`` with a certificate by ``authority``, and lets ROLE be assumed by STS, which
-    may do nothing but write to ``ROLE_BUCKET/f/``.
+    may do nothing but write to ``ROLE_BUCKET/f/``. session: how long each of its sessions lasts.
     """
 
-    def __init__(self, *, secure: bool = False) -> None:
+    def __init__(self, *, secure: bool = False, session: str = "1h") -> None:
+        self._session = session
         for tries_left in reversed(range(START_TRIES)):
             self._folder = Path(tempfile.mkdtemp(prefix="weed-"))
             self._start(secure)
@@ -65,7 +66,7 @@ class SeaweedFS:
         ports = dict(zip(_PORTS, rest, strict=True))
         self.url = f"http://127.0.0.1:{ports['s3.port']}"
         identities = self._folder / "identities.json"
-        identities.write_text(json.dumps(_identities() | (_roles() if secure else {})))
+        identities.write_text(json.dumps(_identities() | (_roles(self._session) if secure else {})))
         more = []
         if secure:
             files = certificates.make(self._folder)
@@ -147,7 +148,7 @@ def _identities() -> dict[str, Any]:
     return {"identities": [identity("admin", ADMIN, ["Admin", "Read", "Write"]), identity("writer", WRITER, [])]}
 
 
-def _roles() -> dict[str, Any]:
+def _roles(session: str) -> dict[str, Any]:
     """A role that anybody may assume: SeaweedFS cannot ask for an ExternalId, see ``fronts.RoleFront``."""
     write = {
         "Effect": "Allow",
@@ -162,7 +163,7 @@ def _roles() -> dict[str, Any]:
         "attachedPolicies": ["Write"],
     }
     return {
-        "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "tests", "signingKey": "a2V5" * 11},
+        "sts": {"tokenDuration": session, "maxSessionLength": "12h", "issuer": "tests", "signingKey": "a2V5" * 11},
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
         "policies": [{"name": "Write", "document": {"Version": "2012-10-17", "Statement": [write]}}],
         "roles": [role],

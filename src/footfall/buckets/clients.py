@@ -44,13 +44,16 @@ class Clients:
             given = (access.region if access else "") or region or self._session.get_config_variable("region")
             # Servers of one's own rarely have regions, but a signature names one.
             self._region = given or (None if endpoint_url is None else "us-east-1")
-            install(self._session, access, self.sts)
+            self._role = install(self._session, access, self.sts)
         except (BotoCoreError, ValueError) as error:
             raise Refused(f"no S3 client: {error}", "Correct the address, the region or the profile") from error
 
     def s3(self) -> Any:
         """A client of the S3 server."""
-        return self._client("s3", self._endpoint_url, self._region)
+        client = self._client("s3", self._endpoint_url, self._region)
+        if self._role is not None:
+            self._role.watch(client)
+        return client
 
     def sts(self, credentials: Any) -> Any:
         """A client of STS that signs with ``credentials``.
