@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -22,6 +22,23 @@ from footfall.ports import Catalogue, DayInput, DayState, Engine, Lake, Ledger, 
 FILES_MAX: Final = 8
 DIMENSIONS: Final = ("users", "accounts", "terms")
 ENTITIES: Final = ("user", "account")
+
+Write = Callable[[DayInput, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is the same for every day: who turned out to be whom, who belongs to what, and names."""
+
+    links: pa.Table
+    merges: pa.Table
+    members: pa.Table
+    texts: Mapping[str, pa.Table]
+
+    @classmethod
+    def read(cls, people: People) -> Facts:
+        texts = {name: people.texts(name) for name in DIMENSIONS}
+        return cls(people.links(), people.merges(), people.members(), texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +115,9 @@ def _nobody() -> pa.RecordBatchReader:
     return pa.table({}).to_reader()
 
 
-def _counted(books: Books, day: date) -> DayInput:
-    """Enough to count a day's events: no snapshots and no names."""
-    bounds, people = books.zone.bounds(day), books.people
+def _counted(books: Books, day: date, facts: Facts | None = None) -> DayInput:
+    """Enough to count a day's events: no snapshots and no names. facts: about people, as far as they were read."""
+    bounds, known = books.zone.bounds(day), facts or Facts.read(books.people)
     return DayInput(
         day=day,
         start=bounds.start,
@@ -110,45 +127,59 @@ def _counted(books: Books, day: date) -> DayInput:
         activity={},
         users=_nobody,
         accounts=_nobody,
-        links=people.links(),
-        merges=people.merges(),
-        members=people.members(),
-        texts={name: people.texts(name) for name in DIMENSIONS},
+        links=known.links,
+        merges=known.merges,
+        members=known.members,
+        texts=known.texts,
         metadata=Metadata(),
         custom_attributes={},
     )
 
 
-# --- activity files ----------------------------------------------------------------------------------------------
+# --- files of days -----------------------------------------------------------------------------------------------
 
 
 def _remember_activity(books: Books, day: date) -> str:
-    """Write the activity file of a day, named after the files it was counted from, in place of any older one."""
-    books.activity_dir.mkdir(parents=True, exist_ok=True)
-    path = books.activity_dir / _activity_name(day, books.lake.files(day))
-    books.engine.activity(_counted(books, day), str(path))
-    for older in books.activity_dir.glob(f"{day.isoformat()}_*.parquet"):
-        if older != path:
-            older.unlink()
-    return str(path)
+    return _remember(books, day, books.activity_dir, books.engine.activity)
 
 
 def activity_before(books: Books, day: date) -> dict[date, str]:
     """One activity file for every earlier day that holds events."""
-    known = {path.name: path for path in sorted(books.activity_dir.glob("*.parquet"))}
+    return files_before(books, day, books.activity_dir, books.engine.activity)
+
+
+def files_before(books: Books, day: date, folder: Path, write: Write) -> dict[date, str]:
+    """The file in ``folder`` of every earlier day that holds events; those that are not there yet are written first.
+
+    write: makes one from a day, which has neither snapshots nor metadata, at a path.
+    """
+    known = {path.name: path for path in sorted(folder.glob("*.parquet"))}
     by_day = {date.fromisoformat(name[:10]): name for name in known}
     sealed = {state.day for state in books.ledger.days() if state.revision and not state.touched}
     found: dict[date, str] = {}
+    facts: Facts | None = None
     for earlier in sorted(each for each in books.lake.days() if each <= day - timedelta(days=1)):
         # What was sealed stands as it was counted; an open day may have grown since.
         name = by_day.get(earlier)
-        if name is None or (earlier not in sealed and name != _activity_name(earlier, books.lake.files(earlier))):
-            found[earlier] = _remember_activity(books, earlier)
+        if name is None or (earlier not in sealed and name != _name_of(earlier, books.lake.files(earlier))):
+            facts = facts or Facts.read(books.people)
+            found[earlier] = _remember(books, earlier, folder, write, facts)
         else:
             found[earlier] = str(known[name])
     return found
 
 
-def _activity_name(day: date, files: Sequence[str]) -> str:
+def _remember(books: Books, day: date, folder: Path, write: Write, facts: Facts | None = None) -> str:
+    """Write the file of a day, named after the files it was counted from, in place of any older one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _name_of(day, books.lake.files(day))
+    write(_counted(books, day, facts), str(path))
+    for older in folder.glob(f"{day.isoformat()}_*.parquet"):
+        if older != path:
+            older.unlink(missing_ok=True)  # another thread may have been faster
+    return str(path)
+
+
+def _name_of(day: date, files: Sequence[str]) -> str:
     names = "\n".join(sorted(PurePosixPath(file).name for file in files))
     return f"{day.isoformat()}_{hashlib.sha256(names.encode()).hexdigest()[:16]}.parquet"
