@@ -177,6 +177,25 @@ def test_an_attribute_that_is_not_always_a_list_is_text_unless_it_is_said_to_be_
     assert said[2]["customAttribute_limits"] == {"": "[1]"}
 
 
+def test_an_audience_is_exported_with_its_members_only(small: SmallAudience) -> None:
+    small.memberships = {"ada": ["buyers"], "max": ["buyers", "pros"]}
+    export = AudienceExport(audience="buyers", fields=("identifyId",), conditions=(Condition.parse("plan = pro"),))
+    assert who(small.rows(export)) == ["ada", "max"]
+    only = AudienceExport(job="pros", audience="pros", fields=("identifyId",))
+    assert who(small.rows(only, at=AT + timedelta(minutes=1))) == ["max"]
+    nobody = AudienceExport(job="nobody", audience="nobody", fields=("identifyId",))
+    assert small.rows(nobody, at=AT + timedelta(minutes=2)) == []
+
+
+def test_who_left_an_audience_is_removed_in_a_difference(small: SmallAudience) -> None:
+    export = AudienceExport(audience="buyers", fields=("identifyId",), mode="diff")
+    small.memberships = {"ada": ["buyers"], "max": ["buyers"]}
+    small.rows(export)
+    small.memberships = {"max": ["buyers"], "bob": ["buyers"]}
+    found = small.rows(export, at=AT + timedelta(hours=1))
+    assert sorted((row["identifyId"], row["change"]) for row in found) == [("ada", "removed"), ("bob", "added")]
+
+
 def test_memberships_are_what_is_said_of_each_user(small: SmallAudience) -> None:
     export = AudienceExport(memberships=True, fields=("identifyId",))
     assert {row["segments"] for row in small.rows(export)} == {""}

@@ -82,8 +82,13 @@ class SmallAudience:
             activity=lambda: activity_before(self.hub.books, day + timedelta(days=1)),
             memberships=self._of if self.memberships else None,
         )
+            members=self._members,
 
     def _of(self, keys: pa.Array) -> pa.Array:
+    def _members(self, name: str) -> pa.Array:
+        known = self.hub.people.texts("users").to_pylist()
+        return pa.array([row["key"] for row in known if name in self.memberships.get(row["text"], ())], pa.int32())
+
         names = dict(zip(*(c.to_pylist() for c in self.hub.people.texts("users").columns), strict=True))
         return pa.array([self.memberships.get(names[key], []) for key in keys.to_pylist()], pa.list_(pa.string()))
 

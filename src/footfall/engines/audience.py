@@ -22,6 +22,7 @@ from footfall.engines.audience_draft import KINDS_KEY, Draft, describe_draft
 from footfall.engines.audience_filter import parameters, where
 from footfall.engines.audience_values import Values
 from footfall.engines.database import Database, Limits, literal, query
+from footfall.errors import Refused
 from footfall.model.columns import STRING
 from footfall.model.user_fields import (
     IDENTIFY,
@@ -118,7 +119,7 @@ class _Choice:
     def _read_users(self) -> None:
         """Make ``people``: who answers the filter (``member``), and who does not but was there in the last run."""
         conditions = self._export.conditions
-        member = where(conditions, self._asked, self._values.sql)
+        member = where(conditions, self._asked, self._values.sql) + self._in_audience()
         bound = parameters(conditions, self._asked)
         database = self._database
         database.run(
@@ -140,6 +141,18 @@ class _Choice:
             database.register("given", pa.Table.from_batches([self._with_segments(batch)]))
             database.run(insert, _READ, bound)
             database.forget("given")
+
+    def _in_audience(self) -> str:
+        """One more condition, for an export of an audience."""
+        if not self._export.audience:
+            return ""
+        if self._given.members is None:
+            raise Refused(f"there is no audience '{self._export.audience}'", "Export all users, or define it first")
+        keys = self._given.members(self._export.audience)
+        self._database.register("members_given", pa.table({"user_key": keys}))
+        self._database.run("CREATE TABLE audience_members AS SELECT user_key FROM members_given", _READ)
+        self._database.forget("members_given")
+        return " AND p.user_key IN (SELECT user_key FROM audience_members)"
 
     def _with_segments(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         kind = pa.list_(pa.string())

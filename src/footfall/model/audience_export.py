@@ -123,7 +123,8 @@ class AudienceExport:
     """A definition; two equal ones over the same users make the same files.
 
     job: whose last run this one is compared with. fields: names in the order of the file, none for all.
-    conditions: every one must hold. limit: at most so many users, a random selection that ``seed`` decides.
+    audience: whose members, all users if empty. conditions: every one must hold. limit: at most so many users, a
+    random selection that ``seed`` decides.
     memberships: add the column ``segments``. layout, mode: see the words above. join: the character between the items
     of a list in CSV. raw: items are written as they are, so that one with the join character falls apart.
     header: CSV begins with the names. kinds: custom attributes read as ``String``, ``List`` or ``Map`` instead of what
@@ -142,6 +143,7 @@ class AudienceExport:
     raw: bool = False
     header: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
+    audience: str = ""
 
     def __post_init__(self) -> None:
         for given, offered, what in ((self.layout, LAYOUTS, "format"), (self.mode, MODES, "mode")):
@@ -175,6 +177,8 @@ class AudienceExport:
             "kinds": dict(sorted(self.kinds.items())),
             "limit": self.limit,
             "seed": self.seed_text if self.limit is not None else None,
+            # Only where there is one: older manifests and drafts do not have it.
+            **({"audience": self.audience} if self.audience else {}),
         }
 
     def digest(self) -> str:

@@ -24,6 +24,7 @@ class AudienceInput:
     end: links said at or after it do not count. users, links, merges, texts: as ``People`` gives them.
     custom_attributes: of users. activity: the activity file of each day, see ``Engine.activity``.
     memberships: user keys in, for each a list of the audiences the user is in; None while there are no audiences.
+    members: name of an audience in, the keys of its members; asked only for the one that is exported.
     """
 
     end: datetime
@@ -34,6 +35,7 @@ class AudienceInput:
     texts: Callable[[str], pa.Table]
     activity: Callable[[], Mapping[date, str]]
     memberships: Callable[[pa.Array], pa.Array] | None = None
+    members: Callable[[str], pa.Array] | None = None
 
 
 @dataclass(frozen=True, slots=True)
