@@ -12,15 +12,20 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from commit_process import JOB, LAKE_COMMITS, NOW, STORE_COMMITS, rows
 from deliver_process import REPORTS
 from durable_calls import delivered
+from lossy_disk import LOSSES
 from power import cuts, needs_fuse
 from settle_place import opened
 from small_hub import day_of_events, findings, small_hub
 
 from footfall.buckets.local import LocalBucket
+from footfall.lakes.delta import DeltaLake
 from footfall.logs.segments import SegmentLog
 from footfall.ports import Batch, Counts
+from footfall.stores.database import Database
+from footfall.stores.windows import SqlWindows
 
 DAY = date(2026, 11, 20)
 BATCHES = 4
@@ -55,18 +60,50 @@ def test_nothing_acknowledged_is_lost_from_the_log(tmp_path: Path, every: int) -
     assert seen > 30
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("every", often(13))
+def test_nothing_committed_is_lost_from_the_store(tmp_path: Path, every: int) -> None:
+    (tmp_path / "live").mkdir()
+    Database.open(tmp_path / "live" / "footfall.db").close()
+    seen = 0
+    for cut in cuts(tmp_path, ["commit_process.py", "{disk}", "store"], every=every, seed=20_261_123, at="/store-"):
+        database = Database.open(cut.folder / "footfall.db")
+        there = [window.number for window in SqlWindows(database).all(JOB) if window.closed]
+        assert there in (list(range(1, len(cut.notes) + 1)), list(range(1, len(cut.notes) + 2))), cut.where
+        SqlWindows(database).fix(JOB, 1000, NOW, "after")
+        database.close()
+        seen += 1
+    assert seen >= 2 * STORE_COMMITS * len(LOSSES)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("every", often(60))
+def test_nothing_committed_is_lost_from_the_lake(tmp_path: Path, every: int) -> None:
+    seen = 0
+    for cut in cuts(tmp_path, ["commit_process.py", "{disk}", "lake"], every=every, seed=20_261_123, at="/lake-"):
+        lake = DeltaLake(cut.folder / "lake", clock=lambda: NOW)
+        position = lake.position()
+        assert position in (len(cut.notes), len(cut.notes) + 1), f"{cut.where}: committed and lost"
+        lake.append(rows(position + 1), position + 1)
+        assert lake.after(0, 1000)["ingest_seq"].to_pylist() == list(range(2, 2 * position + 4)), cut.where
+        seen += 1
+    assert seen >= 2 * LAKE_COMMITS * len(LOSSES)
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("every", often(45, 9))
 def test_settle_ends_with_every_event_once(tmp_path: Path, every: int) -> None:
     (tmp_path / "live").mkdir()
-    with opened(tmp_path / "live" / "data", segment_bytes=2048) as place:
+    with opened(tmp_path / "live" / "data", segment_bytes=512) as place:  # a segment a batch, to be trimmed
         for n in range(BATCHES):
             new = [{"type": "track", "event": "E", "userId": f"u{n}-{i}", "messageId": f"{n}-{i}"} for i in range(3)]
             late = {"type": "track", "event": "E", "userId": "u", "messageId": f"{n}-bad", "timestamp": 0}
             place.send({"batch": [*new, new[0], late]})
 
     seen = 0
-    for cut in cuts(tmp_path, ["settle_process.py", "{disk}/data", "2000"], every=every, seed=20_261_123):
+    script = ["settle_process.py", "{disk}/data", "600"]
+    # Once the log forgets a batch, it has to be in the lake and in the store.
+    for cut in cuts(tmp_path, script, every=every, seed=20_261_123, at=r"^/data/log/\d"):
         with opened(cut.folder / "data") as place:
             place.settle(limit_bytes=2000)
             assert place.ids() == [f"{n}-{i}" for n in range(BATCHES) for i in range(3)], cut.where

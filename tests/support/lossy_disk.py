@@ -1,7 +1,8 @@
 """A disk that loses at a power cut whatever was not synced: a FUSE file system, for tests.
 
-``python lossy_disk.py LIVE MOUNT IMAGES EVERY SEED`` mounts LIVE at MOUNT until it is unmounted or killed. Programs on
-MOUNT see an ordinary file system. After every EVERY-th change it writes into IMAGES what a power cut at that moment
+``python lossy_disk.py LIVE MOUNT IMAGES EVERY SEED AT`` mounts LIVE at MOUNT until it is unmounted or killed. Programs
+on MOUNT see an ordinary file system. After every EVERY-th change, and after each one that gives or takes a name or a
+note which the regular expression AT finds (if it is not empty), it writes into IMAGES what a power cut at that moment
 could leave behind, as folders ``<number>-<loss>``, each beside a file ``<number>.notes``:
 
 - ``nothing``: only what was synced; a name counts as synced when its folder was.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -98,8 +100,9 @@ class LossyDisk(Operations):
 
     use_ns = True
 
-    def __init__(self, live: Path, images: Path, every: int, rng: random.Random) -> None:
+    def __init__(self, live: Path, images: Path, every: int, rng: random.Random, at: str) -> None:
         self._live, self._images, self._every, self._rng = os.fspath(live), images, every, rng
+        self._at = re.compile(at or "(?!)")
         self._kept = live.parent / f"{live.name}.inodes"  # a link to every file, so that no inode number comes twice
         self._kept.mkdir()
         self._nodes: dict[int, File | Folder] = {}
@@ -120,9 +123,10 @@ class LossyDisk(Operations):
 
     # --- what a cut leaves ---
 
-    def _changed(self) -> None:
+    def _changed(self, name: str = "") -> None:
+        """name: what was given or taken, if it was a name or a note."""
         self._changes += 1
-        if self._changes % self._every == 0:
+        if self._changes % self._every == 0 or self._at.search(name):
             for loss in LOSSES:
                 self._image(self._images / f"{self._changes:06}-{loss}", loss)
             (self._images / f"{self._changes:06}.notes").write_text("\n".join(self._notes))
@@ -188,7 +192,7 @@ class LossyDisk(Operations):
         os.link(self._path(path), self._kept / str(inode))
         self._nodes[inode] = File()
         self._named(path)
-        self._changed()
+        self._changed(path)
         return handle
 
     def open(self, path: str, flags: int) -> int:
@@ -228,11 +232,12 @@ class LossyDisk(Operations):
     def mkdir(self, path: str, mode: int) -> int:
         if path.startswith(NOTES + "/"):
             self._notes.append(path.removeprefix(NOTES + "/"))
+            self._changed(path)
             return 0
         os.mkdir(self._path(path), mode)
         self._nodes[os.lstat(self._path(path)).st_ino] = Folder()
         self._named(path)
-        self._changed()
+        self._changed(path)
         return 0
 
     def rmdir(self, path: str) -> int:
@@ -246,13 +251,13 @@ class LossyDisk(Operations):
         inode = os.lstat(self._path(path)).st_ino
         drop(self._path(path))
         folder.pending.append((name, None, inode))
-        self._changed()
+        self._changed(path)
         return 0
 
     def link(self, target: str, source: str) -> int:
         os.link(self._path(source), self._path(target))
         self._named(target)
-        self._changed()
+        self._changed(target)
         return 0
 
     def rename(self, old: str, new: str) -> int:
@@ -262,7 +267,7 @@ class LossyDisk(Operations):
         self._named(new, name if before is after else None)
         if before is not after:
             before.pending.append((name, None, os.lstat(self._path(new)).st_ino))
-        self._changed()
+        self._changed(new)
         return 0
 
     def chmod(self, path: str, mode: int) -> int:
@@ -283,5 +288,5 @@ if __name__ == "__main__":
     live_, mount, images_ = (Path(argument) for argument in sys.argv[1:4])
     shutil.rmtree(images_, ignore_errors=True)
     images_.mkdir()
-    disk = LossyDisk(live_, images_, int(sys.argv[4]), random.Random(int(sys.argv[5])))
+    disk = LossyDisk(live_, images_, int(sys.argv[4]), random.Random(int(sys.argv[5])), sys.argv[6])
     FUSE(disk, os.fspath(mount), foreground=True, nothreads=True)

@@ -31,15 +31,17 @@ class Cut:
     notes: frozenset[str]
 
 
-def cuts(place: Path, script: Sequence[str], *, every: int, seed: int) -> Iterator[Cut]:
+def cuts(place: Path, script: Sequence[str], *, every: int, seed: int, at: str = "") -> Iterator[Cut]:
     """Run ``python *script`` in a lossy ``place / "disk"`` to its end; yields the cuts after every ``every``-th change.
 
-    ``{disk}`` in the script's words stands for that folder. What ``place / "live"`` holds before counts as synced.
+    at: and after each name given or taken, and each note, whose path this finds: where a program relies on what it
+    did before, a cut tells most. ``{disk}`` in the script's words stands for that folder. What ``place / "live"``
+    holds before counts as synced.
     """
     live, disk, images = place / "live", place / "disk", place / "images"
     live.mkdir(exist_ok=True)
     disk.mkdir()
-    mount = [sys.executable, str(SUPPORT / "lossy_disk.py"), *map(str, (live, disk, images, every, seed))]
+    mount = [sys.executable, str(SUPPORT / "lossy_disk.py"), *map(str, (live, disk, images, every, seed)), at]
     with subprocess.Popen(mount) as process:
         try:
             deadline = time.monotonic() + 20

@@ -18,7 +18,7 @@ SESSION_NAME: Final = "footfall"
 INSTANCE_ROLE: Final = "iam-role"  # botocore's name of the provider that asks the instance metadata service
 MakeSts = Callable[[Any], Any]
 _boto: Any = botocore.credentials  # it has no types
-# What servers say of a session that is over; SeaweedFS forgets its key (4.40).
+# What servers say of a session that is over; SeaweedFS forgets its key (4.48).
 _OVER: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
 )
