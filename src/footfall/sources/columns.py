@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _SPECIAL: Final = '["\\\\\\x00-\\x1f]'
-_CONTROL: Final = "[\\x00-\\x08\\x0a-\\x1f]"
-_ESCAPES: Final = (("\\", "\\\\"), ('"', '\\"'), ("\t", "\\t"))
+_CONTROL: Final = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]"
+_ESCAPES: Final = (("\\", "\\\\"), ('"', '\\"'), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
 
 class Texts(NamedTuple):
@@ -24,7 +24,7 @@ class Texts(NamedTuple):
 def escaped(values: Any) -> Any:
     """Strings as they are within quotes of JSON, just as ``msgspec`` writes them.
 
-    None where one of them has a control character other than tab.
+    None where one of them has a control character other than tab and ends of lines.
     """
     if not pc.any(pc.match_substring_regex(values, _SPECIAL)).as_py():
         return values

@@ -5,10 +5,12 @@ What this gives is what ``csv_exact`` gives, or nothing; where there is the leas
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from footfall.ports import Row, RowBatch
@@ -43,24 +45,37 @@ class QuickRows:
         self._words = layout.words()
         self._rows_max = max(1, BATCH_BYTES // layout.body_bytes)
 
-    def batches(self, held: Held, number: int) -> list[RowBatch]:
-        """Whole rows, dropped from what is held; nothing at all when they need a closer look."""
+    def batches(self, held: Held, number: int) -> Iterator[RowBatch] | None:
+        """Whole rows, dropped from what is held; None when they need a closer look."""
         data = held.data[:ROW_BYTES_MAX]
         end = self._faultless(data) if self._able else 0
         if end < min(_BLOCK_MIN, len(data)):
-            return []
+            return None
         block = data[:end]
+        feeds = block.count(b"\n")
         table = self._parsed(block)
-        if table is None or table.num_rows != block.count(b"\n"):  # lines within fields, or empty ones
-            return []
-        special = b"\\" in block or b'""' in block or b"\t" in block
-        batches = []
+        lines = None if table is None else self._lines(table, held.line, feeds)
+        if lines is None:
+            return None
+        special = table.num_rows != feeds or b"\\" in block or b'""' in block or b"\t" in block
+        held.drop(end)
+        return self._made(table, number, lines, special)
+
+    def _made(self, table: Any, number: int, lines: Iterator[int], special: bool) -> Iterator[RowBatch]:
         for at in range(0, table.num_rows, self._rows_max):
             bodies = self._bodies(table.slice(at, self._rows_max), special)
-            rows = list(map(Row._make, zip(count(number + at), count(held.line + at), bodies, strict=False)))
-            batches.append(RowBatch(rows, ()))
-        held.drop(end)
-        return batches
+            numbers = range(number + at, number + at + len(bodies))
+            yield RowBatch(list(map(Row._make, zip(numbers, lines, bodies, strict=False))), ())
+
+    def _lines(self, table: Any, line: int, feeds: int) -> Iterator[int] | None:
+        """Of each row. None where there are empty lines, or fields of several lines that nobody wants to know."""
+        if table.num_rows == feeds:
+            return count(line)
+        within: Any = pa.repeat(pa.scalar(1, pa.int32()), table.num_rows)
+        for values in table.columns:
+            within = pc.add(within, pc.fill_null(pc.count_substring(values, "\n"), 0))
+        ends = pc.cumulative_sum(within).to_pylist()
+        return iter([line, *(line + end for end in ends)]) if ends and ends[-1] == feeds else None
 
     def _faultless(self, data: bytes) -> int:
         """How much of the data is whole rows in which every quote, CR and other control character is in its place."""

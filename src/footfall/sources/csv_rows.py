@@ -49,7 +49,7 @@ def _batches(held: Held, layout: Layout, options: ReadOptions) -> Iterator[RowBa
     quick, exact = QuickRows(layout, options.thousands), ExactRows(layout, options.thousands)
     number = 0
     while held.fill(BLOCK_BYTES):
-        batches = [] if exact.by_line else quick.batches(held, number)
+        batches = None if exact.by_line else quick.batches(held, number)
         for batch in batches or [exact.batch(held, number)]:
             number += len(batch.rows) + len(batch.bad)
             if batch.rows or batch.bad:
