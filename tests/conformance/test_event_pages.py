@@ -133,10 +133,10 @@ def requests(draw: st.DrawFn, every: Mapping[str, Seen]) -> tuple[EventList, tup
     filters = tuple(";".join(term() for _ in range(draw(st.integers(1, 3)))) for _ in range(draw(st.integers(0, 2))))
     names = draw(st.lists(st.sampled_from(sorted(kinds)), max_size=3, unique=True))
     sort = ";".join(draw(st.sampled_from(("", "-"))) + name for name in names)
-    return of, filters, sort, draw(st.sampled_from([7, 40, 1_000]))
+    return of, filters, sort, draw(st.sampled_from([20, 50, 1_000]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_filter_and_a_sort_do_what_they_say_and_pages_hold_every_event_once(
     world: World, data: st.DataObject

@@ -20,7 +20,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -46,6 +45,7 @@ _READ: Final = (
     "properties", "global_context",
 )  # fmt: skip
 _DATE: Final = Order(Field("occurred_at", Kind.INSTANT))
+_WRITTEN_MAX: Final = 1_000  # keys in one condition
 _CERTAIN: Final = frozenset({"occurred_at", "event_id", "user_type"})
 # What the reports call the answers to a survey of several questions.
 _SEVERAL: Final = "IN_APP_MULTIPLE_QUESTION_SURVEY"
@@ -86,7 +86,7 @@ class DuckEventPages:
         if not files:
             return [0] * (counts.count(",") + 1)
         with self._session() as session:
-            columns = _Columns(wanted, partial(self._take, session))
+            columns = _Columns(wanted, _Dimensions(session, self._texts))
             where = _where(wanted, columns)
             sql = f"SELECT {counts} FROM {_files(files)} e {columns.joins()} WHERE {where}"
             (row,) = [row for batch in session.stream(sql, 1, _WHAT) for row in zip(*batch.columns, strict=True)]
@@ -96,7 +96,7 @@ class DuckEventPages:
         if not files or limit < 1:
             return EventPage((), after)
         with self._session() as session:
-            columns = _Columns(wanted, partial(self._take, session))
+            columns = _Columns(wanted, _Dimensions(session, self._texts))
             # A date among the orders, if there is none: what comes behind the others has an order of its own then.
             keys = [
                 *sort_keys(wanted.selection.orders or (_DATE,), columns, _CERTAIN),
@@ -115,9 +115,6 @@ class DuckEventPages:
         return EventPage(self._events(rows), last)
 
     # --- texts -------------------------------------------------------------------------------------------------
-
-    def _take(self, session: Session, dimension: str) -> None:
-        session.take(dimension, self._texts(dimension), "key, text", _WHAT)
 
     def _events(self, rows: Sequence[Mapping[str, Any]]) -> list[StoredEvent]:
         people = {column: self._named(dimension, {row[column] for row in rows}) for column, dimension in _TEXTS.items()}
@@ -146,13 +143,39 @@ class DuckEventPages:
             yield session
 
 
-class _Columns:
-    """Sources as SQL over ``e``. take: makes the table (key, text) of a dimension; called once for each in use."""
+class _Dimensions:
+    """Tables (key, text) within a session, each made when it is first needed."""
 
-    def __init__(self, wanted: EventsWanted, take: Callable[[str], None]) -> None:
-        self._content_types = wanted.content_types
-        self._take = take
+    def __init__(self, session: Session, texts: Texts) -> None:
+        self._session = session
+        self._texts = texts
         self._taken: set[str] = set()
+
+    def use(self, dimension: str) -> None:
+        if dimension not in self._taken:
+            self._session.take(dimension, self._texts(dimension), "key, text", _WHAT)
+            self._taken.add(dimension)
+
+    def among(self, column: str, dimension: str, condition: str) -> str:
+        """SQL that is true where ``column`` is the key of a text that answers the condition.
+
+        Keys that are few are written down: then whole row groups are left out by what their statistics say.
+        """
+        self.use(dimension)
+        query = f"SELECT key FROM {dimension} WHERE {condition}"
+        found = self._session.stream(f"{query} ORDER BY key LIMIT {_WRITTEN_MAX + 1}", _WRITTEN_MAX + 1, _WHAT)
+        keys = [str(key) for batch in found for key in batch.column(0).to_pylist()]
+        if not keys:
+            return "false"
+        return f"{column} IN ({', '.join(keys) if len(keys) <= _WRITTEN_MAX else query})"
+
+
+class _Columns:
+    """Sources as SQL over ``e``."""
+
+    def __init__(self, wanted: EventsWanted, dimensions: _Dimensions) -> None:
+        self._content_types = wanted.content_types
+        self._dimensions = dimensions
         self._joins: dict[str, str] = {}
 
     def joins(self) -> str:
@@ -162,7 +185,7 @@ class _Columns:
     def value(self, field: Field) -> str:
         source = field.source
         if source == "occurred_at":
-            return "epoch_ms(e.occurred_at)"
+            return "epoch_us(e.occurred_at) // 1000"
         if source in _PLAIN:
             return f"CAST(e.{source} AS DOUBLE)" if field.kind is Kind.NUMBER else f"e.{source}"
         if source == "user_type":
@@ -185,28 +208,21 @@ class _Columns:
 
     def test(self, field: Field, condition: Callable[[str], str]) -> str:
         """Where it can be, the condition is tried on the texts, which are few, and not on the events."""
+        among = self._dimensions.among
         if field.source in _TERMS:
-            return self._among("terms", field.source, condition)
+            return among(f"e.{field.source}", "terms", condition("text"))
         if field.source == "account":
-            return self._among("accounts", "account_key", condition)
+            return among("e.account_key", "accounts", condition("text"))
         if field.source == _PERSON:
-            user, visitor = (self._among(_TEXTS[c], c, condition) for c in ("user_key", "anonymous_key"))
-            return f"CASE WHEN e.user_key IS NULL THEN {visitor} ELSE {user} END"
+            user = among("e.user_key", "users", condition("text"))
+            visitor = among("e.anonymous_key", "visitors", condition("text"))
+            return user if visitor == "false" else f"({user} OR e.user_key IS NULL AND {visitor})"
         return f"({condition(self.value(field))})"
 
-    def _among(self, dimension: str, column: str, condition: Callable[[str], str]) -> str:
-        self._use(dimension)
-        return f"(e.{column} IN (SELECT key FROM {dimension} WHERE {condition('text')}))"
-
     def _text(self, dimension: str, column: str) -> str:
-        self._use(dimension)
+        self._dimensions.use(dimension)
         self._joins.setdefault(f"of_{column}", f"LEFT JOIN {dimension} of_{column} ON of_{column}.key = e.{column}")
         return f"of_{column}.text"
-
-    def _use(self, dimension: str) -> None:
-        if dimension not in self._taken:
-            self._taken.add(dimension)
-            self._take(dimension)
 
     def _content_type(self) -> str:
         """As ``wire.px_events`` shows it."""

@@ -85,7 +85,7 @@ class _Columns:
         if source in _PLAIN:
             return f"e.{source}"
         if source in _INSTANTS:
-            return f"epoch_ms(e.{source})"
+            return f"epoch_us(e.{source}) // 1000"
         if source == "account":
             self.of_accounts = True
             return "a.text"
@@ -96,7 +96,7 @@ class _Columns:
             case Kind.BOOLEAN:
                 return f"TRY_CAST({text} AS BOOLEAN)"
             case Kind.INSTANT:
-                return f"epoch_ms(try_strptime({text}, '%Y-%m-%dT%H:%M:%S.%gZ'))"
+                return f"epoch_us(try_strptime({text}, '%Y-%m-%dT%H:%M:%S.%gZ')) // 1000"
             case _:
                 return text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from footfall.model.days import Zone
@@ -17,6 +17,7 @@ from footfall.model.selection import Branch, Value
 from footfall.ports import EventPages, EventsWanted, Lake, StoredEvent, Totals
 
 _DATE: Final = "occurred_at"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Explore:
     def more(self, wanted: EventsWanted, limit: int, after: tuple[Value, ...], total: int) -> FoundEvents:
         """The page behind ``after``. wanted, total: as of the first page."""
         events: list[StoredEvent] = []
-        for days in _groups(self._days(wanted), wanted):
+        for days in _groups(self._left(wanted, after), wanted):
             files = [file for day in days for file in self.lake.files(day)]
             page = self.pages.page(files, wanted, limit - len(events), after)
             events += page.events
@@ -65,6 +66,17 @@ class Explore:
         bounds = [self._between(branch) for branch in wanted.selection.branches or (Branch(),)]
         return [day for day in self.lake.days() if any(first <= day <= last for first, last in bounds)]
 
+    def _left(self, wanted: EventsWanted, after: tuple[Value, ...]) -> list[date]:
+        """Of the days those that are not wholly before the place where the last page ended."""
+        days = self._days(wanted)
+        if not after or not _by_date(wanted) or not isinstance(after[0], int):
+            return days
+        try:
+            last = self.zone.day_of(_EPOCH + timedelta(milliseconds=after[0]))
+        except OverflowError:
+            return days
+        return [day for day in days if (day <= last if _newest_first(wanted) else day >= last)]
+
     def _between(self, branch: Branch) -> tuple[date, date]:
         return self._day(branch.start, date.min), self._day(branch.end, date.max)
 
@@ -77,13 +89,21 @@ class Explore:
             return otherwise
 
 
+def _by_date(wanted: EventsWanted) -> bool:
+    orders = wanted.selection.orders
+    return not orders or orders[0].field.source == _DATE
+
+
+def _newest_first(wanted: EventsWanted) -> bool:
+    return bool(wanted.selection.orders) and wanted.selection.orders[0].descending
+
+
 def _groups(days: Sequence[date], wanted: EventsWanted) -> Iterator[Sequence[date]]:
     """The days one after the other, in groups that grow, while the first order is that of the dates; else all."""
-    orders = wanted.selection.orders
-    if orders and orders[0].field.source != _DATE:
+    if not _by_date(wanted):
         yield days
         return
-    ordered = sorted(days, reverse=bool(orders) and orders[0].descending)
+    ordered = sorted(days, reverse=_newest_first(wanted))
     first, size = 0, 1
     while first < len(ordered):
         yield ordered[first : first + size]

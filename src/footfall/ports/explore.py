@@ -77,7 +77,8 @@ class EventPages(Protocol):
     1. Sources of a selection: see ``engines.event_pages``. Without orders it is by date. Of equals the one stored
        first comes first.
     2. The pages of one selection, each asked for with the ``after`` of the one before, hold every event once.
-    3. Memory stays within the configured limit however many events there are.
+    3. In the order of dates, the first value of ``after`` is the date of the last event, in milliseconds.
+    4. Memory stays within the configured limit however many events there are.
     """
 
     def count(self, files: Sequence[str], wanted: EventsWanted) -> int: ...
