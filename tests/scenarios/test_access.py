@@ -116,7 +116,7 @@ def test_what_killed_writers_left_at_the_places_of_jobs_is_taken_away(
         weed.server().client().create_multipart_upload(Bucket=name, Key=key)
     url = ("--to", f"s3://{name}/px", "--authorization", "there")
     assert types("jobs", "add", "nightly", *url)[0] == 0
-    template = ("--option", "key={job}/{product}/{report}-{TIMESTAMP}")
+    template = ("--key", "{job}/{product}/{report}-{TIMESTAMP}")
     assert types("jobs", "add", "lake", *url, "--format", "parquet", *template)[0] == 0
     assert types("jobs", "add", "to-a-folder", "--to", str(tmp_path / "out"))[0] == 0
     assert types("jobs", "add", "down", "--to", "s3://not-there/px", "--authorization", "there")[0] == 0

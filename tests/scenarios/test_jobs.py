@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import weed
+from pysequoia import Tsk
 
 from footfall.cli import main
 
@@ -103,6 +104,27 @@ def test_a_daily_job_is_rehearsed_run_by_hand_and_backfilled_by_the_server(hub, 
     assert {key: text for key, text in after.items() if key in before} == before
     assert sum("_r2" in key for key in after) == 4
     assert "everything is as delivered" in hub.run("verify", str(out)).stdout
+
+
+def test_every_export_by_hand_encrypts_to_the_keys_in_files(hub, type_in, tmp_path):
+    keys = [Tsk.generate(name) for name in ("Warehouse", "Partner")]
+    for number, key in enumerate(keys):
+        (tmp_path / f"public{number}.asc").write_text(str(key.extract_certificate()))
+        (tmp_path / f"private{number}.asc").write_text(str(key))
+    given = [word for number in (0, 1) for word in ("--pgp-key", str(tmp_path / f"public{number}.asc"))]
+    for words in (("rollups", "--day", DAY, "--reports", REPORTS), ("activity",), ("app-events",), ("audience",)):
+        out = tmp_path / words[0]
+        ended, _, errors = type_in(hub, "export", *words, "--to", str(out), *given)
+        assert ended == 0, (words, errors)
+        data = [name for name in contents(out) if not name.endswith(".manifest.json")]
+        assert data, words
+        assert all(name.endswith(".gz.pgp") for name in data), data
+        for number in (0, 1):
+            private = str(tmp_path / f"private{number}.asc")
+            ended, said, _ = type_in(hub, "verify", str(out), "--pgp-private-key", private)
+            assert (ended, "not the text" in said) == (0, False), (words, said)
+        ended, _, errors = type_in(hub, "export", *words, "--to", str(out), "--pgp-key", private)
+        assert (ended, "is a private key" in errors) == (1, True), (words, errors)
 
 
 def test_a_refused_key_pauses_the_job_and_it_goes_on_when_the_bucket_lets_it_in(hub, asked, monkeypatch):

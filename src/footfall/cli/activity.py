@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from footfall.cli.options import Here, Key, command
+from footfall.cli.options import Here, Key, PgpKeys, command
 from footfall.terminal import Exit, Screen
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def export_activity(
     job: Annotated[str, typer.Option(help="Whose last run it goes on from.")] = "activity",
     format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
     compression: Compression = "",
+    pgp_key: PgpKeys = None,
     key: Key = None,
     name: Annotated[str, typer.Option(help="File name template.")] = "lytics-events-{TIMESTAMP}",
     timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
@@ -60,7 +61,7 @@ def export_activity(
             compression=compression,
             key=key_of(key, "activity"),
         )
-        where = activity.Where(to, authorization, endpoint_url, own_shell=True)
+        where = activity.Where(to, authorization, endpoint_url, own_shell=True, pgp_keys=tuple(pgp_key or ()))
         delivered = activity.export_activity(hub, export, where, job=job, progress=progress)
     _show(screen, delivered)
 
@@ -73,6 +74,7 @@ def export_app_events(
     job: Annotated[str, typer.Option(help="Whose last run it goes on from.")] = "app-events",
     format: Annotated[str, typer.Option(help="json or parquet.")] = "json",
     compression: Compression = "",
+    pgp_key: PgpKeys = None,
     key: Key = None,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
@@ -86,7 +88,7 @@ def export_app_events(
         tuple(kind or ("Session",)), billing_code, format=format, compression=compression, key=key_of(key, "app_events")
     )
     with here.opened() as hub, screen.progress() as progress:
-        where = activity.Where(to, authorization, endpoint_url, own_shell=True)
+        where = activity.Where(to, authorization, endpoint_url, own_shell=True, pgp_keys=tuple(pgp_key or ()))
         delivered = activity.export_app_events(hub, stream, where, job=job, progress=progress)
     _show(screen, delivered)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli.options import Here, Key, command
+from footfall.cli.options import Here, Key, PgpKeys, command
 
 
 def add_to(export: typer.Typer) -> None:
@@ -45,6 +45,7 @@ def export_audience(
     at: Annotated[datetime | None, typer.Option(help="Instant in the names, UTC; now by default.")] = None,
     job: Annotated[str, typer.Option(help="Whose last run changes are told apart from.")] = "audience",
     compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")] = "",
+    pgp_key: PgpKeys = None,
     key: Key = None,
     name: Annotated[str, typer.Option(help="File name template.")] = "lytics-users-{TIMESTAMP}",
     timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
@@ -64,8 +65,8 @@ def export_audience(
         instant = hub.clock().replace(microsecond=0) if at is None else _utc(at)
         delivered = export_by_hand(
             hub, wanted, to=to, at=instant, day=None if day is None else day.date(), compression=compression, key=key,
-            name=name, timestamp=timestamp, authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
-            progress=progress,
+            pgp_keys=tuple(pgp_key or ()), name=name, timestamp=timestamp, authorization=authorization,
+            endpoint_url=endpoint_url, own_shell=True, progress=progress,
         )  # fmt: skip
     screen.table(["rows", "bytes", "file"], [(each.rows, each.size_bytes, each.key) for each in delivered])
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from footfall.cli import activity, audience
-from footfall.cli.options import Here, Key, Unfinished, command
+from footfall.cli.options import Here, Key, PgpKeys, Unfinished, command
 from footfall.terminal import Screen
 
 export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
@@ -28,9 +27,7 @@ def export_rollups(
     reports: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
     compression: Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")] = "",
-    pgp_key: Annotated[
-        list[Path] | None, typer.Option(help="Encrypt to this OpenPGP public key; may be repeated.")
-    ] = None,
+    pgp_key: PgpKeys = None,
     key: Key = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,

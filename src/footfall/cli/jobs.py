@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from footfall.cli.options import Here, command, now
+from footfall.cli.options import Here, Key, command, now
 from footfall.errors import Refused
 from footfall.terminal import Exit, Screen
 
@@ -95,6 +95,7 @@ class Options:
     format: Annotated[str | None, typer.Option(help="Format of the files.")] = None
     version: Annotated[str | None, typer.Option(help="Version of rollups, 1.0 or 2.0.")] = None
     reports: Annotated[str | None, typer.Option(help="Comma-separated names of rollups; all by default.")] = None
+    key: Key = None
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None
     email_to: Annotated[
         list[str] | None, typer.Option(help="Who gets a mail with links when a run is done; may be repeated.")
@@ -106,8 +107,8 @@ class Options:
         """By name. Raises ``Refused`` for one without a value."""
         reports = None if self.reports is None else [each.strip() for each in self.reports.split(",") if each.strip()]
         named = {
-            "format": self.format, "version": self.version, "endpoint_url": self.endpoint_url, "reports": reports,
-            "email_to": self.email_to or None, "email_channel": self.email_channel,
+            "format": self.format, "version": self.version, "key": self.key, "endpoint_url": self.endpoint_url,
+            "reports": reports, "email_to": self.email_to or None, "email_channel": self.email_channel,
         }  # fmt: skip
         options: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         for each in self.option or []:

@@ -26,6 +26,9 @@ Key = Annotated[
     str | None,
     typer.Option("--key", help="Template of keys, such as '{report}/{date:%Y/%m}/{product}/', or hive."),
 ]
+PgpKeys = Annotated[
+    list[Path] | None, typer.Option("--pgp-key", help="Encrypt to this OpenPGP public key; may be repeated.")
+]
 Unfinished = Annotated[
     bool, typer.Option("--unfinished", help="Take a day that is not over; what still comes makes its next revision.")
 ]

@@ -29,10 +29,12 @@ from footfall.wiring.event_files import ACTIVITY_TYPES, EventFile
 from footfall.wiring.formats import PARQUET, compression_of, key_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from footfall.model.jobs import Attempt, Job
+    from footfall.model.manifest import FilePart
     from footfall.model.schedules import Slot
     from footfall.ports import Bucket, EventTable, EventText, Progress
-    from footfall.model.manifest import FilePart
     from footfall.wiring.hub import Footfall
 
 # Of ingest_seq that one file of the app-event stream covers: after a long pause there are several.
@@ -91,12 +93,14 @@ class AppEventStream:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The place and how to get into it; see ``bucket_at``."""
+    """The place and how to get into it; see ``bucket_at``. pgp_keys: files of public keys to encrypt to; see
+    ``codec_of``."""
 
     url: str
     authorization: str | None = None
     endpoint_url: str | None = None
     own_shell: bool = False
+    pgp_keys: tuple[Path, ...] = ()
 
     def bucket(self, hub: Footfall) -> Bucket:
         return bucket_at(hub, self.url, self.authorization, self.endpoint_url, own_shell=self.own_shell)
@@ -111,7 +115,7 @@ def export_activity(
     """Settle, then deliver what came since the last run of ``job``; nothing when nothing came."""
     bucket = where.bucket(hub)
     hub.settle(*([] if progress is None else [progress]))
-    to = _outlet(hub, bucket, where.authorization, compression_of(export.format, export.compression))
+    to = _outlet(hub, bucket, where.authorization, compression_of(export.format, export.compression), where.pgp_keys)
     return list(
         _activity(
             hub, replace(_activity_job(hub, export, job), keep_empty=False), export, to, hub.clock(), "", progress
@@ -125,7 +129,7 @@ def export_app_events(
     """Settle, then deliver what came since the last run of ``job``; nothing when nothing of these kinds came."""
     bucket = where.bucket(hub)
     hub.settle(*([] if progress is None else [progress]))
-    to = _outlet(hub, bucket, where.authorization, compression_of(stream.format, stream.compression))
+    to = _outlet(hub, bucket, where.authorization, compression_of(stream.format, stream.compression), where.pgp_keys)
     return list(_app_events(hub, stream, job, to, hub.clock(), progress))
 
 
@@ -258,8 +262,10 @@ def _facts(delivery: WindowDelivery) -> FileFacts:
 # --- both --------------------------------------------------------------------------------------------------------
 
 
-def _outlet(hub: Footfall, bucket: Bucket, authorization: str | None, compression: str) -> Outlet:
-    return Outlet(bucket, codec_of(hub, authorization, compression), f"footfall {__version__}")
+def _outlet(
+    hub: Footfall, bucket: Bucket, authorization: str | None, compression: str, pgp_keys: Sequence[Path] = ()
+) -> Outlet:
+    return Outlet(bucket, codec_of(hub, authorization, compression, pgp_keys), f"footfall {__version__}")
 
 
 def _check_format(format: str, offered: Sequence[str], compression: str) -> None:

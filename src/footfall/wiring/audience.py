@@ -51,7 +51,7 @@ _PLACE: Final = ("compression", "name", "timestamp", "key", "endpoint_url")
 class Place:
     """Where an audience goes and under which names. compression: a name of ``wiring.codecs``, empty for the usual.
 
-    authorization: its name, for the OpenPGP key it may have.
+    authorization: its name, for the OpenPGP key it may have. pgp_keys: files of more of them; see ``codec_of``.
     """
 
     bucket: Bucket
@@ -60,12 +60,13 @@ class Place:
     name: str = TEMPLATE
     timestamp: str = DEFAULT_TIMESTAMP
     key: str = ""
+    pgp_keys: tuple[Path, ...] = ()
 
     def destination(self, hub: Footfall, layout: str) -> Destination:
         return Destination(
             bucket=self.bucket,
             format=_format(layout),
-            codec=codec_of(hub, self.authorization, compression_of(layout, self.compression)),
+            codec=codec_of(hub, self.authorization, compression_of(layout, self.compression), self.pgp_keys),
             writer=f"footfall {__version__}",
             names=NameTemplate(self.name, self.timestamp),
             key=key_of(self.key, AUDIENCE),
@@ -77,7 +78,7 @@ def deliver_audience(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> I
     from footfall.wiring.jobs import place_of
 
     export = audience_of(job)
-    names = {name: str(value) for name, value in job.options.items() if name in _PLACE[:4]}
+    names: dict[str, Any] = {name: str(value) for name, value in job.options.items() if name in _PLACE[:4]}
     place = Place(place_of(hub, job, attempt), job.authorization or None, **names)
     here = job.schedule.zone.name == hub.zone.name
     day = slot.last_day if here and slot.last_day is not None else hub.zone.day_of(slot.due)
@@ -134,6 +135,7 @@ def export_by_hand(
     at: datetime,
     day: date | None = None,
     compression: str = "",
+    pgp_keys: tuple[Path, ...] = (),
     name: str = TEMPLATE,
     timestamp: str = DEFAULT_TIMESTAMP,
     key: str | None = None,
@@ -147,7 +149,7 @@ def export_by_hand(
     at: names the files; the same instant again is the same run again. own_shell: see ``bucket_at``.
     """
     bucket = bucket_at(hub, to, authorization, endpoint_url, own_shell=own_shell)
-    place = Place(bucket, authorization, compression, name, timestamp, key or "")
+    place = Place(bucket, authorization, compression, name, timestamp, key or "", pgp_keys)
     return list(_deliver(hub, export, place, at, day or hub.zone.day_of(at), progress))
 
 
