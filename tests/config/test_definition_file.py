@@ -330,5 +330,5 @@ def test_the_examples_of_the_guide_are_sound():
     (example,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.M | re.S)
     found = parse_definition_file(example)
     assert found.faults == []
-    assert len(found.resources) == 7
+    assert len(found.resources) == 9
     SCHEMA.validate(plain(parse_tree(example, "f")[0]))

@@ -120,6 +120,24 @@ def test_settings_change_and_secrets_stay(told):
         told.channels.change(replace(HOOK, name="ops"))
 
 
+def test_settings_and_secrets_change_together_or_not_at_all(told):
+    told.channels.add(MAIL, LOGIN)
+    told.channels.change(replace(MAIL, security="tls"), {"user": "hub", "password": "another"})
+    assert dict(told.channels.secrets("ops")) == {"user": "hub", "password": "another"}
+    told.channels.change(replace(MAIL, security="none"), {})  # which the password alone would not let it be
+    assert (told.channels.get("ops").security, told.channels.secret_names("ops")) == ("none", frozenset())
+    with pytest.raises(Refused, match="half of a login"):
+        told.channels.change(replace(MAIL, host="other"), {"user": "hub"})
+    assert told.channels.get("ops").host == MAIL.host
+
+
+def test_names_of_secrets_are_told_and_what_was_before_is_none_of_them(told):
+    told.channels.add(HOOK, {"signing_secret": SIGNING})
+    told.channels.change(HOOK, {"signing_secret": SECOND})
+    assert told.channels.secret_names("hook") == {"signing_secret"}
+    assert set(told.channels.secrets("hook").values()) == {SIGNING, SECOND}
+
+
 def test_a_webhook_signs_with_its_last_secret_too_until_it_is_rotated_again(told):
     told.channels.add(HOOK, {"signing_secret": SIGNING})
     told.channels.rotate("hook", {"signing_secret": SECOND})
@@ -164,7 +182,8 @@ def test_a_rule_that_would_tell_nobody_is_refused(told):
 
 
 def test_names_nobody_has_are_refused(told):
-    for call in (told.channels.get, told.channels.secrets, told.channels.delete, told.channels.delete_rule):
+    channels = told.channels
+    for call in (channels.get, channels.secrets, channels.secret_names, channels.delete, channels.delete_rule):
         with pytest.raises(Refused, match="there is no"):
             call("nobody")
     with pytest.raises(Refused):
@@ -186,14 +205,23 @@ def test_every_change_is_noted_with_the_names_of_secrets_only(tmp_path):
         channels.add_rule(rule)
         channels.change_rule(replace(rule, patience=2))
         channels.delete_rule("nightly")
-        channels.delete("ops")
+        channels.add_rule(rule)
+        channels.delete("ops", force=True)
         with pytest.raises(Refused):
             channels.delete("ops")
+        channels.add(MAIL, LOGIN)
+        outbox = SqlOutbox(database, lambda *each: noted.append(each))
+        outbox.put([notice(1), notice(2)], AT)
+        outbox.revive(AT)
+        outbox.bury(outbox.claim(AT, SOON), "no")
+        outbox.revive(AT)
     finally:
         database.close()
     assert [action for action, *_ in noted] == [
-        "channel.add", "channel.change", "channel.rotate", "rule.add", "rule.change", "rule.delete", "channel.delete",
+        "channel.add", "channel.change", "channel.rotate", "rule.add", "rule.change", "rule.delete", "rule.add",
+        "rule.delete", "channel.delete", "channel.add", "notice.retry",
     ]  # fmt: skip
+    assert noted[-1][3] == {"count": 1}
     assert "canary" not in repr(noted)
     assert noted[0][3]["secrets"] == ["password", "user"]
 
@@ -349,3 +377,15 @@ def test_counted_are_slots_that_were_delivered_whole_within_the_spans(told, outb
     assert outbox.counted("other", [span]) == []
     run(told, some[0], 11)  # a backfill
     assert [c.rows for c in outbox.counted("daily", [span])] == [11, 30]
+
+
+def test_pages_follow_each_other_without_a_gap_or_a_repetition(outbox):
+    outbox.put([notice(n) for n in range(5)], AT)
+    outbox.put([notice(n) for n in range(5, 7)], SOON)
+    whole = [posted.notice.id for posted in outbox.all()]
+    assert whole[:2] == ["msg_5", "msg_6"]
+    seen, after = [], None
+    while page := outbox.all(("waiting",), 2, after=after):
+        seen += [posted.notice.id for posted in page]
+        after = (page[-1].put_at, page[-1].notice.id)
+    assert seen == whole

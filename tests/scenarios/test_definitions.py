@@ -281,3 +281,99 @@ def test_a_job_keeps_its_kind(operator):
     operator.types("apply", "--yes")
     operator.writes(WHOLE.replace("    options: {format: json}\n", "    kind: app_events\n"))
     assert "it is of kind rollups and stays so" in operator.types("plan", code=1).err
+
+
+TOLD = """\
+channels:
+  - name: ops
+    host: smtp.example.com
+    sender: hub@example.com
+    to: [ops@example.com]
+    secrets: {user: "${env:THE_ID}", password: "${file:secret.txt}"}
+  - {name: pager, kind: webhook, url: https://hooks.example.com/footfall}
+rules:
+  - {name: everything, channel: ops}
+jobs:
+  - {name: users, kind: audience, to: out, options: {email_to: [ana@example.com]}}
+"""
+
+
+def test_who_is_told_is_defined_and_a_drawn_signing_secret_is_shown_once(operator):
+    operator.writes(TOLD)
+    applied = operator.sees("apply", "--yes")
+    assert applied["signing_secrets"]["pager"].startswith("whsec_")
+    assert applied["write_keys"] == {}
+    assert operator.sees("apply", "--yes")["done"] == []
+    operator.has(secret=OTHER)
+    plan = operator.sees("plan", code=5)
+    assert fields(plan) == {"secrets.password": ("(another value)", "${file:secret.txt}")}
+    operator.types("apply", "--yes")
+    assert operator.sees("plan")["changes"] == []
+    written = operator.types("export-config").out
+    assert "signing_secret: ${env:PAGER_SIGNING_SECRET}" in written
+    assert "password: ${env:OPS_PASSWORD}" in written
+
+
+def test_an_address_moves_from_a_channel_to_a_rule_and_back_in_one_go(operator):
+    operator.writes(TOLD)
+    operator.types("apply", "--yes")
+    moved = TOLD.replace("    to: [ops@example.com]\n", "").replace(
+        "channel: ops}", "channel: ops, to: [b@example.com]}"
+    )
+    for text in (moved, TOLD):
+        operator.writes(text)
+        operator.types("apply", "--yes")
+        assert operator.sees("plan")["changes"] == []
+
+
+def test_what_is_left_out_is_pruned_with_what_it_uses(operator):
+    operator.writes(TOLD)
+    operator.types("apply", "--yes")
+    operator.writes("channels: []\nrules: []\njobs: []\n")
+    assert changes(operator.sees("plan", "--prune", code=5)) == [
+        ("delete", "jobs", "users"), ("delete", "rules", "everything"), ("delete", "channels", "ops"),
+        ("delete", "channels", "pager"),
+    ]  # fmt: skip
+    operator.types("apply", "--prune", "--yes")
+    assert operator.sees("notifications", "channels", "ls") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        pytest.param("channel: ops}", "channel: nobody}", "9:5: rules[0]: there is no channel", id="no channel"),
+        pytest.param(
+            "channel: ops}",
+            "channel: pager, to: [a@b.example]}",
+            "9:5: rules[0]: rule 'everything' has ad",
+            id="to a hook",
+        ),
+        pytest.param("    to: [ops@example.com]\n", "", "8:5: rules[0]: rule 'everything' would tell", id="nobody"),
+        pytest.param("https://hooks", "http://hooks", "7:5: channels[1]: the endpoint", id="in the clear"),
+        pytest.param("${env:THE_ID}", "${env:NO_SUCH}", "6:15: channels[0].secrets.user: the vari", id="no secret"),
+        pytest.param('user: "${env:THE_ID}", ', "", "2:5: channels[0]: channel 'ops' has half of a login", id="half"),
+        pytest.param(
+            "kind: webhook, url: https://hooks.example.com/footfall",
+            "kind: apprise",
+            "7:5: channels[1]: channel 'pager' lacks the secret url",
+            id="no address",
+        ),
+        pytest.param(
+            "ana@example.com]",
+            "ana@example.com], email_channel: pager",
+            "11:5: jobs[0]: job 'users' has email_to",
+            id="mail through a webhook",
+        ),
+    ],
+)
+def test_who_could_not_be_told_is_named_before_anything_is_done(operator, old, new, said):
+    operator.writes(TOLD.replace(old, new))
+    assert f"footfall.yaml:{said}" in operator.types("plan", code=1).err
+    assert not (operator.folder / "data").exists()
+
+
+def test_a_channel_keeps_its_kind(operator):
+    operator.writes(TOLD)
+    operator.types("apply", "--yes")
+    operator.writes("channels:\n  - {name: pager, kind: mail, host: a, sender: a@example.com}\n")
+    assert "it is of kind webhook and stays so" in operator.types("plan", code=1).err

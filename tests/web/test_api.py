@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import served_api
 
+from footfall.model.notices import trial
 from footfall.web.api.app import describe
+from footfall.wiring.definitions import export_config
+from footfall.wiring.telling import channels_of, outbox_of
 
 JOB = {"name": "daily", "to": "", "options": {"reports": ["Users"], "format": "csv"}}
 KEY_ID, KEY_SECRET = "AKIAEXAMPLE000001234", "a-canary-secret-that-must-not-show"
+MAIL = {"name": "ops", "host": "smtp.example.com", "sender": "hub@example.com", "to": ["ops@example.com"]}
 AUTHORIZATION = {
     "name": "lake",
     "endpoint_url": "https://s3.example.com",
@@ -140,6 +146,22 @@ def test_a_source_shows_its_key_once(api):
     assert api.ask("DELETE", "/api/sources/none").status == 404
 
 
+def test_a_source_changes_what_its_events_are_taken_for_and_keeps_its_key(api):
+    key = api.ask("POST", "/api/sources", {"name": "till", "product_key": "shop"}).body["write_key"]
+    changed = api.ask("PUT", "/api/sources/till", {"product_key": "kiosk", "environment": "Test", "channel": "desktop"})
+    assert (changed.status, changed.body["product_key"], changed.body["state"]) == (200, "kiosk", "active")
+    with api.hub() as hub:
+        source = hub.sources.by_key(key)
+    assert (source.product_key, source.environment, source.channel) == ("kiosk", "Test", "desktop")
+    api.ask("PUT", "/api/sources/till", {})
+    [usual] = [each for each in api.ask("GET", "/api/sources").body["sources"] if each["name"] == "till"]
+    assert (usual["product_key"], usual["environment"], usual["channel"]) == ("default", "Production", "server")
+    assert api.ask("PUT", "/api/sources/till", {"name": "other"}).status == 422
+    api.ask("DELETE", "/api/sources/till")
+    for gone in ("till", "nobody"):
+        assert api.ask("PUT", f"/api/sources/{gone}", {}).status == 404
+
+
 def test_definitions_are_written_by_whole_or_not_at_all(api):
     put = api.ask("PUT", "/api/definitions", {"features": [{"id": "f1", "name": "Export"}]})
     assert (put.status, put.body["definitions"]["features"]) == (200, 1)
@@ -268,6 +290,7 @@ def test_a_backfill_is_bounded(api, place, days):
     assert api.ask("POST", "/api/jobs/often/backfill", {"since": since, "until": until}).status == 422
 
 
+SETTINGS = {name: value for name, value in MAIL.items() if name != "name"}
 CHANGES = [
     ("PUT", "/api/definitions", {"features": [{"id": "logged", "name": "Logged"}]}),
     ("POST", "/api/authorizations", AUTHORIZATION | {"name": "logged"}),
@@ -285,7 +308,17 @@ CHANGES = [
     ("DELETE", "/api/jobs/{name}", None),
     ("POST", "/api/days/{day}/close", None),
     ("POST", "/api/days/{day}/reopen", None),
+    ("POST", "/api/channels", MAIL | {"name": "logged"}),
+    ("PUT", "/api/channels/{name}", {**SETTINGS, "host": "smtp2.example.com"}),
+    ("PUT", "/api/channels/{name}/secrets", {"user": "hub", "password": KEY_SECRET}),
+    ("POST", "/api/rules", {"name": "logged", "channel": "logged"}),
+    ("PUT", "/api/rules/{name}", {"channel": "logged", "patience": 2}),
+    ("POST", "/api/notices/retry", None),
+    ("POST", "/api/notices/{id}/retry", None),
+    ("DELETE", "/api/rules/{name}", None),
+    ("DELETE", "/api/channels/{name}", None),
     ("POST", "/api/sources", {"name": "logged"}),
+    ("PUT", "/api/sources/{name}", {"channel": "ios"}),
     ("DELETE", "/api/sources/{name}", None),
     ("POST", "/api/keys", {"name": "logged", "scope": "read"}),
     ("DELETE", "/api/keys/{name}", None),
@@ -297,6 +330,7 @@ LOOKING = {
     ("POST", "/api/places/verify"),
     ("POST", "/api/places/policies"),
     ("POST", "/api/jobs/{name}/rehearsals"),
+    ("POST", "/api/channels/{name}/test"),
 }
 
 
@@ -319,6 +353,8 @@ def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
         if path.startswith("/api/runs"):
             run = wait_for_run(api)
             path = path.replace("{id}", run["id"])
+        if path.startswith("/api/notices"):
+            path = path.replace("{id}", give_up(api))
         before = api.ask("GET", "/api/audit", limit=1).body["changes"][0]["number"]
         target = path.replace("{name}", "logged").replace("{day}", "2026-01-08")
         answer = api.ask(method, target, given)
@@ -331,6 +367,19 @@ def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
     assert api.ask("GET", "/api/audit/check").body["ok"]
 
 
+def give_up(api):
+    """A notice that nobody took; its id."""
+    with api.hub() as hub:
+        now, outbox = served_api.now(), outbox_of(hub)
+        notice = trial(channels_of(hub).get("logged"), "ops@example.com", now)
+        outbox.put([notice], now)
+        (posted,) = [each for each in outbox.all() if each.notice.id == notice.id]
+        # Whether the server has tried it meanwhile or not: it is over now.
+        for attempts in range(posted.attempts + 3):
+            outbox.bury(replace(posted, attempts=attempts), "nobody took it")
+    return notice.id
+
+
 def wait_for_run(api):
     """The newest run of the job ``logged`` that failed: its slot waits to be tried again."""
     for _ in range(300):
@@ -341,7 +390,7 @@ def wait_for_run(api):
     raise AssertionError("no run ended")
 
 
-def test_no_secret_is_in_any_answer_log_or_file(tmp_path, caplog, capfd):
+def test_no_secret_is_in_any_answer_log_file_or_written_configuration(tmp_path, caplog, capfd):
     canaries = {
         name: f"CANARY{number}canary{'x' * 20}" for number, name in enumerate(("access_key_secret", "session_token"))
     }
@@ -349,8 +398,14 @@ def test_no_secret_is_in_any_answer_log_or_file(tmp_path, caplog, capfd):
     said = b""
     with served_api.served(tmp_path / "data") as api:
         key = api.ask("POST", "/api/keys", {"name": "canary", "scope": "admin"}).body["key"]
-        write_key = api.ask("POST", "/api/sources", {"name": "canary"}).body["write_key"]
+        named = {"headers": {"idempotency-key": "CANARYsource"}}
+        write_key = api.ask("POST", "/api/sources", {"name": "canary"}, **named).body["write_key"]
+        assert api.ask("POST", "/api/sources", {"name": "canary"}, **named).body["write_key"] == write_key
+        hook = {"name": "hook", "kind": "webhook", "url": "https://127.0.0.1:9443/hook"}
+        signing = api.ask("POST", "/api/channels", hook).body["signing_secret"]
         made = {"name": "canary", "secrets": secrets}
+        login = {"user": "CANARYuser0canary", "password": "CANARYpassword0canary"}
+        mail = MAIL | {"name": "canary", "host": "127.0.0.1", "port": 9}
         for method, path, body in (
             ("POST", "/api/authorizations", made),
             ("POST", "/api/authorizations", made),
@@ -358,6 +413,19 @@ def test_no_secret_is_in_any_answer_log_or_file(tmp_path, caplog, capfd):
             ("PUT", "/api/authorizations/canary/secrets", {**secrets, "pgp_passphrase": canaries["session_token"]}),
             ("PUT", "/api/authorizations/canary", {"secrets": {**secrets, canaries["session_token"]: 1}}),
             ("POST", "/api/authorizations/canary/test", {"url": "gs://bucket/px"}),
+            ("POST", "/api/channels", mail | {"secrets": login}),
+            ("POST", "/api/channels", mail | {"secrets": login}),
+            ("PUT", "/api/channels/canary/secrets", login),
+            ("PUT", "/api/channels/canary/secrets", {**login, "signing_secret": login["password"]}),
+            ("PUT", "/api/channels/canary/secrets", {**login, login["password"]: 1}),
+            ("PUT", "/api/channels/canary", {**mail, "secrets": login}),
+            ("PUT", "/api/channels/hook/secrets", {"signing_secret": login["password"]}),
+            ("POST", "/api/channels/canary/test", None),
+            ("POST", "/api/channels/hook/test", None),
+            ("GET", "/api/channels", None),
+            ("GET", "/api/channels/canary", None),
+            ("GET", "/api/rules", None),
+            ("GET", "/api/notices", None),
             ("GET", "/api/authorizations", None),
             ("GET", "/api/keys", None),
             ("GET", "/api/sources", None),
@@ -365,11 +433,18 @@ def test_no_secret_is_in_any_answer_log_or_file(tmp_path, caplog, capfd):
             ("GET", "/api/audit", None),
             ("GET", "/metrics", None),
         ):
-            said += api.ask(method, path, body, key=key).text
+            answer = api.ask(method, path, body, key=key)
+            said += answer.text
+            if path.endswith("/test"):
+                said += str(api.done(answer.body)).encode()
+        with api.hub() as hub:
+            written = export_config(hub).encode()
+        assert b"${env:CANARY_PASSWORD}" in written
         in_use = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     at_rest = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
     printed = capfd.readouterr()
     logged = "\n".join([caplog.text, printed.out, printed.err, *api.said]).encode()
-    for canary in (*canaries.values(), secrets["access_key_id"], key, write_key):
-        for name, text in (("answers", said), ("files", in_use + at_rest), ("logs", logged)):
+    places = {"answers": said, "files": in_use + at_rest, "logs": logged, "configuration": written}
+    for canary in (*canaries.values(), *login.values(), secrets["access_key_id"], key, write_key, signing):
+        for name, text in places.items():
             assert canary.encode() not in text, (name, canary[:10])

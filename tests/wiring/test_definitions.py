@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tempfile
 from collections.abc import Iterator
@@ -22,12 +23,13 @@ from footfall.config.resources import BY_NAME
 from footfall.config.yaml_writer import write_yaml
 from footfall.errors import Conflict, Refused
 from footfall.model import app_events, authorizations, metadata
-from footfall.model.channels import EMAIL_OPTIONS
+from footfall.model.channels import EMAIL_OPTIONS, OCCASIONS, Channel, Rule
+from footfall.model.channels import SECRETS as CHANNEL_SECRETS
 from footfall.model.schedules import WEEKDAYS
 from footfall.wiring import Footfall, codecs
 from footfall.wiring.definitions import apply_definitions, export_config, opened_for, plan_definitions
 from footfall.wiring.jobs import check_options
-from footfall.wiring.resources import Surroundings
+from footfall.wiring.surroundings import Surroundings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -48,7 +50,7 @@ def some(required: dict[str, st.SearchStrategy], optional: dict[str, st.SearchSt
 schedule = st.one_of(
     some({"kind": st.just("daily")}, {"at": wall, "every": st.integers(1, 366), "zone": zone, "end": later}),
     some({"kind": st.just("weekly"), "weekday": st.sampled_from(WEEKDAYS)}, {"at": wall, "zone": zone}),
-    some({"kind": st.just("monthly"), "day_of_month": st.integers(1, 31)}, {"at": st.just("23:59"), "start": instant}),
+    some({"kind": st.just("monthly"), "day_of_month": st.integers(1, 31)}, {"at": wall, "start": instant}),
     some({"kind": st.sampled_from(["minutes", "hourly"])}, {"every": st.integers(1, 168), "zone": zone}),
     some({"kind": st.just("once"), "start": instant}, {"zone": zone}),
     some({"kind": st.just("cron"), "cron": st.sampled_from(["0 3 * * *", "*/7 * * * 1-5"])}, {"zone": zone}),
@@ -76,6 +78,22 @@ authorization = st.one_of(
     some({"name": name, "kind": st.just("aws_keys"), "secrets": keys}, {"label": text, "region": st.just("eu-1")}),
     some({"name": name, "kind": st.just("ambient")}, {"description": text, "encryption": st.just("sse_s3")}),
 )
+mail = some(
+    {"name": name, "host": st.just("smtp.example.com"), "sender": st.just("a@example.com"),
+     "to": st.just(["b@example.com"])},
+    {"kind": st.just("mail"), "port": st.integers(1, 65535), "security": st.sampled_from(["starttls", "tls"]),
+     "secrets": st.sampled_from([{}, {"user": "${env:USER}", "password": "${env:PASSWORD}"}])},
+)  # fmt: skip
+webhook = some(
+    {"name": name, "kind": st.just("webhook"), "url": st.just("https://hooks.example.com/x")},
+    {"secrets": st.just({"signing_secret": "${env:A_SIGNING_SECRET}"})},
+)
+rule = some(
+    {"name": name, "channel": st.integers(0, 9)},
+    {"jobs": st.lists(st.sampled_from(["daily", "users-*"]), max_size=2), "patience": st.integers(1, 100),
+     "on": st.lists(st.sampled_from(list(OCCASIONS)), min_size=1, max_size=3, unique=True),
+     "to": st.lists(st.just("c@example.com"), max_size=1)},
+)  # fmt: skip
 feature = some({"id": ident, "name": text}, {"type": st.just("MODULE"), "status": st.just("DELETED"),
                                              "labels": st.lists(text, max_size=2), "product_key": ident})  # fmt: skip
 engagement = some(
@@ -84,8 +102,21 @@ engagement = some(
      "environments": st.lists(text, max_size=2)},
 )  # fmt: skip
 source = some({"name": ident}, {"product_key": ident, "channel": st.sampled_from(metadata.CHANNELS)})
+
+
+def fitting(plain: dict) -> dict:
+    """With rules whose channels there are, and addresses only where mails go."""
+    there = plain["channels"]
+    rules = [{**each, "channel": there[each["channel"] % len(there)]["name"]} for each in plain["rules"] if there]
+    hooks = {each["name"] for each in there if each.get("kind") == "webhook"}
+    fit = [{k: v for k, v in each.items() if k != "to" or each["channel"] not in hooks} for each in rules]
+    return {**plain, "rules": fit}
+
+
 state = st.fixed_dictionaries(
     {
+        "channels": st.lists(mail | webhook, max_size=3, unique_by=lambda each: each["name"]),
+        "rules": st.lists(rule, max_size=3, unique_by=lambda each: each["name"]),
         "sources": st.lists(source, max_size=3, unique_by=lambda each: each["name"]),
         "authorizations": st.lists(authorization, max_size=3, unique_by=lambda each: each["name"]),
         "jobs": st.lists(job, max_size=4, unique_by=lambda each: each["name"]),
@@ -94,13 +125,15 @@ state = st.fixed_dictionaries(
         "features": st.lists(feature, max_size=3, unique_by=lambda each: each["id"]),
         "engagements": st.lists(engagement, max_size=2, unique_by=lambda each: each["id"]),
     }
-)  # fmt: skip
+).map(fitting)  # fmt: skip
 
 
 class Surrounded(dict):
     """Whatever secret is asked for is there."""
 
     def __missing__(self, name: str) -> str:
+        if name.endswith("SIGNING_SECRET"):
+            return "whsec_" + "QUJD" * 8
         return "AKIA0000WXYZ" if name.endswith("ID") else "secret"
 
     def __contains__(self, name: object) -> bool:
@@ -145,8 +178,15 @@ def test_a_plan_that_is_not_true_any_more_is_not_applied(tmp_path):
 
 
 def test_every_secret_there_is_can_be_referred_to():
-    (secrets,) = (each for each in BY_NAME["authorizations"].record.fields if each.name == "secrets")
-    assert [each.name for each in secrets.shape.fields] == list(authorizations.SECRETS)
+    for kind, names in (("authorizations", authorizations.SECRETS), ("channels", CHANNEL_SECRETS)):
+        (secrets,) = (each for each in BY_NAME[kind].record.fields if each.name == "secrets")
+        assert [each.name for each in secrets.shape.fields] == list(names)
+
+
+def test_the_file_offers_every_setting_of_a_channel_and_of_a_rule():
+    for kind, made in (("channels", Channel), ("rules", Rule)):
+        fields = {each.name for each in BY_NAME[kind].record.fields} - {"secrets"}
+        assert fields == {each.name for each in dataclasses.fields(made)} - {"created_at"}
 
 
 @pytest.mark.parametrize("kind", OPTIONS)

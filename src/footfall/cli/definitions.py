@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 File = Annotated[Path, typer.Argument(help="The file of definitions.")]
 Prune = Annotated[
-    bool, typer.Option("--prune", help="Delete what is not in a list of the file: jobs, authorizations, sources.")
+    bool,
+    typer.Option(
+        "--prune", help="Delete what is not in a list of the file: jobs, rules, channels, authorizations, sources."
+    ),
 ]
 _FILE = Path("footfall.yaml")
+_TOLD = {"sources": "Write key", "channels": "Signing secret"}
 _SIGNS = {"create": "+", "change": "~", "delete": "-"}
 
 
@@ -120,7 +124,7 @@ def _read(file: Path) -> DefinitionFile:
 
 
 def _around(file: Path) -> Any:
-    from footfall.wiring.resources import Surroundings
+    from footfall.wiring.surroundings import Surroundings
 
     return Surroundings(os.environ, file.parent)
 
@@ -187,9 +191,10 @@ def _show_applied(screen: Screen, found: DefinitionFile, applied: Applied) -> No
         "failed": [change.plain() for change in applied.failed],
         "error": "" if applied.error is None else str(applied.error),
         "not_done": [change.plain() for change in applied.rest],
-        "write_keys": applied.told,
+        "write_keys": {name: key for (kind, name), key in applied.told.items() if kind == "sources"},
+        "signing_secrets": {name: secret for (kind, name), secret in applied.told.items() if kind == "channels"},
     }
-    lines = [f"Write key of '{name}', shown this once: {key}" for name, key in applied.told.items()]
+    lines = [f"{_TOLD[kind]} of '{name}', shown this once: {key}" for (kind, name), key in applied.told.items()]
     screen.result(told, "\n".join([*lines, f"{len(applied.done)} changes done"]))
     if applied.error is None:
         return

@@ -14,7 +14,7 @@ from footfall.config.job_definitions import job_of
 from footfall.config.job_options import OPTIONS
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Reference, Text, Whole
 from footfall.config.zone import load_zone
-from footfall.model import authorizations, jobs, metadata, schedules
+from footfall.model import authorizations, channels, jobs, metadata, schedules
 from footfall.model.authorizations import Authorization, needed_secrets
 from footfall.model.event import QUESTION_TYPES
 from footfall.model.remote import Remote
@@ -124,6 +124,36 @@ _JOB: Final = Record(
     varies=("options", "kind", OPTIONS),
 )
 
+_ADDRESSES: Final = Listed(Text(pattern=channels.ADDRESS, example="ana@example.com", quiet=True))
+_CHANNEL: Final = Record(
+    (
+        Field("name", _NAME, "What rules call it.", True),
+        Field("kind", Text(tuple(channels.KINDS)), "What it is.", default="mail"),
+        Field("host", _TEXT, "The mail server."),
+        Field("port", Whole(1, 65535), "Of the mail server; 587 or, with tls, 465 by default."),
+        Field("security", Text(tuple(channels.SECURITY)), "Of mail; starttls by default."),
+        Field("sender", Text(pattern=channels.ADDRESS, example="hub@example.com", quiet=True), "Who mails come from."),
+        Field("to", _ADDRESSES, "Who gets the mails, unless a rule says otherwise."),
+        Field("url", Text(pattern=r"https?://[^\s@?#]+", example="https://host/path", quiet=True), "Of a webhook."),
+        Field("ca_bundle", _TEXT, "PEM file of the authorities of that server."),
+        Field(
+            "secrets",
+            Record(tuple(Field(name, Reference(), f"Where {name} is.") for name in channels.SECRETS)),
+            "Where its secrets are: ${env:VARIABLE} or ${file:PATH}. Left out, those it has stay.",
+        ),
+    )
+)
+_RULE: Final = Record(
+    (
+        Field("name", _NAME, "Name of the rule.", True),
+        Field("channel", _NAME, "Through which people are told.", True),
+        Field("jobs", Listed(_ID), "Names of jobs, * for any characters; every job by default."),
+        Field("on", Listed(Text(tuple(channels.OCCASIONS))), "What is told; whatever needs a person by default."),
+        Field("to", _ADDRESSES, "Who gets the mails instead of those the channel names."),
+        Field("patience", Whole(1, channels.PATIENCE_MAX), "Failures in a row before the first is told.", default=1),
+    )
+)
+
 _PRODUCT: Final = Record(
     (
         Field("product_key", _ID, "The key in events and files.", True),
@@ -204,6 +234,17 @@ def _check_authorization(plain: Plain) -> None:
     authorizations.check(wanted, {}, plain.get("secrets", needed_secrets(wanted)))
 
 
+def _check_channel(plain: Plain) -> None:
+    settings = {name: value for name, value in plain.items() if name != "secrets"}
+    wanted = channels.read_channel({"kind": "mail", **settings}, _EPOCH)
+    if "secrets" in plain:
+        channels.check_secret_names(wanted, plain["secrets"])
+
+
+def _check_rule(plain: Plain) -> None:
+    channels.read_rule(plain)
+
+
 def _check_job(plain: Plain) -> None:
     Remote.parse(job_of(plain, load_zone("UTC"), _EPOCH).url)
 
@@ -222,6 +263,8 @@ KINDS: Final = (
     ResourceKind("articles", "Pages of a help centre", _ARTICLE, ("provider", "external_article_id")),
     ResourceKind("sources", "Who may send events", _SOURCE),
     ResourceKind("authorizations", "Ways into buckets", _AUTHORIZATION, kept=("secrets",), check=_check_authorization),
+    ResourceKind("channels", "Ways to tell people", _CHANNEL, kept=("secrets",), check=_check_channel),
+    ResourceKind("rules", "Who is told of what about jobs", _RULE, check=_check_rule),
     ResourceKind("jobs", "What is delivered where and when", _JOB, kept=("paused",), check=_check_job),
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}

@@ -39,6 +39,27 @@ version: 1
 #       access_key_id: ${{env:WAREHOUSE_ACCESS_KEY_ID}}
 #       access_key_secret: ${{env:WAREHOUSE_ACCESS_KEY_SECRET}}
 
+# Who is told when a job needs a person. `footfall apply` prints the signing secret of a webhook that is drawn, once.
+# channels:
+#   - name: ops
+#     kind: mail
+#     host: smtp.example.com
+#     sender: footfall@example.com
+#     to: [ops@example.com]
+#     secrets:
+#       user: ${{env:SMTP_USER}}
+#       password: ${{env:SMTP_PASSWORD}}
+#   - name: pager
+#     kind: webhook
+#     url: https://hooks.example.com/footfall
+# rules:
+#   - name: everything
+#     channel: ops
+#   - name: nightly
+#     channel: pager
+#     jobs: [daily]
+#     "on": [failure, paused, recovery]
+
 # What is delivered where and when. Without a schedule: daily at 03:00 in the subscription's zone.
 # jobs:
 #   - name: daily

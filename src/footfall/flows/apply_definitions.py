@@ -21,7 +21,8 @@ class Kind:
     current: every resource by name. It is told those that are wanted, for fields that can only be compared with them
     (a secret), and gives what is there as it would be written otherwise.
     apply: make these changes, which are of one resource unless the kind goes together; returns what a person must be
-    told of them (a new key), once. Raises ``FootfallError`` and changes nothing.
+    told of them (a new key), once; of kinds that go together it is of the first. Raises ``FootfallError`` and changes
+    nothing.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Kind:
 
 @dataclass(slots=True)
 class Applied:
-    """What became of a plan. told: by name of a source, what is shown this once.
+    """What became of a plan. told: by kind and name, what is shown this once.
 
     failed: the change that did not work, and why; what comes after it is not done.
     """
@@ -43,7 +44,7 @@ class Applied:
     failed: list[Change] = field(default_factory=list)
     error: FootfallError | None = None
     rest: list[Change] = field(default_factory=list)
-    told: dict[str, str] = field(default_factory=dict)
+    told: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def make_plan(kinds: Sequence[Kind], wanted: Mapping[str, Mapping[str, Plain]], *, prune: bool = False) -> Plan:
@@ -81,7 +82,7 @@ def apply_plan(
             applied.failed, applied.error = changes, error
             applied.rest = [change for _, later in portions[number + 1 :] for change in later]
             break
-        applied.told |= told
+        applied.told |= {(kind.name, name): text for name, text in told.items()}
         applied.done += changes
         for change in changes:
             say(change)

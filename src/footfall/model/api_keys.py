@@ -20,8 +20,8 @@ from footfall.errors import Refused
 SCOPES: Final = {
     "metrics": "read /metrics",
     "read": "look at everything but API keys and the audit log; no answer ever holds a secret",
-    "write": "make, change, run, pause and delete jobs; close and reopen days; define metadata; test authorizations",
-    "admin": "everything: authorizations, write keys, API keys, the audit log, places without authorization",
+    "write": "make, change, run and delete jobs and rules; close and reopen days; define metadata; test authorizations",
+    "admin": "everything: authorizations, channels, write keys, API keys, the audit log, places without authorization",
 }
 RANDOM_BYTES: Final = 22
 

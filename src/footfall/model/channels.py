@@ -175,21 +175,42 @@ def read_rule(plain: Mapping[str, Any]) -> Rule:
     return Rule(**given)
 
 
-def check_secrets(channel: Channel, secrets: Mapping[str, str]) -> None:
-    """Refuse secrets that this channel lacks or has no use for; a value is never named."""
+def check_rule(rule: Rule, channel: Channel) -> None:
+    """Refuse a rule that could tell nobody through its channel."""
+    if rule.to and channel.kind != "mail":
+        raise Refused(
+            f"rule '{rule.name}' has addresses, but channel '{channel.name}' is of kind {channel.kind}",
+            "Use a mail channel, or leave the addresses out",
+        )
+    if channel.kind == "mail" and not rule.to and not channel.to:
+        raise Refused(
+            f"rule '{rule.name}' would tell nobody: neither it nor channel '{channel.name}' has an address",
+            "Give addresses to one of them",
+        )
+
+
+def check_secret_names(channel: Channel, given: Iterable[str]) -> None:
+    """Refuse names of secrets that this channel lacks or has no use for."""
+    names = set(given)
     needed, more = _SECRETS[channel.kind]
-    missing, excess = sorted(needed - secrets.keys()), sorted(secrets.keys() - needed - more)
+    missing, excess = sorted(needed - names), sorted(names - needed - more)
     if missing:
-        raise Refused(f"channel '{channel.name}' lacks the secret {', '.join(missing)}", "Give it with --secret")
+        what = f"channel '{channel.name}' lacks the secret {', '.join(missing)}"
+        raise Refused(what, "Give it with --secret, or under secrets")
     if excess:
         takes = ", ".join(sorted(needed | more)) or "none"
         raise Refused(f"channel '{channel.name}' has no use for {', '.join(excess)}", f"This kind takes {takes}")
-    if ("user" in secrets) != ("password" in secrets):
+    if ("user" in names) != ("password" in names):
         raise Refused(f"channel '{channel.name}' has half of a login", "Give user and password")
-    if "password" in secrets and channel.encrypted == "none":
+    if "password" in names and channel.encrypted == "none":
         raise Refused(
             f"channel '{channel.name}' would send a password in the clear", "Use security starttls or tls, or no login"
         )
+
+
+def check_secrets(channel: Channel, secrets: Mapping[str, str]) -> None:
+    """Refuse secrets that this channel lacks or has no use for; a value is never named."""
+    check_secret_names(channel, secrets)
     if any(not value.strip() or any(c in value for c in "\r\n\0") for value in secrets.values()):
         raise Refused(f"a secret of channel '{channel.name}' is empty or has more than one line")
     if "signing_secret" in secrets:

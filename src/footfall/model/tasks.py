@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-KINDS: Final = ("rehearsal", "access_check", "verification", "day_close")
+KINDS: Final = ("rehearsal", "access_check", "verification", "day_close", "channel_test")
 STATES: Final = ("waiting", "running", "succeeded", "failed")
 
 

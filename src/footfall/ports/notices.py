@@ -50,8 +50,8 @@ class Channels(Protocol):
     """Channels with their secrets, and the rules that use them.
 
     1. What ``all`` and ``get`` return holds no secret; ``secrets`` alone gives them.
-    2. ``add`` and ``rotate`` take everything at once or change nothing, and take nothing that ``model.channels``
-       refuses.
+    2. ``add``, ``change`` and ``rotate`` take everything at once or change nothing, and take nothing that
+       ``model.channels`` refuses.
     3. A channel that rules use is not deleted, unless forced: ``Conflict`` names the rules; then they, and what still
        waits for the channel, go with it.
     4. A rule names a channel that exists, and has addresses only if it is a mail channel.
@@ -64,12 +64,16 @@ class Channels(Protocol):
 
     def get(self, name: str) -> Channel: ...
 
+    def secret_names(self, name: str) -> frozenset[str]:
+        """Which secrets were given; opens none."""
+
     def secrets(self, name: str) -> Mapping[str, str]: ...
 
     def add(self, channel: Channel, secrets: Mapping[str, str]) -> None: ...
 
-    def change(self, channel: Channel) -> None:
-        """Give the channel of this name other settings; kind, secrets and the instant it was made stay."""
+    def change(self, channel: Channel, secrets: Mapping[str, str] | None = None) -> None:
+        """Give the channel of this name other settings; kind and the instant it was made stay, and so do the secrets
+        unless others are given, which then are all there are, as with ``rotate``."""
 
     def rotate(self, name: str, secrets: Mapping[str, str]) -> None:
         """Replace all its secrets. A webhook signs with its last signing secret too, until ``rotate`` comes again."""
@@ -108,8 +112,10 @@ class Outbox(Protocol):
 
     def bury(self, posted: Posted, error: str) -> None: ...
 
-    def all(self, states: Iterable[str] = (), limit: int = 100) -> Sequence[Posted]:
-        """Those in any of these states, newest first."""
+    def all(
+        self, states: Iterable[str] = (), limit: int = 100, *, after: tuple[datetime, str] | None = None
+    ) -> Sequence[Posted]:
+        """Those in any of these states, newest first. after: (``put_at``, id) of the last one of the page before."""
 
     def revive(self, at: datetime, notice_id: str | None = None) -> int:
         """Let one, or all that are dead, be tried anew from ``at`` on; return how many. ``Refused`` for an id that is

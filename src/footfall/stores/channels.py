@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
@@ -13,7 +13,7 @@ from footfall import observe
 from footfall.errors import Conflict, Missing, Refused
 from footfall.model.audit import Facts
 from footfall.model.authorizations import Secrets
-from footfall.model.channels import Channel, Rule, check_secrets, read_channel, read_rule
+from footfall.model.channels import Channel, Rule, check_rule, check_secrets, read_channel, read_rule
 from footfall.ports import Vault
 from footfall.stores import schema
 from footfall.stores.api_keys import Note
@@ -52,6 +52,10 @@ class SqlChannels:
             raise Missing(f"there is no channel {name!r}", "List them with `footfall notifications channels ls`")
         return found
 
+    def secret_names(self, name: str) -> frozenset[str]:
+        self.get(name)
+        return self._vault.fields(OWNER, name) - {BEFORE}
+
     def secrets(self, name: str) -> Secrets:
         self.get(name)
         return Secrets(self._vault.get(OWNER, name))
@@ -66,7 +70,7 @@ class SqlChannels:
             self._note("channel.add", f"channel {channel.name}", None, _facts(channel, secrets))
         observe.happened("channel added", channel=channel.name, kind=channel.kind)
 
-    def change(self, channel: Channel) -> None:
+    def change(self, channel: Channel, secrets: Mapping[str, str] | None = None) -> None:
         with self._database.writing() as connection:
             old = self.get(channel.name)
             if old.kind != channel.kind:
@@ -75,10 +79,16 @@ class SqlChannels:
                     "Delete it, or choose another name",
                 )
             held = self._vault.get(OWNER, channel.name)
-            check_secrets(channel, {field: value for field, value in held.items() if field != BEFORE})
+            before = {field: value for field, value in held.items() if field != BEFORE}
+            after = before if secrets is None else secrets
+            check_secrets(channel, after)
             kept = _json(replace(channel, created_at=old.created_at))
             connection.execute(_CHANNEL.update().where(_CHANNEL.c.name == channel.name).values(settings=kept))
-            self._note("channel.change", f"channel {channel.name}", old.plain(), channel.plain())
+            told = _facts(channel, after)
+            if secrets is not None:
+                self._replace(channel.name, held, secrets)
+                told["replaced"] = sorted(secrets)
+            self._note("channel.change", f"channel {channel.name}", _facts(old, before), told)
         observe.happened("channel changed", channel=channel.name)
 
     def rotate(self, name: str, secrets: Mapping[str, str]) -> None:
@@ -86,11 +96,15 @@ class SqlChannels:
             channel = self.get(name)
             check_secrets(channel, secrets)
             old = self._vault.get(OWNER, name)
-            self._vault.drop(OWNER, name)
-            kept = {BEFORE: old["signing_secret"]} if "signing_secret" in old else {}
-            self._vault.put(OWNER, name, {**secrets, **kept})
-            self._note("channel.rotate", f"channel {name}", _facts(channel, old), _facts(channel, secrets))
+            self._replace(name, old, secrets)
+            told = _facts(channel, secrets) | {"replaced": sorted(secrets)}
+            self._note("channel.rotate", f"channel {name}", _facts(channel, old), told)
         observe.happened("channel rotated", channel=name, secrets=" ".join(secrets))
+
+    def _replace(self, name: str, old: Mapping[str, str], new: Mapping[str, str]) -> None:
+        self._vault.drop(OWNER, name)
+        kept = {BEFORE: old["signing_secret"]} if "signing_secret" in old else {}
+        self._vault.put(OWNER, name, {**new, **kept})
 
     def delete(self, name: str, *, force: bool = False) -> None:
         with self._database.writing() as connection:
@@ -99,6 +113,8 @@ class SqlChannels:
             if using and not force:
                 hint = "Delete them first, or all of it with --force"
                 raise Conflict(f"channel '{name}' is used by the rules {', '.join(using)}", hint)
+            for rule in using:
+                self.delete_rule(rule)
             self._vault.drop(OWNER, name)
             connection.execute(_CHANNEL.delete().where(_CHANNEL.c.name == name))
             self._note("channel.delete", f"channel {name}", channel.plain() | {"rules": using}, None)
@@ -143,17 +159,7 @@ class SqlChannels:
         return found
 
     def _check(self, rule: Rule) -> None:
-        channel = self.get(rule.channel)
-        if rule.to and channel.kind != "mail":
-            raise Refused(
-                f"rule '{rule.name}' has addresses, but channel '{channel.name}' is of kind {channel.kind}",
-                "Use a mail channel, or leave the addresses out",
-            )
-        if channel.kind == "mail" and not rule.to and not channel.to:
-            raise Refused(
-                f"rule '{rule.name}' would tell nobody: neither it nor channel '{channel.name}' has an address",
-                "Give --to",
-            )
+        check_rule(rule, self.get(rule.channel))
 
 
 def _require_free(connection: Connection, table: Table, name: str, what: str) -> None:
@@ -161,8 +167,8 @@ def _require_free(connection: Connection, table: Table, name: str, what: str) ->
         raise Conflict(f"there is {what} '{name}' already", "Choose another name, or delete that one")
 
 
-def _facts(channel: Channel, secrets: Mapping[str, str]) -> Facts:
-    return channel.plain() | {"secrets": sorted(secrets)}
+def _facts(channel: Channel, secrets: Mapping[str, str]) -> dict[str, Any]:
+    return channel.plain() | {"secrets": sorted(field for field in secrets if field != BEFORE)}
 
 
 def _json(thing: Channel | Rule) -> str:

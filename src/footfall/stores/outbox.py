@@ -15,6 +15,7 @@ from footfall.model.notices import Notice, read_message
 from footfall.model.row_counts import Counted
 from footfall.ports import Posted
 from footfall.stores import schema
+from footfall.stores.api_keys import Note
 from footfall.stores.database import Database, from_us, to_us
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ _OVER: Final = ("sent", "dead")
 
 
 class SqlOutbox:
-    """See ``ports.Outbox``."""
+    """See ``ports.Outbox``. note: appends what a person asks for to the audit log, in the transaction of the change."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, note: Note | None = None) -> None:
         self._database = database
+        self._note = note
 
     def put(self, notices: Iterable[Notice], at: datetime) -> int:
         rows = [
@@ -83,11 +85,16 @@ class SqlOutbox:
         with self._database.writing() as connection:
             connection.execute(update(_NOTICE).where(mine).values(**values))
 
-    def all(self, states: Iterable[str] = (), limit: int = 100) -> Sequence[Posted]:
+    def all(
+        self, states: Iterable[str] = (), limit: int = 100, *, after: tuple[datetime, str] | None = None
+    ) -> Sequence[Posted]:
         wanted = tuple(states)
         query = select(_NOTICE).order_by(_NOTICE.c.at.desc(), _NOTICE.c.id).limit(limit)
         if wanted:
             query = query.where(_NOTICE.c.state.in_(wanted))
+        if after is not None:
+            at, last = to_us(after[0]), after[1]
+            query = query.where(or_(_NOTICE.c.at < at, and_(_NOTICE.c.at == at, _NOTICE.c.id > last)))
         with self._database.reading() as connection:
             return [_posted(row) for row in connection.execute(query)]
 
@@ -99,8 +106,11 @@ class SqlOutbox:
             which = and_(which, _NOTICE.c.id == notice_id)
         with self._database.writing() as connection:
             revived = connection.execute(update(_NOTICE).where(which).values(**again)).rowcount
-        if notice_id is not None and not revived:
-            raise Refused(f"no notice {notice_id!r} was given up", "List them with `footfall notifications ls`")
+            if notice_id is not None and not revived:
+                raise Refused(f"no notice {notice_id!r} was given up", "List them with `footfall notifications ls`")
+            if revived and self._note is not None:
+                subject = "notices" if notice_id is None else f"notice {notice_id}"
+                self._note("notice.retry", subject, None, {"count": revived})
         return revived
 
     def prune(self, before: datetime) -> int:

@@ -13,6 +13,7 @@ from footfall.errors import Unavailable
 from footfall.model import definitions
 from footfall.model.address import shortened
 from footfall.model.audit import Actor
+from footfall.stores.repeats import SqlRepeats
 from footfall.web.admin import create_admin
 from footfall.web.collect import client_address
 from footfall.web.identify import Keys
@@ -23,6 +24,7 @@ from footfall.wiring.authorizations import add_authorization, change_authorizati
 from footfall.wiring.jobs import add_job, backfill, change_job, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.tasks import Tasks
+from footfall.wiring.telling import add_channel, change_channel, channels_of, outbox_of, rotate_channel
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -85,11 +87,14 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         external_id=str(subscription.subscription_id),
         jobs=hub.jobs,
         authorizations=hub.authorizations,
+        channels=channels_of(hub),
+        outbox=outbox_of(hub),
         sources=hub.sources,
         ledger=hub.ledger,
         catalogue=hub.catalogue,
         api_keys=hub.api_keys,
         audit=hub.audit,
+        repeats=SqlRepeats(hub.database, hub.vault),
         tasks=tasks,
         client_of=client_of,
         kept_of=lambda address: shortened(address, settings.store_ip),
@@ -103,6 +108,9 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         add_authorization=partial(add_authorization, hub),
         change_authorization=partial(change_authorization, hub),
         rotate_authorization=partial(rotate_authorization, hub),
+        add_channel=partial(add_channel, hub),
+        change_channel=partial(change_channel, hub),
+        rotate_channel=partial(rotate_channel, hub),
         create_source=create_source,
         create_api_key=partial(create_api_key, hub),
         define=partial(_define, hub),

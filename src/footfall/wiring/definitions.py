@@ -24,7 +24,8 @@ from footfall.errors import FootfallError
 from footfall.flows.apply_definitions import Applied, apply_plan, make_plan
 from footfall.model.plans import Change, Plain, Plan
 from footfall.ports import Clock
-from footfall.wiring.resources import Surroundings, kinds, usual_of, wanted_of
+from footfall.wiring.resources import kinds, usual_of, wanted_of
+from footfall.wiring.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall

@@ -5,19 +5,16 @@ A new kind is one row in ``kinds`` and one in ``config.resources.KINDS``.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from footfall.config.definition_file import DefinitionFile, metadata_of
 from footfall.config.job_definitions import job_of, plain_of
 from footfall.config.job_options import fitted
-from footfall.config.references import resolve, variable_for
 from footfall.config.resources import BY_NAME
-from footfall.errors import Damaged, FootfallError, Refused
+from footfall.errors import FootfallError, Refused
 from footfall.flows.apply_definitions import Kind
 from footfall.model import authorizations, definitions, metadata
 from footfall.model.authorizations import Authorization, check_place
@@ -28,11 +25,19 @@ from footfall.ports import Source
 from footfall.wiring.authorizations import add_authorization, change_authorization
 from footfall.wiring.jobs import add_job, change_job, check_options, resume_job
 from footfall.wiring.keys import create_key
+from footfall.wiring.surroundings import Surroundings
+from footfall.wiring.telling_resources import (
+    channels_there,
+    check_email,
+    put_telling,
+    rules_there,
+    wanted_channels,
+    wanted_rules,
+)
 
 if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall
 
-OTHER: Final = "(another value)"
 _SOURCE: Final = BY_NAME["sources"]
 _AUTHORIZATION: Final = BY_NAME["authorizations"]
 _JOB: Final = BY_NAME["jobs"]
@@ -40,16 +45,9 @@ _SETTINGS: Final = tuple(each.name for each in _AUTHORIZATION.record.fields if e
 _TOLD: Final[Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where the secrets of a file are. folder: what its relative paths begin at."""
-
-    environment: Mapping[str, str]
-    folder: Path
-
-
 def kinds(hub: Footfall, around: Surroundings) -> tuple[Kind, ...]:
     """Every kind of resource, in the order in which they are made: what others name comes first."""
+    telling = partial(put_telling, hub, around)
     return (
         *(
             Kind(kind, partial(_names, hub, kind), partial(_define, hub), prunable=False, together="names")
@@ -62,6 +60,8 @@ def kinds(hub: Footfall, around: Surroundings) -> tuple[Kind, ...]:
             partial(_put_authorization, hub, around),
             _AUTHORIZATION.kept,
         ),
+        Kind("channels", partial(channels_there, hub, around), telling, ("secrets",), together="telling"),
+        Kind("rules", partial(rules_there, hub), telling, together="telling"),
         Kind("jobs", partial(_jobs, hub), partial(_put_job, hub), _JOB.kept),
     )
 
@@ -85,6 +85,8 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
     wanted["authorizations"] = {name: _settings_of(each.plain) for name, each in found.of("authorizations").items()}
     for name, plain in wanted["authorizations"].items():
         _check_authorization(hub, found, around, name, plain)
+    wanted["channels"] = wanted_channels(hub, found, around)
+    wanted["rules"] = wanted_rules(hub, found)
     wanted["jobs"] = {}
     for name, resource in found.of("jobs").items():
         try:
@@ -159,27 +161,10 @@ def _authorizations(hub: Footfall, around: Surroundings, wanted: Mapping[str, Pl
         name = authorization.name
         settings = {each: getattr(authorization, each) for each in _SETTINGS}
         plain = {each: value for each, value in settings.items() if value}
-        secrets = _secrets(hub, around, name, wanted.get(name, {}).get("secrets"))
-        there[name] = plain | ({"secrets": secrets} if secrets else {})
+        held = [each for each in authorizations.SECRETS if each in hub.authorizations.secret_names(name)]
+        opened = partial(hub.authorizations.secrets, name)
+        there[name] = plain | around.shown(name, held, wanted.get(name, {}).get("secrets"), opened)
     return there
-
-
-def _secrets(hub: Footfall, around: Surroundings, name: str, wanted: Mapping[str, str] | None) -> dict[str, str]:
-    """The wanted reference where it leads to the secret that is there; no other trace of either is left."""
-    held = [each for each in authorizations.SECRETS if each in hub.authorizations.secret_names(name)]
-    if wanted is None:
-        return {each: variable_for(name, each) for each in held}
-    try:
-        known: Mapping[str, str] = hub.authorizations.secrets(name)
-    except Damaged:
-        known = {}  # to be replaced
-
-    def same(each: str) -> bool:
-        if each not in known or each not in wanted:
-            return False
-        return hmac.compare_digest(known[each].encode(), _resolved(around, wanted[each]).encode())
-
-    return {each: wanted[each] if same(each) else OTHER for each in held}
 
 
 def _put_authorization(hub: Footfall, around: Surroundings, changes: Sequence[Change]) -> Mapping[str, str]:
@@ -189,7 +174,7 @@ def _put_authorization(hub: Footfall, around: Surroundings, changes: Sequence[Ch
         return _TOLD
     settings = {name: value for name, value in change.after.items() if name != "secrets"}
     made = Authorization(**settings, created_at=hub.clock())
-    given = {name: _resolved(around, each) for name, each in change.after.get("secrets", {}).items()}
+    given = around.resolved(change.after.get("secrets", {}))
     if change.before is None:
         add_authorization(hub, made, given)
         return _TOLD
@@ -206,11 +191,7 @@ def _settings_of(plain: Plain) -> Plain:
 
 
 def _check_authorization(hub: Footfall, found: DefinitionFile, around: Surroundings, name: str, plain: Plain) -> None:
-    for each, reference in plain.get("secrets", {}).items():
-        try:
-            _resolved(around, reference)
-        except FootfallError as error:
-            found.blame("authorizations", name, error, ("secrets", each))
+    around.found(found, "authorizations", name, plain.get("secrets", {}))
     there = {each.name for each in hub.authorizations.all()}
     if "secrets" not in plain:
         settings = Authorization(**dict(plain), created_at=hub.clock())
@@ -219,10 +200,6 @@ def _check_authorization(hub: Footfall, found: DefinitionFile, around: Surroundi
             authorizations.check(settings, {}, held & authorizations.allowed_secrets(settings))
         except FootfallError as error:
             found.blame("authorizations", name, error)
-
-
-def _resolved(around: Surroundings, reference: str) -> str:
-    return resolve(reference, around.environment, around.folder)
 
 
 # --- jobs ----------------------------------------------------------------------------------------
@@ -268,6 +245,7 @@ def _check_job(hub: Footfall, found: DefinitionFile, job: Job) -> None:
             raise Refused(
                 f"there is no stream '{stream}'", f"A stream is a source: {', '.join(sorted(there)) or 'none'}"
             )
+    check_email(hub, found, job)
     check_options(hub, replace(job, options={name: each for name, each in job.options.items() if name != "streams"}))
 
 

@@ -33,6 +33,7 @@ def serve(
     from footfall.flows.collect import Collect, Doorkeeper
     from footfall.flows.work import Closing, Duty, Worker
     from footfall.model.reading import Dialect
+    from footfall.stores.repeats import SqlRepeats
     from footfall.web.app import Admission, create_collector, listen
     from footfall.web.app import serve as serve_apps
     from footfall.web.downloads import Downloads
@@ -79,11 +80,13 @@ def serve(
         tasks = Tasks(hub, runner, lambda: secrets.token_hex(12))
         sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
         forget = Duty("forget old runs", lambda: forget_old_runs(hub), EVERY_S)
+        answers = SqlRepeats(hub.database, hub.vault)
+        forget_answers = Duty("forget answers", lambda: answers.forget(clock()) > 0, EVERY_S)
         # So have notices: neither waits for a mail server that does not answer.
         post = Duty("send notices", postman_of(hub).once, 2.0)
         workers = (
             Worker(duties, clock),
-            Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep, forget), clock),
+            Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep, forget, forget_answers), clock),
             Worker((post,), clock),
             Worker((tasks.light,), clock),
         )

@@ -1,7 +1,7 @@
 """Tasks of the management API: what a caller asked for and the server does in its own time. See ``model.tasks``.
 
 They are kept in memory: whoever asked asks again after a restart. Those that read and write days take turns with the
-jobs, on their thread; those that only talk to a bucket have one of their own.
+jobs, on their thread; those that only talk to somebody outside have one of their own.
 """
 
 from __future__ import annotations
@@ -68,6 +68,10 @@ class Tasks:
             raise Refused(f"{day} is not over", "Say that it may be unfinished, or wait")
         return self._ask("day_close", f"day {day}", by, partial(self._close_day, day, unfinished))
 
+    def try_channel(self, name: str, to: Sequence[str], by: str) -> Task:
+        """See ``wiring.telling.try_channel``."""
+        return self._ask("channel_test", f"channel {name}", by, partial(self._try_channel, name, tuple(to)))
+
     def get(self, id: str) -> Task:
         """Raises ``Missing`` for one that never was, or that was forgotten."""
         found = self._tasks.get(id)
@@ -102,7 +106,7 @@ class Tasks:
 
     @property
     def light(self) -> Duty:
-        """Those that only talk to a bucket."""
+        """Those that only talk to a bucket or a channel."""
         return Duty("do light tasks", partial(self._once, heavy=False), EVERY_S)
 
     def _once(self, *, heavy: bool) -> bool:
@@ -160,6 +164,11 @@ class Tasks:
         return {"url": url, "ok": not found.failed and found.manifests > 0, "manifests": found.manifests,
                 "files": found.files, "sealed": found.sealed, "rows": found.rows, "bytes": found.size_bytes,
                 "findings": findings, "findings_in_all": len(found.findings)}  # fmt: skip
+
+    def _try_channel(self, name: str, to: Sequence[str]) -> Mapping[str, Any]:
+        from footfall.wiring.telling import try_channel
+
+        return {"channel": name, "sent": try_channel(self._hub, name, to)}
 
     def _close_day(self, day: date, unfinished: bool) -> Mapping[str, Any]:
         before = self._hub.ledger.day(day).revision

@@ -15,7 +15,7 @@ from footfall.errors import Refused
 from footfall.flows.post_notices import Postman
 from footfall.flows.tell import Teller, email_of
 from footfall.model import links
-from footfall.model.channels import SIGNING_PREFIX, Channel, check_secrets
+from footfall.model.channels import SIGNING_PREFIX, Channel, check_rule, check_secrets
 from footfall.model.jobs import LOST_RUN, Attempt
 from footfall.model.notices import Message, recipients, trial
 from footfall.stores.channels import BEFORE, SqlChannels
@@ -39,7 +39,7 @@ def channels_of(hub: Footfall) -> SqlChannels:
 
 def outbox_of(hub: Footfall) -> SqlOutbox:
     """What is to be told, of this data directory."""
-    return SqlOutbox(hub.database)
+    return SqlOutbox(hub.database, hub.note)
 
 
 def teller_of(hub: Footfall) -> Teller:
@@ -90,6 +90,29 @@ def add_channel(hub: Footfall, channel: Channel, given: Mapping[str, str]) -> st
     return drawn
 
 
+def change_channel(
+    hub: Footfall, channel: Channel, given: Mapping[str, str] | None = None, *, alone: bool = True
+) -> None:
+    """Give a channel other settings and, unless None, other secrets. Raises as ``ports.Channels.change``.
+
+    Also ``Refused`` for what may not be reached, and for a channel through which a rule would tell nobody any more.
+    alone: without it the rules are changed too, and ``check_rules`` comes after that.
+    """
+    store = channels_of(hub)
+    with hub.database.transaction():
+        store.change(channel, given)
+        check_reach(hub, channel, store.secrets(channel.name))
+        if alone:
+            check_rules(hub)
+
+
+def check_rules(hub: Footfall) -> None:
+    """Refuse channels and rules of which some could tell nobody."""
+    store = channels_of(hub)
+    for rule in store.rules():
+        check_rule(rule, store.get(rule.channel))
+
+
 def rotate_channel(hub: Footfall, name: str, given: Mapping[str, str]) -> str:
     """Give a channel new secrets; return the signing secret that was drawn, if one was."""
     channel = channels_of(hub).get(name)
@@ -104,7 +127,7 @@ def rotate_channel(hub: Footfall, name: str, given: Mapping[str, str]) -> str:
 
 
 def check_reach(hub: Footfall, channel: Channel, given: Mapping[str, str]) -> None:
-    """Refuse what this hub may not talk to. Nothing is connected, and no name looked up."""
+    """Refuse what this hub may not talk to. Nothing is connected, and no name looked up. given: secrets, if known."""
     private = hub.settings.allow_private_endpoints
     if channel.kind == "webhook":
         from footfall.buckets.endpoints import check_endpoint
@@ -117,9 +140,10 @@ def check_reach(hub: Footfall, channel: Channel, given: Mapping[str, str]) -> No
         )
     elif channel.kind == "apprise":
         _require_apprise(hub)
-        from footfall.notify.services import Services
+        if "url" in given:
+            from footfall.notify.services import Services
 
-        Services(given["url"])
+            Services(given["url"])
 
 
 def try_channel(hub: Footfall, name: str, to: Sequence[str] = ()) -> int:

@@ -10,7 +10,22 @@ from fastapi.openapi.utils import get_openapi
 
 from footfall import __version__
 from footfall.model.api_keys import SCOPES
-from footfall.web.api import audit, authorizations, days, deployment, jobs, keys, pages, places, runs, sources, tasks
+from footfall.web.api import (
+    audit,
+    authorizations,
+    channels,
+    days,
+    deployment,
+    jobs,
+    keys,
+    notices,
+    pages,
+    places,
+    rules,
+    runs,
+    sources,
+    tasks,
+)
 from footfall.web.api.callers import Doubts
 from footfall.web.api.guards import ASGIApp, Guarded
 from footfall.web.api.management import Management
@@ -18,14 +33,15 @@ from footfall.web.api.problems import describe_in, install, responses
 
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
-    sources.router, keys.router, audit.router,
+    channels.router, rules.router, notices.router, sources.router, keys.router, audit.router,
 )  # fmt: skip
 _DESCRIPTION: Final = """
 Everything the command line does about deliveries. Every request carries a key, `Authorization: Bearer ff_…`; each route
 names the scope it needs, and a key of a higher scope will do: {scopes}.
 
 Bodies are JSON. Errors are `application/problem+json`, with a hint. What takes longer than a request is answered with
-202: a slot that the server runs, or a task to look at under `/api/tasks`. No answer holds a secret.
+202: a slot that the server runs, or a task to look at under `/api/tasks`. No answer holds a secret. Whatever
+makes or starts something takes the header `Idempotency-Key`.
 """
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from footfall.model.authorizations import Authorization, Secrets
 from footfall.web.api.callers import Administering, Desk, Reading, Writing
+from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import NAME_PATTERN, Given, Instant, Name, Told, Url, Words
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
@@ -105,6 +106,7 @@ def list_authorizations(desk: Reading) -> Authorizations:
 
 
 @router.post("", status_code=201, summary="Add an authorization")
+@repeatable
 def add_authorization(desk: Administering, given: AuthorizationIn) -> AuthorizationOut:
     settings = given.model_dump(exclude={"secrets"})
     wanted = Authorization(**settings, created_at=desk.management.clock())
@@ -143,6 +145,7 @@ def delete_authorization(
 
 
 @router.post("/{name}/test", status_code=202, summary="Try a place with an authorization")
+@repeatable
 def test_authorization(desk: Writing, name: AuthorizationName, given: TestIn) -> TaskOut:
     """A task: its result has each step with its outcome and what to change."""
     desk.management.authorizations.get(name)

@@ -30,11 +30,21 @@ _bearer = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A request that was let in. name: of its key, or ``token``."""
+    """A request that was let in. actor: whose it is."""
 
     management: Management
-    name: str
+    actor: Actor
     scope: str
+
+    @property
+    def name(self) -> str:
+        """Of its key, or ``token``."""
+        return self.actor.name or self.actor.kind
+
+    @property
+    def caller(self) -> str:
+        """What tells it from every other caller."""
+        return f"{self.actor.kind} {self.actor.name}"
 
     def check_place(self, url: str, authorization: str, endpoint_url: object = None) -> None:
         """Refuse a place that this caller may not name.
@@ -90,7 +100,7 @@ async def let_in(request: Request, key: str, needed: str) -> Desk:
     if not may(scope, needed):
         raise Answered(403, f"This needs a key with the scope {needed}; this one has {scope}")
     management.act_as(Actor(actor.kind, actor.name, management.kept_of(client)))
-    return Desk(management, actor.name or actor.kind, scope)
+    return Desk(management, actor, scope)
 
 
 async def identify(

@@ -8,6 +8,7 @@ from fastapi import Path
 
 from footfall.web.api.callers import Reading, Writing
 from footfall.web.api.paging import Cursor, Limit, cursor, values
+from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import Day, Flag, Given, Told
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
@@ -57,6 +58,7 @@ def list_days(desk: Reading, limit: Limit = 100, cursor: Cursor = "") -> Days:
 
 
 @router.post("/{day}/close", status_code=202, summary="Seal a day")
+@repeatable
 def close_day(desk: Writing, day: DayPath, given: CloseIn | None = None) -> TaskOut:
     """A task: what was accepted is settled first. Its result has the revision, and whether anything changed."""
     unfinished = given is not None and given.unfinished

@@ -14,6 +14,7 @@ from footfall.model.jobs import GAPS, Job
 from footfall.model.schedules import WEEKDAYS, Schedule, Slot, to_plain
 from footfall.ports import Planned
 from footfall.web.api.callers import Desk, Reading, Writing
+from footfall.web.api.repeats import repeatable
 from footfall.web.api.runs import RunOut, run_out
 from footfall.web.api.shapes import NAME_PATTERN, Day, Given, Instant, Name, Told, Url, Whole, Words
 from footfall.web.api.strict import section
@@ -130,6 +131,7 @@ def list_jobs(desk: Reading) -> Jobs:
 
 
 @router.post("", status_code=201, summary="Make a job")
+@repeatable
 def add_job(desk: Writing, given: JobIn) -> JobOut:
     """Its first slot is the next one on its schedule."""
     return _out(desk, desk.management.add_job(_job(desk, given.name, given)))
@@ -180,6 +182,7 @@ def list_gaps(desk: Reading, name: JobName, limit: Annotated[int, Query(ge=1, le
 
 
 @router.post("/{name}/runs", status_code=202, summary="Run a slot as soon as the server is free")
+@repeatable
 def run_job(desk: Writing, name: JobName, given: RunIn | None = None) -> Asked:
     """Also one that was run before: the same bytes to the same names. Asked again while one without a name waits, it is
     that one. A job that is paused runs it when it is resumed.
@@ -198,6 +201,7 @@ def run_job(desk: Writing, name: JobName, given: RunIn | None = None) -> Asked:
 
 
 @router.post("/{name}/backfill", status_code=202, summary="Run the slots of a range of days")
+@repeatable
 def backfill_job(desk: Writing, name: JobName, given: BackfillIn) -> Asked:
     """Those run before too; days that got late events become their next revision."""
     if given.until < given.since:
@@ -208,6 +212,7 @@ def backfill_job(desk: Writing, name: JobName, given: BackfillIn) -> Asked:
 
 
 @router.post("/{name}/rehearsals", status_code=202, summary="Go the whole way of a slot, but write nothing")
+@repeatable
 def rehearse_job(desk: Writing, name: JobName, given: RunIn | None = None) -> TaskOut:
     """A task: its result has the files, rows and bytes, and how each file differs from what was delivered last."""
     job = desk.management.jobs.get(name)

@@ -8,6 +8,7 @@ from fastapi import Path
 
 from footfall.model.api_keys import ApiKey
 from footfall.web.api.callers import Administering, Desk
+from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import NAME_PATTERN, Given, Instant, Name, Told
 from footfall.web.api.strict import section
 
@@ -54,6 +55,7 @@ def list_keys(desk: Administering) -> Keys:
 
 
 @router.post("", status_code=201, summary="Make an API key")
+@repeatable
 def add_key(desk: Administering, given: KeyIn) -> NewKey:
     made, key = desk.management.create_api_key(given.name, given.scope, given.expires_at)
     return NewKey(name=made.name, scope=made.scope, expires_at=made.expires_at, key=key)

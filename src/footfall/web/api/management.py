@@ -10,17 +10,30 @@ from typing import Any, Protocol
 from footfall.model.api_keys import ApiKey
 from footfall.model.audit import Actor
 from footfall.model.authorizations import Authorization
+from footfall.model.channels import Channel
 from footfall.model.days import Zone
 from footfall.model.jobs import Job
 from footfall.model.schedules import Slot
 from footfall.model.tasks import Task
-from footfall.ports import ApiKeys, Audit, Authorizations, Catalogue, Clock, Jobs, Ledger, Sources
+from footfall.ports import (
+    ApiKeys,
+    Audit,
+    Authorizations,
+    Catalogue,
+    Channels,
+    Clock,
+    Jobs,
+    Ledger,
+    Outbox,
+    Repeats,
+    Sources,
+)
 
 
 class Tasks(Protocol):
     """Work that takes longer than a request: asked for, done by the server in its own time, looked at later.
 
-    Each of the first four raises ``Refused`` for what could never be done and ``Unavailable`` when too much waits.
+    Each of the first five raises ``Refused`` for what could never be done and ``Unavailable`` when too much waits.
     """
 
     def rehearse(self, job: Job, slot: Slot, by: str) -> Task: ...
@@ -30,6 +43,8 @@ class Tasks(Protocol):
     def verify(self, url: str, authorization: str, by: str) -> Task: ...
 
     def close_day(self, day: date, by: str, *, unfinished: bool) -> Task: ...
+
+    def try_channel(self, name: str, to: Sequence[str], by: str) -> Task: ...
 
     def get(self, id: str) -> Task:
         """Raises ``Missing``."""
@@ -54,11 +69,14 @@ class Management:
     external_id: str
     jobs: Jobs
     authorizations: Authorizations
+    channels: Channels
+    outbox: Outbox
     sources: Sources
     ledger: Ledger
     catalogue: Catalogue
     api_keys: ApiKeys
     audit: Audit
+    repeats: Repeats
     tasks: Tasks
     client_of: Callable[[str, Mapping[bytes, bytes]], str]
     kept_of: Callable[[str], str]
@@ -72,6 +90,9 @@ class Management:
     add_authorization: Callable[[Authorization, Mapping[str, str]], Authorization]
     change_authorization: Callable[[Authorization, Mapping[str, str]], Authorization]
     rotate_authorization: Callable[[str, Mapping[str, str]], Authorization]
+    add_channel: Callable[[Channel, Mapping[str, str]], str]
+    change_channel: Callable[[Channel], None]
+    rotate_channel: Callable[[str, Mapping[str, str]], str]
     create_source: Callable[[str, str, str, str], str]
     create_api_key: Callable[[str, str, datetime | None], tuple[ApiKey, str]]
     define: Callable[[object], None]

@@ -11,6 +11,7 @@ from footfall.model import policies
 from footfall.model.policies import Grant, use_of
 from footfall.model.remote import Remote
 from footfall.web.api.callers import Reading, Writing
+from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import Flag, Given, Name, Told, Url
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
@@ -52,6 +53,7 @@ class Policies(Told):
 
 
 @router.post("/check", status_code=202, summary="Try a place step by step")
+@repeatable
 def check_place(desk: Writing, given: CheckIn) -> TaskOut:
     """A task: a test file is written, read, listed and deleted. Its result has each step and what to change."""
     desk.check_place(given.url, given.authorization)
@@ -59,6 +61,7 @@ def check_place(desk: Writing, given: CheckIn) -> TaskOut:
 
 
 @router.post("/verify", status_code=202, summary="Check what was delivered against its manifests")
+@repeatable
 def verify_place(desk: Writing, given: VerifyIn) -> TaskOut:
     """A task: every file is read. Its result has what was found."""
     desk.check_place(given.url, given.authorization)

@@ -114,13 +114,14 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, FootfallError)
         return answer(error)
 
-    async def unfit(_: Request, error: Exception) -> Response:
+    async def unfit(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         found = error.errors()
         if any(each["type"] == "json_invalid" for each in found):
             return problem(400, "malformed", "The body is not JSON")
         # Never what was given: it may be a secret, and so may a name where secrets are expected.
-        errors = [{"place": _place(each["loc"]), "message": each["msg"]} for each in found[:20]]
+        secret = request.url.path.endswith("/secrets")
+        errors = [{"place": ["body"] if secret else _place(each["loc"]), "message": each["msg"]} for each in found[:20]]
         return problem(422, "unfit", "The request does not fit its description", errors=errors)
 
     allowed: list[tuple[re.Pattern[str], list[str]]] = []

@@ -11,6 +11,7 @@ from footfall.model.jobs import Run
 from footfall.web.api.callers import Reading, Writing
 from footfall.web.api.paging import Cursor, Limit, cursor, values
 from footfall.web.api.problems import Answered
+from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import NAME_PATTERN, Instant, Told
 from footfall.web.api.strict import section
 
@@ -67,6 +68,7 @@ def show_run(desk: Reading, id: RunId) -> RunOut:
 
 
 @router.post("/{id}/retry", status_code=202, summary="Try the slot of a failed run again at once")
+@repeatable
 def retry_run(desk: Writing, id: RunId) -> SlotState:
     """What it did deliver is left alone."""
     planned = desk.management.jobs.retry(id, desk.management.clock())
