@@ -16,10 +16,12 @@ import pytest
 from new_store import open_store
 
 from footfall.config import load_zone
-from footfall.ports import Catalogue, Counts, Ledger, People, Sources, Store
+from footfall.ports import Attributes, Catalogue, Counts, Ledger, People, Profiles, Sources, Store
+from footfall.stores.attributes import SqlAttributes
 from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
+from footfall.stores.profiles import SqlProfiles
 from footfall.stores.sources import SqlSources
 
 SUBSCRIPTION = UUID("9b2f6f0e-5d0c-4c5a-9d0a-0d2a2f0f5a11")
@@ -29,13 +31,15 @@ INSTANT = pa.timestamp("us", "UTC")
 
 @dataclass(frozen=True)
 class Stores:
-    """The four contracts over one place."""
+    """The contracts over one place."""
 
     store: Store
     people: People
     ledger: Ledger
     sources: Sources
     catalogue: Catalogue
+    attributes: Attributes
+    profiles: Profiles
 
 
 @contextmanager
@@ -48,6 +52,8 @@ def sqlite(place: Path) -> Iterator[Stores]:
             SqlLedger(database),
             SqlSources(database),
             SqlCatalogue(database),
+            SqlAttributes(database, ZONE),
+            SqlProfiles(database, ZONE),
         )
     finally:
         database.close()
@@ -145,11 +151,14 @@ def shape() -> Callable[..., Told]:
 
 @pytest.fixture
 def facts() -> Callable[..., pa.Table]:
-    """facts((at, kind, user, other, attributes), …): at as ISO text, attributes as a mapping or None."""
+    """facts((at, kind, user, other, attributes), …): at as ISO text, attributes as a mapping or None.
 
-    def make(*rows: tuple[str, str, str | None, str | None, Mapping[str, object] | None]) -> pa.Table:
-        at, kinds, users, others, attributes = zip(*rows, strict=True) if rows else ((),) * 5
-        return pa.table(
+    A sixth item is the event's id, from the source ``web``.
+    """
+
+    def make(*rows: tuple[Any, ...]) -> pa.Table:
+        at, kinds, users, others, attributes = zip(*(row[:5] for row in rows), strict=True) if rows else ((),) * 5
+        table = pa.table(
             {
                 "at": pa.array([instant(each) for each in at], INSTANT),
                 "kind": pa.array(kinds, pa.string()),
@@ -158,6 +167,11 @@ def facts() -> Callable[..., pa.Table]:
                 "attributes": pa.array([None if a is None else json.dumps(a) for a in attributes], pa.string()),
             }
         )
+        ids = [row[5] if len(row) > 5 else None for row in rows]
+        if any(each is not None for each in ids):
+            table = table.append_column("source", pa.array(["web"] * len(rows), pa.string()))
+            table = table.append_column("event_id", pa.array(ids, pa.string()))
+        return table
 
     return make
 

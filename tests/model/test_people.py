@@ -91,19 +91,32 @@ def test_nested_values_are_kept_as_text_and_identities_are_no_attributes():
         "customAttributes": {"beta": True},
         "customAttribute_size": 3,
     }
-    assert sorted(said("user", told), key=lambda each: each[0]) == [
-        ("beta", "beta", True),
-        ("firstName", None, "Ada"),
-        ("location_cityName", None, "Athens"),
-        ("location_countryCode", None, "GR"),
-        ("plan", "Plan", '{"a":[null],"b":1}'),
-        ("size", "size", 3),
-        ("tags", "tags", '["x","é"]'),
+    names, values = said("user", told)
+    assert names.registers(values, 5) == {
+        "beta": (True, 5),
+        "firstName": ("Ada", 5),
+        "location_cityName": ("Athens", 5),
+        "location_countryCode": ("GR", 5),
+        "plan": ('{"a":[null],"b":1}', 5),
+        "size": (3, 5),
+        "tags": ('["x","é"]', 5),
+    }
+    assert [(name, spelling) for _, name, spelling in names.custom] == [
+        ("plan", "Plan"),
+        ("tags", "tags"),
+        ("beta", "beta"),
+        ("size", "size"),
     ]
 
 
+def test_of_two_spellings_in_one_call_the_larger_value_stands():
+    for told in ({"Plan": "a", "plan": "b"}, {"plan": "b", "Plan": "a"}):
+        names, values = said("user", told)
+        assert names.registers(values, 1) == {"plan": ("b", 1)}
+
+
 def test_whole_numbers_beyond_64_bits_are_text():
-    assert [value for _, _, value in said("user", {"a": 2**63 - 1, "b": 2**63, "c": -(2**70)})] == [
+    assert said("user", {"a": 2**63 - 1, "b": 2**63, "c": -(2**70)})[1] == [
         2**63 - 1,
         str(2**63),
         str(-(2**70)),

@@ -20,6 +20,7 @@ from footfall.errors import Damaged, Refused, Unavailable
 from footfall.stores import database as sqlite_database
 from footfall.stores.database import Database
 from footfall.stores.import_tables import file_import
+from footfall.stores.profile_tables import identity
 from footfall.stores.removal_tables import removal
 from footfall.stores.schema import METADATA, REVISION
 
@@ -46,6 +47,7 @@ def names(database: Database) -> list[str]:
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_schema(database):
+    assert identity.metadata is METADATA
     assert file_import.metadata is METADATA  # and so are those of its module: they are known once it is imported
     assert removal.metadata is METADATA
     with database.reading() as connection:

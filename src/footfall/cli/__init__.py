@@ -14,6 +14,7 @@ from footfall import __version__
 from footfall.cli import definitions, serving
 from footfall.cli.access import access
 from footfall.cli.api_keys import api_keys
+from footfall.cli.attributes import attributes
 from footfall.cli.audit import audit
 from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
@@ -23,6 +24,7 @@ from footfall.cli.imports import import_, imports
 from footfall.cli.jobs import jobs
 from footfall.cli.keys import keys
 from footfall.cli.notifications import notifications
+from footfall.cli.people import people
 from footfall.cli.runs import runs
 from footfall.errors import FootfallError
 from footfall.terminal import Exit
@@ -56,6 +58,8 @@ app.add_typer(runs, name="runs")
 app.add_typer(notifications, name="notifications")
 app.add_typer(access, name="access")
 app.add_typer(days, name="days")
+app.add_typer(attributes, name="attributes")
+app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
 app.add_typer(api_keys, name="api-keys")
 app.add_typer(audit, name="audit")

@@ -266,6 +266,8 @@ _TOLD = pa.schema(
         ("type", pa.int16()),
         ("occurred_us", pa.int64()),
         ("detail", pa.string()),
+        ("source", pa.string()),
+        ("event_id", pa.string()),
         *((name, pa.string()) for name in ("identify_id", "anonymous_id", "previous_id", "account_id")),
         *((name, pa.string()) for name in ("user_attributes", "account_attributes")),
     ]

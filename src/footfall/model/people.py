@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, cast
 
 from footfall.model.attributes import custom_type, flattened, named
 
-# JSON-shaped on purpose, [value, at in µs]: it is stored as it is.
+# (value, at in µs). The value is JSON-shaped.
 Register = tuple[object, int]
 Registers = dict[str, Register]
 Scalar = str | int | float | bool | None
@@ -43,19 +44,50 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def said(entity: str, attributes: Mapping[str, object]) -> Iterator[tuple[str, str | None, Scalar]]:
-    """(name, spelling, value) of the attributes of a fact; spelling is None for a default attribute.
+@dataclass(frozen=True, slots=True, eq=False)
+class Names:
+    """The names in one kind of call; calls of one kind have the same, so these are looked up once, together.
 
-    entity: ``user`` or ``account``. What names the entity itself is left out. Lists and objects become JSON text,
-    except those that hold default attributes.
+    kept: what each attribute is kept by, ``""`` for what names the entity itself. custom: (place, name, spelling) of
+    those that are no default attributes. distinct: none is there twice and none is ``""``.
     """
-    pairs: Iterable[tuple[str, object]] = attributes.items()
+
+    kept: tuple[str, ...]
+    custom: tuple[tuple[int, str, str], ...]
+    distinct: bool
+
+    def registers(self, values: Sequence[Scalar], at: int) -> Registers:
+        """The registers of a call. An attribute that it says in two spellings has the larger of the two values."""
+        if self.distinct:
+            return dict(zip(self.kept, [(value, at) for value in values], strict=True))
+        registers: Registers = {}
+        for name, value in zip(self.kept, values, strict=True):
+            if name:
+                tell(registers, name, value, at)
+        return registers
+
+
+def said(entity: str, attributes: Mapping[str, object]) -> tuple[Names, list[Scalar]]:
+    """The attributes of a fact: their names, and the value of each.
+
+    entity: ``user`` or ``account``. Lists and objects become JSON text, except those that hold default attributes.
+    """
     if dict in map(type, attributes.values()):
-        pairs = flattened(entity, attributes)
-    for given, value in pairs:
-        name, spelling = named(entity, given)
-        if name:
-            yield name, spelling, cast("Scalar", value) if type(value) in _AS_THEY_ARE else _scalar(value)
+        pairs = tuple(flattened(entity, attributes))
+        given, values = tuple(name for name, _ in pairs), [value for _, value in pairs]
+    else:
+        given, values = tuple(attributes), list(attributes.values())
+    return _names(entity, given), [
+        cast("Scalar", value) if type(value) in _AS_THEY_ARE else _scalar(value) for value in values
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _names(entity: str, given: tuple[str, ...]) -> Names:
+    found = [named(entity, each) for each in given]
+    kept = tuple(name for name, _ in found)
+    custom = tuple((place, name, spelling) for place, (name, spelling) in enumerate(found) if spelling is not None)
+    return Names(kept, custom, "" not in kept and len(set(kept)) == len(kept))
 
 
 def _scalar(value: object) -> Scalar:
@@ -84,22 +116,30 @@ def tell(registers: Registers, name: str, value: object, at: int) -> bool:
 def absorb(registers: Registers, told: Registers) -> bool:
     """Let registers hear other registers; True if any changed."""
     changed = False
-    for name, (value, at) in told.items():
+    for name, register in told.items():
         known = registers.get(name)
-        if known is None or known[1] < at or (known[1] == at and canonical_json(known[0]) < canonical_json(value)):
-            registers[name] = (value, at)
+        if known is None or known[1] < register[1] or (known[1] == register[1] and later(register, known)):
+            registers[name] = register
             changed = True
     return changed
+
+
+def later(one: Register, other: Register) -> bool:
+    """Whether one of two registers of the same instant takes the other's place."""
+    return canonical_json(one[0]) > canonical_json(other[0])
 
 
 class History:
     """Registers of one user or account by local day, as far as they are needed.
 
     rows: (day number, registers), days rising. Missing earlier days are allowed if no fact lies before the first row
-    that is here, except as the row to start from.
+    that is here, except as the row to start from. hear: how registers hear others; by default the last value is kept.
     """
 
-    def __init__(self, rows: list[tuple[int, Registers]]) -> None:
+    def __init__(
+        self, rows: list[tuple[int, Registers]], hear: Callable[[Registers, Registers], bool] = absorb
+    ) -> None:
+        self._hear = hear
         self.days = [day for day, _ in rows]
         self.states = [registers for _, registers in rows]
         self.changed: set[int] = set()
@@ -114,7 +154,7 @@ class History:
         else:
             place -= 1
         for later in range(place, len(self.days)):
-            if absorb(self.states[later], told):
+            if self._hear(self.states[later], told):
                 self.changed.add(self.days[later])
 
     def rows(self) -> Iterator[tuple[int, Registers]]:

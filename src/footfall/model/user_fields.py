@@ -32,14 +32,15 @@ COUNTED: Final = frozenset({"webAppVisits", "numberOfVisits", "lastSeenDate"})
 
 _LEFT_OUT: Final = frozenset({"isDeleted"})
 _DATES: Final = frozenset({"signUpDate", "createDate", "lastModifiedDate", "lastSeenDate"})
-_CUSTOM: Final = {"NUMBER": NUMBER, "BOOLEAN": BOOLEAN, "DATE_TIME": DATE}
+_CUSTOM: Final = {"NUMBER": NUMBER, "BOOLEAN": BOOLEAN, "DATE_TIME": DATE, "SET": LIST, "MAP": MAP}
 
 
 @dataclass(frozen=True, slots=True)
 class UserField:
     """A field as printed. type: String, Long, Number, Boolean, Date, List or Map. source: as in ``model.columns``.
 
-    A custom attribute of type String may turn out to be a List or Map: that is how lists and objects are kept.
+    A custom attribute of type String may turn out to be a List or Map: that is how lists and objects are kept of which
+    nothing is defined.
     """
 
     name: str

@@ -28,6 +28,7 @@ from footfall.ports.memberships import (
 from footfall.ports.notices import Channels, Messenger, Outbox, Posted
 from footfall.ports.removals import Removals
 from footfall.ports.repeats import Repeats
+from footfall.ports.profiles import Attributes, Held, Joining, Profile, Profiles, Tie
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
@@ -37,6 +38,7 @@ from footfall.ports.world import Clock, Progress
 
 __all__ = [
     "ApiKeys",
+    "Attributes",
     "AudienceEngine",
     "AudienceInput",
     "AudiencePart",
@@ -68,10 +70,12 @@ __all__ = [
     "EventText",
     "EventsWanted",
     "Format",
+    "Held",
     "HeldFiles",
     "Imports",
     "JobUpkeep",
     "Jobs",
+    "Joining",
     "Keys",
     "Lake",
     "Ledger",
@@ -91,6 +95,8 @@ __all__ = [
     "Posted",
     "Preview",
     "Probe",
+    "Profile",
+    "Profiles",
     "Progress",
     "Removals",
     "Repeats",
@@ -110,6 +116,7 @@ __all__ = [
     "StoredEvent",
     "Sweeper",
     "TableFormat",
+    "Tie",
     "Totals",
     "Vault",
     "Windows",

@@ -31,7 +31,8 @@ class People(Protocol):
     """Users, accounts, identities, and what is known about them as of any local day.
 
     1. Everything learned is a register: for each attribute the latest ``at`` wins, and of two at the same instant the
-       larger value; so neither the order of arrival nor a repetition changes the result.
+       larger value, unless its definition has another merge rule (``model.merging``); so neither the order of arrival
+       nor a repetition changes the result.
     2. A key, once given, is never given to another string.
     3. ``users``/``accounts`` as of a day contain nothing that happened after that day's end.
     """
@@ -40,11 +41,20 @@ class People(Protocol):
         """Find or create the keys of every string of ``shape``, and its users and accounts."""
 
     def learn(self, facts: pa.Table, zone: Zone) -> None:
-        """Apply facts: rows of (at timestamp, kind, user, other, attributes).
+        """Apply facts: rows of (at timestamp, kind, user, other, attributes), and of (source, event_id) where known.
 
         kind ``user``: attributes (JSON object) of user. ``account``: attributes of account ``other``.
         ``member``: user belongs to account ``other`` from ``at``. ``link``: visitor ``other`` is user from ``at``.
         ``merge``: identified user ``other`` is user. ``identify``: user made an identify call at ``at``.
+        """
+
+    def forget(self, source: str, prefix: str) -> int:
+        """Let users and accounts be as if the events of ``source`` whose ids begin with ``prefix`` had said nothing
+        about their attributes; returns how many sayings that were.
+
+        Only what is kept word by word can be forgotten: what came from rows of files, and what was said while an
+        attribute had a merge rule. A value that such an event replaced on the same day may not come back; that of the
+        day before does. Users, accounts and who belongs to whom stay.
         """
 
     def texts(self, dimension: str, keys: pa.Array | None = None) -> pa.Table:
@@ -54,20 +64,23 @@ class People(Protocol):
         """(anonymous_key, user_key, at): when a visitor was found to be a user; before merges. Repeats are left out."""
 
     def merges(self) -> pa.Table:
-        """(user_key, into_key): identified users that were merged, resolved to the last one. In a ring the earliest
-        merge is void."""
+        """(user_key, into_key): identified users that were merged, resolved to the last one: by alias, where in a ring
+        the earliest merge is void, or because they share what identifies (``model.identity``)."""
 
     def members(self) -> pa.Table:
         """(user_key, account_key, at): from when on a user belongs to an account; before merges, without repeats."""
 
-    def users(self, day: date) -> pa.RecordBatchReader:
-        """Every user as of the end of ``day``: user_key, uid, identify_id, created_at, sign_up_at, modified_at,
-        deleted, account_key, attributes.
+    def key_of(self, identify_id: str) -> int | None:
+        """The key of a user; None for one who is not known."""
+
+    def users(self, day: date, keys: Sequence[int] | None = None) -> pa.RecordBatchReader:
+        """Every user as of the end of ``day``, or those of ``keys``: user_key, uid, identify_id, created_at,
+        sign_up_at, modified_at, deleted, account_key, attributes.
 
         attributes: JSON object, name -> typed value; a default attribute under the name of its column
         (``trackedUserRole``, ``location_cityName``), a custom one under its api name. Dates are
-        ``2026-01-31T12:00:00.000Z``. A user merged into another is deleted from that instant on. Read as the batches
-        are asked for, in the thread that asks.
+        ``2026-01-31T12:00:00.000Z``; lists and objects are their JSON text. A user merged into another is deleted from
+        that instant on. Read as the batches are asked for, in the thread that asks.
         """
 
     def accounts(self, day: date) -> pa.RecordBatchReader:
@@ -75,7 +88,9 @@ class People(Protocol):
         attributes (as for users)."""
 
     def custom_attributes(self, entity: str) -> Sequence[tuple[str, str]]:
-        """(api name, type) of the enabled custom attributes of ``user`` or ``account``, sorted by name."""
+        """(api name, type) of the enabled custom attributes of ``user`` or ``account``, sorted by name.
+
+        type: STRING, NUMBER, BOOLEAN, DATE_TIME, SET or MAP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _HOUR_US: Final = 3_600_000_000
+ORIGINS: Final = ("source", "event_id")
+_IMPORTED: Final = "^im[0-9a-f]{22}-[0-9]+$"  # see model.imports.import_id
 
 
 def day_number(day: date) -> int:
@@ -37,16 +40,38 @@ class Facts:
                 "attributes": facts["attributes"].cast(pa.string()),
             }
         )
+        self._origins = {name: facts[name] for name in ORIGINS if name in facts.column_names}
         self._zone = zone
+
+    def word_by_word(self, kind: str) -> pa.Table:
+        """As ``of``, with source and event id; a fact without an event is known by what it says and when."""
+        facts = self._facts
+        for name in ORIGINS:
+            given = self._origins.get(name, pa.nulls(facts.num_rows, pa.string()))
+            facts = facts.append_column(name, given.cast(pa.string()))
+        facts = facts.filter(pc.equal(facts["kind"], kind)).drop_columns(["kind"])
+        said = pc.binary_join_element_wise(facts["at"].cast(pa.string()), facts["attributes"], ":")
+        for name, otherwise in zip(ORIGINS, ("", said), strict=True):
+            place = facts.schema.get_field_index(name)
+            facts = facts.set_column(place, name, pc.coalesce(facts[name], otherwise))
+        return facts.append_column("day", local_day_numbers(facts["at"], self._zone))
+
+    def imported(self, kind: str) -> pa.Table:
+        """Of ``word_by_word`` those that come from rows of files."""
+        given = self._origins.get("event_id")
+        if given is None or not pc.any(pc.match_substring_regex(given.cast(pa.string()), _IMPORTED)).as_py():
+            return self.word_by_word("")
+        words = self.word_by_word(kind)
+        return words.filter(pc.match_substring_regex(words["event_id"], _IMPORTED))
 
     def of(self, kind: str) -> pa.Table:
         """(at, user, other, attributes, day) of one kind; day as days since 1970."""
         facts = self._facts.filter(pc.equal(self._facts["kind"], kind)).drop_columns(["kind"])
-        return facts.append_column("day", _days(facts["at"], self._zone))
+        return facts.append_column("day", local_day_numbers(facts["at"], self._zone))
 
 
-def _days(at: pa.ChunkedArray, zone: Zone) -> pa.ChunkedArray:
-    """The local day of each instant, found by its place among the starts of the days."""
+def local_day_numbers(at: pa.ChunkedArray, zone: Zone) -> pa.ChunkedArray:
+    """The local day of each instant, as days since 1970, found by its place among the starts of the days."""
     if len(at) == 0:
         return pa.chunked_array([pa.array([], pa.int32())])
     bounds = pc.min_max(at).as_py()
@@ -73,6 +98,11 @@ def _days(at: pa.ChunkedArray, zone: Zone) -> pa.ChunkedArray:
         for each in at.combine_chunks().filter(mixed).to_pylist()
     ]
     return pa.chunked_array([pc.replace_with_mask(days, mixed, pa.array(exact, pa.int32()))])
+
+
+def is_imported(event_id: str) -> bool:
+    """Whether it is the id of an event that was a row of a file."""
+    return re.match(_IMPORTED, event_id) is not None
 
 
 def latest_sayings(facts: pa.Table, column: str) -> pa.Table:

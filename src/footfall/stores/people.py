@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import select
 
+from footfall.model.attributes import ATTRIBUTES
 from footfall.ports import Keys
 from footfall.stores import keys as dimension
 from footfall.stores import schema
 from footfall.stores.database import Database, raw
+from footfall.stores.defined import read_defined
 from footfall.stores.facts import Facts, earliest, latest_sayings
+from footfall.stores.hearing import Hearing, needs_every_word
 from footfall.stores.histories import Histories
+from footfall.stores.remaking import forget
 from footfall.stores.removals import any_removed, hear
+from footfall.stores.sayings import Sayings
+from footfall.stores.showing import types_of
 from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped
 
 if TYPE_CHECKING:
@@ -84,9 +89,31 @@ class SqlPeople:
         facts = said.of(entity)
         if facts.num_rows == 0:
             return
+        histories = Histories(connection, entity)
+        if needs_every_word(histories.defined):
+            words = said.word_by_word(entity)
+            keyed = self._keyed(connection, of, words[column], words["at"])
+            Hearing(connection, histories).hear(words.append_column("key", keyed))
+            return
         sayings = latest_sayings(facts, column)
         keyed = self._keyed(connection, of, sayings["text"], sayings["first_at"])
-        Histories(connection, entity).tell(sayings.append_column("key", keyed))
+        histories.tell(sayings.append_column("key", keyed))
+        self._keep_imported(connection, entity, said.imported(entity), column, of)
+
+    def _keep_imported(
+        self, connection: Connection, entity: str, words: pa.Table, column: str, of: dimension.Dimension
+    ) -> None:
+        """What rows of files say is kept word by word, because an import can be taken back."""
+        words = words.filter(pc.is_valid(words["attributes"]))
+        if words.num_rows:
+            keys = self._keyed(connection, of, words[column], words["at"]).to_pylist()
+            columns = [words[name].to_pylist() for name in ("source", "event_id", "at", "attributes")]
+            Sayings(connection, entity).keep_all(zip(keys, *columns, strict=True))
+
+    def forget(self, source: str, prefix: str) -> int:
+        """Take back what the events of ``source`` whose ids begin with ``prefix`` said about users and accounts."""
+        with self._database.writing() as connection:
+            return sum(forget(connection, entity, source, prefix, self._zone) for entity in ("user", "account"))
 
     def _learn_identified(self, connection: Connection, facts: pa.Table) -> None:
         if facts.num_rows == 0:
@@ -183,27 +210,35 @@ class SqlPeople:
         schema_ = pa.schema([("user_key", pa.int32()), ("into_key", pa.int32())])
         return pa.table([[user for user, _ in rows], [last for _, last in rows]], schema=schema_)
 
-    def users(self, day: date) -> pa.RecordBatchReader:
-        """Every user as of the end of ``day``, by key."""
-        return pa.RecordBatchReader.from_batches(USERS, self._snapshot(Snapshots.users, day))
+    def users(self, day: date, keys: Sequence[int] | None = None) -> pa.RecordBatchReader:
+        """Every user as of the end of ``day``, or those of ``keys``, by key."""
+        return pa.RecordBatchReader.from_batches(USERS, self._snapshot(Snapshots.users, day, keys))
 
     def accounts(self, day: date) -> pa.RecordBatchReader:
         """Every account as of the end of ``day``, by key."""
-        return pa.RecordBatchReader.from_batches(ACCOUNTS, self._snapshot(Snapshots.accounts, day))
+        return pa.RecordBatchReader.from_batches(ACCOUNTS, self._snapshot(Snapshots.accounts, day, None))
+
+    def key_of(self, identify_id: str) -> int | None:
+        """The key of a user; None for one who is not known."""
+        with self._database.reading() as connection:
+            found: int | None = dimension.find(connection, dimension.USERS, pa.array([identify_id]))[0][0].as_py()
+        return found
 
     def _snapshot(
-        self, read: Callable[[Snapshots, date, int], Iterator[pa.RecordBatch]], day: date
+        self,
+        read: Callable[[Snapshots, date, int, Sequence[int] | None], Iterator[pa.RecordBatch]],
+        day: date,
+        keys: Sequence[int] | None,
     ) -> Iterator[pa.RecordBatch]:
         until = microseconds(self._zone.bounds(day).end)
         with self._database.reading() as connection:
-            yield from read(Snapshots(connection), day, until)
+            yield from read(Snapshots(connection), day, until, keys)
 
     def custom_attributes(self, entity: str) -> Sequence[tuple[str, str]]:
-        """(api name, type) of the custom attributes of ``user`` or ``account``, by name."""
-        table = schema.attribute
-        query = select(table.c.api_name, table.c.type).where(table.c.entity == entity)
+        """(api name, type) of the enabled custom attributes of ``user`` or ``account``, by name."""
         with self._database.reading() as connection:
-            return sorted((str(name), str(type_)) for name, type_ in connection.execute(query))
+            shown = types_of(connection, entity, read_defined(connection, entity))
+        return sorted((str(api), str(type_)) for name, (api, type_) in shown.items() if name not in ATTRIBUTES[entity])
 
 
 def _pairs(facts: pa.Table, column: str) -> Iterator[tuple[str, int]]:

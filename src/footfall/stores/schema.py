@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0010"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0008"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -75,7 +75,7 @@ terms: Final = _table(
 
 # --- people: what was said, kept so that any order of saying ends the same (see model.people) ---
 
-# registers: JSON {attribute: [value, at]} of everything said up to the end of ``day``; a row for each day on which
+# registers: JSON {at: {attribute: value}} of everything said up to the end of ``day``; a row for each day on which
 # something was said, so the state as of a day is the row with the greatest day up to it.
 user_version: Final = _table(
     "user_version",

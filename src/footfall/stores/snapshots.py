@@ -11,24 +11,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
-from footfall.model.attributes import ATTRIBUTES, COERCIONS, Type, instant_us
-from footfall.model.people import Registers, absorb, resolve
-from footfall.stores import schema
+from footfall.model.attributes import instant_us
+from footfall.model.people import Registers, resolve
 from footfall.stores.database import raw, to_us
+from footfall.stores.defined import read_defined
 from footfall.stores.facts import day_number
 from footfall.stores.histories import decode_registers, encode_registers
+from footfall.stores.identities import Identities
 from footfall.stores.keys import columns
 from footfall.stores.removals import fates, homeless, refated
+from footfall.stores.showing import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Callable, Iterator, Sequence, Set
     from datetime import date, datetime
 
     from sqlalchemy import Connection
 
 _INSTANT: Final = pa.timestamp("us", "UTC")
 _CHUNK: Final = 50_000
-_encode: Final = msgspec.json.Encoder().encode
 
 USERS: Final = pa.schema(
     [
@@ -54,16 +55,6 @@ ACCOUNTS: Final = pa.schema(
     ]
 )
 
-# The Python type whose values an attribute of a type shows unchanged: most values need no coercion.
-_AS_IT_IS: Final[dict[str, type]] = {
-    Type.STRING: str,
-    Type.LONG: int,
-    Type.BOOLEAN: bool,
-    "STRING": str,
-    "NUMBER": int,
-    "BOOLEAN": bool,
-}
-
 # (key, uid, text, first_at, identified_at, modified_at, registers)
 Row = tuple[int, str, str, int, int | None, int | None, str | None]
 
@@ -85,8 +76,9 @@ class Snapshots:
         if keys is not None:
             asked = set(keys)
             merged = {user: into for user, into in merged.items() if user in asked or into[0] in asked}
-        united = self._united(merged, day, until) if merged else {}
-        shown, members = _Shown(self._connection, "user"), self._members(merged, until, keys)
+        shown = Shown(self._connection, "user", until)
+        united = self._united(merged, day, until, shown.hear) if merged else {}
+        members = self._members(merged, until, keys)
         fated = fates(self._connection, "user", until)
         gone = merged.keys() | {key for key, fate in fated.items() if fate.deleted}
         alone = pa.array(homeless(self._connection, fated), pa.int32())
@@ -99,17 +91,32 @@ class Snapshots:
 
     def accounts(self, day: date, until: int, keys: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """Accounts created before ``until``, the end of ``day``, by key; columns of ``ACCOUNTS``. keys: as above."""
-        shown = _Shown(self._connection, "account")
+        shown = Shown(self._connection, "account", until)
         gone = {key for key, fate in fates(self._connection, "account", until).items() if fate.deleted}
         for rows in self._chunks("account", day, until, keys):
             numbers, _, texts, first_at, _, modified_at, registers = zip(*rows, strict=True)
             modified = [first if at is None else at for first, at in zip(first_at, modified_at, strict=True)]
-            attributes = [shown.text(decode_registers(each)) if each else "{}" for each in registers]
+            attributes = [shown.text(decode_registers(each)) if each else shown.nothing for each in registers]
             columns_ = [numbers, texts, first_at, modified, [key in gone for key in numbers], attributes]
             yield _batch(columns_, ACCOUNTS)
 
     def merges(self, until: int | None) -> dict[int, tuple[int, int]]:
-        """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all)."""
+        """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all), by alias or
+        by sharing what identifies."""
+        aliased = self._aliased(until)
+        identities = Identities(self._connection, read_defined(self._connection, "user").identifiers)
+        verdicts = identities.verdicts(until, {user: last for user, (last, _) in aliased.items()})
+        same = identities.persons(verdicts)
+        if not same:
+            return aliased
+        chained = {user: (same[last][0] if last in same else last, at) for user, (last, at) in aliased.items()}
+        return {**same, **chained}
+
+    def aliased(self, until: int | None) -> dict[int, int]:
+        """{user: last one} of the merges by alias alone."""
+        return {user: last for user, (last, _) in self._aliased(until).items()}
+
+    def _aliased(self, until: int | None) -> dict[int, tuple[int, int]]:
         rows = raw(self._connection).execute(
             """SELECT merged.key, alias.text, into_user.key, into_user.text, alias.at
                FROM alias JOIN users AS merged ON merged.text = alias.text
@@ -137,7 +144,9 @@ class Snapshots:
         found = fates(self._connection, entity, until)
         return [refated(row, found[row[0]]) if row[0] in found else row for row in rows] if found else rows
 
-    def _united(self, merged: dict[int, tuple[int, int]], day: date, until: int) -> dict[int, Row]:
+    def _united(
+        self, merged: dict[int, tuple[int, int]], day: date, until: int, hear: Callable[[Registers, Registers], bool]
+    ) -> dict[int, Row]:
         """The rows of merged users and of those they turned out to be, each with what merging made of it."""
         absorbed: dict[int, list[int]] = {}
         for user, (into, _) in merged.items():
@@ -147,7 +156,7 @@ class Snapshots:
         found = raw(self._connection).execute(query, (day_number(day), until, asked)).fetchall()
         rows: dict[int, Row] = {row[0]: row for row in self._fated("user", until, found)}
         united = {
-            into: _as_one(rows[into], [rows[user] for user in users if user in rows])
+            into: _as_one(rows[into], [rows[user] for user in users if user in rows], hear)
             for into, users in absorbed.items()
             if into in rows
         }
@@ -242,7 +251,7 @@ _SNAPSHOT: Final = {
 }
 
 
-def _user_batch(rows: list[Row], gone: Set[int], shown: _Shown) -> pa.RecordBatch:
+def _user_batch(rows: list[Row], gone: Set[int], shown: Shown) -> pa.RecordBatch:
     keys, uids, texts, first_at, identified_at, modified_at, registers = zip(*rows, strict=True)
     known = [decode_registers(each) if each else {} for each in registers]
     explicit = [instant_us(each["signUpDate"][0]) if "signUpDate" in each else None for each in known]
@@ -254,17 +263,17 @@ def _user_batch(rows: list[Row], gone: Set[int], shown: _Shown) -> pa.RecordBatc
     return _batch([keys, uids, texts, first_at, sign_up_at, changed_at, deleted, nobody, attributes], USERS)
 
 
-def _as_one(row: Row, absorbed: Sequence[Row]) -> Row:
+def _as_one(row: Row, absorbed: Sequence[Row], hear: Callable[[Registers, Registers], bool]) -> Row:
     """A user together with those that turned out to be the same."""
     key, uid, text, *_ = row
     parts = [row, *absorbed]
     known: Registers = {}
     for *_, registers in parts:
-        absorb(known, decode_registers(registers) if registers else {})
+        hear(known, decode_registers(registers) if registers else {})
     identified = [part[4] for part in parts if part[4] is not None]
     modified = [part[5] for part in parts if part[5] is not None]
     first_at = min(part[3] for part in parts)
-    together = encode_registers(known).decode()
+    together = encode_registers(known)
     return key, uid, text, first_at, min(identified, default=None), max(modified, default=None), together
 
 
@@ -274,29 +283,6 @@ def _batch(values: Sequence[Sequence[Any]], to: pa.Schema) -> pa.RecordBatch:
         for column, field in zip(values, to, strict=True)
     ]
     return pa.record_batch(arrays, schema=to)
-
-
-class _Shown:
-    """Registers as files show them: each value under its api name, in its attribute's type."""
-
-    def __init__(self, connection: Connection, entity: str) -> None:
-        table = schema.attribute
-        query = select(table.c.name, table.c.api_name, table.c.type).where(table.c.entity == entity)
-        custom = [(name, api, type_) for name, api, type_ in connection.execute(query)]
-        default = [(name, name, type_) for name, type_ in ATTRIBUTES[entity].items()]
-        self._ways = {name: (api, COERCIONS[type_], _AS_IT_IS.get(type_)) for name, api, type_ in (*default, *custom)}
-
-    def text(self, registers: Registers) -> str:
-        """A JSON object. What does not fit its type, and null, is left out."""
-        ways = self._ways
-        shown: dict[str, object] = {}
-        for name, (value, _) in registers.items():
-            if value is not None:
-                api_name, coerce, as_it_is = ways[name]
-                typed = value if type(value) is as_it_is else coerce(value)
-                if typed is not None:
-                    shown[api_name] = typed
-        return _encode(shown).decode()
 
 
 def repeats_dropped(connection: Connection, table: Any, names: Sequence[str]) -> pa.Table:

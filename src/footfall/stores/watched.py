@@ -11,14 +11,16 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from footfall.model.attribute_definitions import AttributeDefinition, plain_of
 from footfall.model.audit import Facts
 from footfall.model.authorizations import Authorization
 from footfall.model.days import Zone
 from footfall.model.jobs import Job, Run, Verdict
 from footfall.model.metadata import KINDS, Metadata, identity
 from footfall.model.schedules import Slot, to_plain
-from footfall.ports import Claim, DayState, Planned, Resealed, Source, Vault
+from footfall.ports import Claim, DayState, Planned, Progress, Resealed, Source, Vault
 from footfall.stores.api_keys import Note
+from footfall.stores.attributes import SqlAttributes
 from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.database import Database
@@ -193,6 +195,33 @@ class WatchedCatalogue(SqlCatalogue):
             }
             if told:
                 self._note("definitions.write", "definitions", None, told)
+
+
+class WatchedAttributes(SqlAttributes):
+    """``SqlAttributes`` whose changes are noted."""
+
+    def __init__(self, database: Database, zone: Zone, note: Note) -> None:
+        super().__init__(database, zone)
+        self._store = database
+        self._note = note
+
+    def define(self, definition: AttributeDefinition, at: datetime, progress: Progress | None = None) -> bool:
+        with self._store.transaction():
+            before = self._plain(definition.entity, definition.name)
+            changed = super().define(definition, at, progress)
+            if changed:
+                after = self._plain(definition.entity, definition.name)
+                self._note("attribute.define", f"attribute {definition.entity} {definition.api_name}", before, after)
+            return changed
+
+    def remove(self, entity: str, api_name: str, at: datetime, progress: Progress | None = None) -> None:
+        with self._store.transaction():
+            known = self.get(entity, api_name)
+            super().remove(entity, api_name, at, progress)
+            self._note("attribute.remove", f"attribute {entity} {known.api_name}", plain_of(known), None)
+
+    def _plain(self, entity: str, name: str) -> Facts | None:
+        return next((plain_of(each) for each in self.defined() if (each.entity, each.name) == (entity, name)), None)
 
 
 class WatchedLedger(SqlLedger):
