@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import served_api
 
+from footfall.model.imports import FileVersion
 from footfall.model.notices import trial
 from footfall.web.api.app import describe
 from footfall.wiring.definitions import export_config
+from footfall.wiring.imports import ledger_of
 from footfall.wiring.telling import channels_of, outbox_of
 
 JOB = {"name": "daily", "to": "", "options": {"reports": ["Users"], "format": "csv"}}
@@ -308,6 +310,7 @@ CHANGES = [
     ("DELETE", "/api/jobs/{name}", None),
     ("POST", "/api/days/{day}/close", None),
     ("POST", "/api/days/{day}/reopen", None),
+    ("POST", "/api/imports/{id}/undo", None),
     ("POST", "/api/channels", MAIL | {"name": "logged"}),
     ("PUT", "/api/channels/{name}", {**SETTINGS, "host": "smtp2.example.com"}),
     ("PUT", "/api/channels/{name}/secrets", {"user": "hub", "password": KEY_SECRET}),
@@ -330,6 +333,7 @@ LOOKING = {
     ("POST", "/api/places/verify"),
     ("POST", "/api/places/policies"),
     ("POST", "/api/jobs/{name}/rehearsals"),
+    ("POST", "/api/import-previews"),
     ("POST", "/api/channels/{name}/test"),
 }
 
@@ -350,6 +354,8 @@ def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
         )
         if path == "/api/jobs/{name}/runs":
             given = body
+        if path.startswith("/api/imports"):
+            path = path.replace("{id}", an_import(api))
         if path.startswith("/api/runs"):
             run = wait_for_run(api)
             path = path.replace("{id}", run["id"])
@@ -359,7 +365,7 @@ def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
         target = path.replace("{name}", "logged").replace("{day}", "2026-01-08")
         answer = api.ask(method, target, given)
         assert answer.status in (200, 201, 202), (method, path, answer.text)
-        if "close" in path:
+        if "close" in path or "undo" in path:
             api.done(answer.body)
         newest = api.ask("GET", "/api/audit").body["changes"]
         mine = [change for change in newest if change["number"] > before and change["actor"] == "token"]
@@ -378,6 +384,14 @@ def give_up(api):
         for attempts in range(posted.attempts + 3):
             outbox.bury(replace(posted, attempts=attempts), "nobody took it")
     return notice.id
+
+
+def an_import(api):
+    """An import of nothing; its id."""
+    with api.hub() as hub:
+        file = FileVersion("a.csv", "v1", 0)
+        begun = {"stream": "logged", "format": "csv", "settings": {}, "at": served_api.now()}
+        return ledger_of(hub).begin("@logged", "/nowhere", file, **begun).id
 
 
 def wait_for_run(api):

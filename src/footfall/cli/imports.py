@@ -15,7 +15,6 @@ from footfall.terminal import Exit, Screen
 
 if TYPE_CHECKING:
     from footfall.model.imports import FileImport
-    from footfall.ports import Preview
     from footfall.wiring.imports import Origin
 
 import_ = typer.Typer(help="Read files from a folder or a bucket: their rows become events.", no_args_is_help=True)
@@ -241,14 +240,14 @@ def _list(here: Here, origin: Origin, format: str, *, asked: bool) -> None:
 
 def _preview(here: Here, origin: Origin, format: str, file: str, told: dict[str, Any]) -> None:
     from footfall.wiring.import_settings import meaning_of
-    from footfall.wiring.imports import preview_of
+    from footfall.wiring.imports import preview_of, previewed
 
     if not file:
         raise Refused("a preview is of one file", "Name it in the address")
     with here.opened() as hub:
         found = preview_of(hub, origin, file, format, meaning_of(told)[0])
     if here.screen.as_json:
-        here.screen.result(_previewed(found))
+        here.screen.result(previewed(found))
         return
     here.screen.say(f"encoding {found.encoding}, delimiter {found.delimiter!r}, header {found.header}")
     here.screen.table(["column", "type"], list(found.columns))
@@ -256,14 +255,6 @@ def _preview(here: Here, origin: Origin, format: str, file: str, told: dict[str,
         print(row.decode())
     for bad in found.bad:
         here.screen.warn(f"line {bad.line}: {bad.code}: {bad.message}")
-
-
-def _previewed(found: Preview) -> dict[str, Any]:
-    return {
-        "encoding": found.encoding, "delimiter": found.delimiter, "header": found.header,
-        "columns": [{"name": name, "type": kind} for name, kind in found.columns],
-        "rows": [json.loads(row) for row in found.rows], "bad": [asdict(bad) for bad in found.bad],
-    }  # fmt: skip
 
 
 def _stream_of(file: str, prefix: str) -> str:

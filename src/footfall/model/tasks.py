@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-KINDS: Final = ("rehearsal", "access_check", "verification", "day_close", "channel_test")
+KINDS: Final = (
+    "rehearsal",
+    "access_check",
+    "verification",
+    "day_close",
+    "channel_test",
+    "import_undo",
+    "import_preview",
+)
 STATES: Final = ("waiting", "running", "succeeded", "failed")
 
 

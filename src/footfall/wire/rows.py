@@ -5,7 +5,7 @@ A row without a user is a platform event, named after its stream. The event's id
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,7 +43,7 @@ class NativeRows:
             if column
         ]
         self._tells = bool(columns.user or columns.account or columns.people)
-        self.columns = _wanted(columns)
+        self.columns: Sequence[str] = _wanted(columns)
         self._read = _reader(self.columns)
         same = {"type": "platform_event", "event_name": stream, "occurred_at": self._at, "event_id": self._id}
         # A row that nobody asks anything of is not even looked into.

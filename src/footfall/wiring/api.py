@@ -21,6 +21,8 @@ from footfall.web.late import Late
 from footfall.web.metrics import Delivered, Figures, metrics
 from footfall.wiring.acting import act_as
 from footfall.wiring.authorizations import add_authorization, change_authorization, rotate_authorization
+from footfall.wiring.import_bad_rows import bad_rows_of
+from footfall.wiring.imports import ledger_of
 from footfall.wiring.jobs import add_job, backfill, change_job, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.tasks import Tasks
@@ -96,6 +98,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         audit=hub.audit,
         repeats=SqlRepeats(hub.database, hub.vault),
         tasks=tasks,
+        imports=ledger_of(hub),
+        bad_rows=partial(bad_rows_of, hub),
         client_of=client_of,
         kept_of=lambda address: shortened(address, settings.store_ip),
         act_as=act_as,

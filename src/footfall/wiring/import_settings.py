@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from footfall.config.patterns import whole_match
@@ -17,6 +17,7 @@ _COLUMNS: Final = (
     "people",
 )  # fmt: skip
 _ROW: Final = ("file", "prefix", "diff", "on_missing", "grace", "skip_bad_files")
+READ_NAMES: Final = frozenset(_READ)
 NAMES: Final = frozenset({"stream", "format", "endpoint_url", *_READ, *_COLUMNS, *_ROW})
 
 
@@ -102,8 +103,6 @@ def _format(options: Mapping[str, Any], file: str, what: str) -> str:
 
 
 def _checked(made: ImportSettings, what: str) -> ImportSettings:
-    from dataclasses import replace
-
     usual = "stop" if made.format == "json" else "wait"  # as documented for JSON; for CSV nothing is said
     made = replace(made, on_missing=made.on_missing or usual)
     if made.on_missing not in ON_MISSING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from footfall.errors import Conflict, Refused, Unavailable
 from footfall.flows.import_files import (
@@ -31,7 +32,7 @@ from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.authorizations import bucket_at
 from footfall.wiring.codecs import key_file, passphrase_given
 from footfall.wiring.import_codecs import unpacked
-from footfall.wiring.import_settings import ImportSettings, meaning_of, settings_of
+from footfall.wiring.import_settings import READ_NAMES, ImportSettings, meaning_of, settings_of
 from footfall.wiring.keys import create_key
 
 if TYPE_CHECKING:
@@ -156,6 +157,30 @@ def preview_of(hub: Footfall, origin: Origin, name: str, format: str, read: Read
     return _reader(format).preview(
         unpacked(name, bucket.open(file.key, version=file.version), private), read, name=name
     )
+
+
+def preview_told(
+    hub: Footfall, url: str, authorization: str, file: str, format: str, options: Mapping[str, Any]
+) -> Callable[[], Mapping[str, Any]]:
+    """``preview_of`` as JSON has it, when it is called. Raises ``Refused`` at once for options that cannot be."""
+    unknown = sorted(options.keys() - READ_NAMES)
+    if unknown:
+        raise Refused(f"a preview has no option {', '.join(unknown)}", f"It has {', '.join(sorted(READ_NAMES))}")
+    try:
+        read, _ = meaning_of(options)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"an option is of a type it cannot be ({error})") from error
+    origin = Origin(url=url, authorization=authorization)
+    return lambda: previewed(preview_of(hub, origin, file, format, read))
+
+
+def previewed(found: Preview) -> dict[str, Any]:
+    """A preview as JSON has it."""
+    return {
+        "encoding": found.encoding, "delimiter": found.delimiter, "header": found.header,
+        "columns": [{"name": name, "type": kind} for name, kind in found.columns],
+        "rows": [json.loads(row) for row in found.rows], "bad": [asdict(bad) for bad in found.bad],
+    }  # fmt: skip
 
 
 def listed(hub: Footfall, origin: Origin, format: str, limit: int) -> list[tuple[str, int | str, str, str]]:

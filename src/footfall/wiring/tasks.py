@@ -32,7 +32,7 @@ EVERY_S: Final = 0.5
 WAITING_MAX: Final = 20
 KEPT_MAX: Final = 100
 FINDINGS_MAX: Final = 1_000
-HEAVY: Final = frozenset({"rehearsal", "day_close"})
+HEAVY: Final = frozenset({"rehearsal", "day_close", "import_undo"})
 
 Work = Callable[[], Mapping[str, Any]]
 
@@ -71,6 +71,19 @@ class Tasks:
     def try_channel(self, name: str, to: Sequence[str], by: str) -> Task:
         """See ``wiring.telling.try_channel``."""
         return self._ask("channel_test", f"channel {name}", by, partial(self._try_channel, name, tuple(to)))
+
+    def undo_import(self, id: str, by: str) -> Task:
+        """See ``wiring.import_undo``."""
+        return self._ask("import_undo", f"import {id}", by, partial(self._undo_import, id))
+
+    def preview_file(
+        self, url: str, authorization: str, file: str, format: str, options: Mapping[str, Any], by: str
+    ) -> Task:
+        """See ``wiring.imports.preview_of``. Raises ``Refused`` for options that there are not."""
+        from footfall.wiring.imports import preview_told
+
+        look = preview_told(self._hub, url, authorization, file, format, options)
+        return self._ask("import_preview", f"{url}/{file}", by, look)
 
     def get(self, id: str) -> Task:
         """Raises ``Missing`` for one that never was, or that was forgotten."""
@@ -169,6 +182,12 @@ class Tasks:
         from footfall.wiring.telling import try_channel
 
         return {"channel": name, "sent": try_channel(self._hub, name, to)}
+
+    def _undo_import(self, id: str) -> Mapping[str, Any]:
+        from footfall.wiring.import_undo import undo_import
+
+        one, dropped = undo_import(self._hub, id)
+        return {"id": one.id, "state": one.state, "dropped": dropped}
 
     def _close_day(self, day: date, unfinished: bool) -> Mapping[str, Any]:
         before = self._hub.ledger.day(day).revision

@@ -16,6 +16,7 @@ from footfall.web.api import (
     channels,
     days,
     deployment,
+    imports,
     jobs,
     keys,
     notices,
@@ -34,6 +35,7 @@ from footfall.web.api.problems import describe_in, install, responses
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
     channels.router, rules.router, notices.router, sources.router, keys.router, audit.router,
+    imports.router, imports.previews,
 )  # fmt: skip
 _DESCRIPTION: Final = """
 Everything the command line does about deliveries. Every request carries a key, `Authorization: Bearer ff_…`; each route

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -19,9 +19,11 @@ from footfall.ports import (
     ApiKeys,
     Audit,
     Authorizations,
+    BadRow,
     Catalogue,
     Channels,
     Clock,
+    Imports,
     Jobs,
     Ledger,
     Outbox,
@@ -45,6 +47,12 @@ class Tasks(Protocol):
     def close_day(self, day: date, by: str, *, unfinished: bool) -> Task: ...
 
     def try_channel(self, name: str, to: Sequence[str], by: str) -> Task: ...
+
+    def undo_import(self, id: str, by: str) -> Task: ...
+
+    def preview_file(
+        self, url: str, authorization: str, file: str, format: str, options: Mapping[str, Any], by: str
+    ) -> Task: ...
 
     def get(self, id: str) -> Task:
         """Raises ``Missing``."""
@@ -78,6 +86,8 @@ class Management:
     audit: Audit
     repeats: Repeats
     tasks: Tasks
+    imports: Imports
+    bad_rows: Callable[[str], Iterator[BadRow]]
     client_of: Callable[[str, Mapping[bytes, bytes]], str]
     kept_of: Callable[[str], str]
     act_as: Callable[[Actor], None]
