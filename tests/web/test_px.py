@@ -161,3 +161,10 @@ def test_the_subscription_tells_its_zone_and_products(px: Client) -> None:
     found = px.get("/admin/subscription")
     assert found["timeZone"] == "Europe/Helsinki"
     assert {"name": "App", "productKeys": [{"channel": "ios", "productKey": "AP-1"}]} in found["products"]
+
+
+def test_several_ids_are_asked_for_at_once(px: Client) -> None:
+    wanted = {"filter": ["id==CARL;score>=30", "identifyId==nora@EXAMPLE.com", "id==carl;score<30"], "sort": "-id"}
+    assert [user["id"] for user in px.every("/users", "users", 1, **wanted)] == ["Nora@example.com", "carl"]
+    assert px.get("/users", filter="id==BOB/1 Ü")["totalHits"] == 1  # no ASCII: everybody is looked at
+    assert px.get("/users", filter=["id==carl", "score==7"])["totalHits"] == 2

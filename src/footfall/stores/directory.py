@@ -50,6 +50,13 @@ class SqlDirectory:
             row = raw(connection).execute(f"SELECT key FROM {query} AND text = ?", (*values, id)).fetchone()
         return None if row is None else int(row[0])
 
+    def alike(self, entity: str, ids: Sequence[str]) -> Sequence[int]:
+        with self._database.reading() as connection:
+            query, values = self._visible(connection, entity)
+            query = f"SELECT key FROM {query} AND text COLLATE NOCASE IN (SELECT value FROM json_each(?)) ORDER BY key"
+            asked = msgspec.json.encode(list(ids)).decode()
+            return [int(key) for (key,) in raw(connection).execute(query, (*values, asked))]
+
     def rows(self, entity: str, keys: Sequence[int]) -> pa.Table:
         with self._database.reading() as connection:
             return pa.Table.from_batches(list(self._snapshot(connection, entity, keys)), _SCHEMAS[entity])

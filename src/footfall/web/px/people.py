@@ -88,12 +88,28 @@ def _sorted(
     """(keys of the page, keys of all pages, where the page ends) of a list that has to be looked through."""
 
     def find() -> pa.Array:
-        return px.order.keys(px.directory.all(entity), selection, lambda: px.people.texts("accounts"))
+        ids = _ids(selection)
+        if ids is None:
+            rows = px.directory.all(entity)
+        else:
+            rows = px.directory.rows(entity, px.directory.alike(entity, ids)).to_reader()
+        return px.order.keys(rows, selection, lambda: px.people.texts("accounts"))
 
     found = orders.keys(scroll, find)
     begin = _place(scroll)
     keys = found.slice(min(begin, len(found)), scroll.size).to_pylist()
     return keys, len(found), (begin + len(keys),)
+
+
+def _ids(selection: Selection) -> list[str] | None:
+    """Ids of which everybody who answers must have one; None if the selection does not say."""
+    ids = []
+    for branch in selection.branches:
+        named = [term.value for term in branch.terms if term.field.source == "id" and term.operator == "=="]
+        if not named or not str(named[0]).isascii():
+            return None
+        ids.append(str(named[0]))
+    return ids or None
 
 
 def _place(scroll: Scroll) -> int:
