@@ -1,7 +1,7 @@
 """Who is in which audience: all rules at once over one row per user.
 
-The subjects of all rules together become the columns of ``profiles``; every audience is a boolean over them, level by
-level where audiences are made of others, in ``memberships``.
+The subjects of all rules together are the columns of these rows; every audience is a boolean over them, level by level
+where audiences are made of others. Only the booleans are kept, in ``memberships``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _READ: Final = "look who is in the audiences"
 _BATCH: Final = 65_536
+# Of usage files, which are sorted by what was done: a rule reads the few groups that are about it.
+_ROW_GROUP: Final = 20_480
 _WHO: Final = "user_key, uid, identify_id, account_id"
 
 
@@ -60,7 +62,8 @@ class DuckMembership:
             attribute(database, microseconds(day.start), microseconds(day.end))
             rows = f"SELECT DATE '{day.day.isoformat()}' AS day, * FROM ({query('usage_of_day')})"
             database.run(
-                f"COPY ({rows}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)", "write what users did that day"
+                f"COPY ({rows}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+                "write what users did that day",
             )
         disk.put_in_place(Path(part), Path(path))
 
@@ -98,11 +101,15 @@ class _Look:
             if self._translate(audience):
                 members[audience.name] = f"m{len(members)}"
         self._members: Mapping[str, str] = members
-        Subjects(self._rules.columns, self._rules.fields, people, database).fill()
+        self._subjects = Subjects(self._rules.columns, self._rules.fields, people, database)
+        self._subjects.prepare()
         for audience in self._audiences.values():
             if audience.listed:
                 self._read_list(audience, people)
-        database.run(f"CREATE TABLE memberships AS {self._statement()}", _READ, self._rules.bound)
+        kept = "".join(f", {column}" for column in members.values())
+        for number, rows in enumerate(self._subjects.rows()):
+            into = "CREATE TABLE memberships AS" if number == 0 else "INSERT INTO memberships"
+            database.run(f"{into} SELECT {_WHO}{kept} FROM ({self._told_of(rows)})", _READ, self._rules.bound)
         self.users = database.number("SELECT count(*) FROM memberships", _READ)
 
     def _translate(self, audience: Audience) -> bool:
@@ -132,17 +139,16 @@ class _Look:
         self._database.run(f"CREATE TABLE list_{place} AS SELECT value FROM values_given", "read an imported list")
         self._database.forget("values_given")
 
-    def _statement(self) -> str:
-        """SQL of who is where. What includes others stands a level above them."""
+    def _told_of(self, rows: str) -> str:
+        """SQL of the same rows with who is where. What includes others stands a level above them."""
         level: dict[str, int] = {}
         for name, audience in self._audiences.items():
             level[name] = 1 + max((level[needed] for needed in audience.needs), default=-1)
-        statement = "SELECT * FROM profiles"
+        rows = self._rules.with_items(rows)
         for number in range(max(level.values(), default=-1) + 1):
             here = [f"{self._tests[name]} AS {self._members[name]}" for name, each in level.items() if each == number]
-            statement = f"SELECT p.*, {', '.join(here)} FROM ({statement}) p"
-        kept = "".join(f", {column}" for column in self._members.values())
-        return f"SELECT {_WHO}{kept} FROM ({statement})"
+            rows = f"SELECT p.*, {', '.join(here)} FROM ({rows}) p"
+        return rows
 
     # --- who ---------------------------------------------------------------------------------------
 
@@ -189,44 +195,45 @@ class _Look:
 
     def explain(self, name: str, user_key: int) -> Explanation:
         self._column(name)
-        row = self._row(["p.identify_id"], user_key, {})
+        self._look_at(user_key)
+        row = self._row(["p.identify_id"], {})
         if row is None:
             return Explanation(name, "", known=False, member=False)
-        reason = self._reason(name, user_key)
+        reason = self._reason(name)
         return Explanation(name, str(row[0]), known=True, member=reason.holds, reason=reason)
 
-    def _reason(self, name: str, user_key: int) -> Reason:
+    def _reason(self, name: str) -> Reason:
         audience = self._audiences[name]
         if not audience.listed:
-            return self._reason_of(audience.rule, user_key)
+            return self._reason_of(audience.rule)
         subject = Field(audience.listed)
-        found, holds = self._needed([f"p.{self._rules.column(subject)}", f"p.{self._members[name]}"], user_key, {})
+        found, holds = self._needed([f"p.{self._rules.column(subject)}", f"p.{self._members[name]}"], {})
         return Reason(f"{audience.listed} is on the list of {name}", bool(holds), asked=True, found=found)
 
-    def _reason_of(self, rule: Rule, user_key: int) -> Reason:
+    def _reason_of(self, rule: Rule) -> Reason:
         rules = replace(self._rules, bound={})
         subject = asked_of(rule)
-        value = "NULL" if subject is None else f"p.{rules.column(subject)}"
-        found, holds = self._needed([value, rules.sql(rule)], user_key, rules.bound)
-        parts = tuple(self._reason_of(part, user_key) for part in parts_of(rule))
+        value = "NULL" if subject is None else rules.shown(subject)
+        found, holds = self._needed([value, rules.sql(rule)], rules.bound)
+        parts = tuple(self._reason_of(part) for part in parts_of(rule))
         if isinstance(rule, Included):
-            parts = (self._reason(rule.audience, user_key),)
+            parts = (self._reason(rule.audience),)
         return Reason(shown(rule), bool(holds), parts, asked=subject is not None, found=found)
 
-    def _needed(self, columns: Sequence[str], user_key: int, bound: Mapping[str, Value]) -> tuple[Any, ...]:
-        row = self._row(columns, user_key, bound)
+    def _look_at(self, user_key: int) -> None:
+        """Make ``looked_at``: the row of one user, subjects and memberships."""
+        for number, rows in enumerate(self._subjects.rows(user_key)):
+            into = "CREATE OR REPLACE TABLE looked_at AS" if number == 0 else "INSERT INTO looked_at"
+            self._database.run(f"{into} {self._told_of(rows)}", _READ, self._rules.bound)
+
+    def _needed(self, columns: Sequence[str], bound: Mapping[str, Value]) -> tuple[Any, ...]:
+        row = self._row(columns, bound)
         assert row is not None
         return row
 
-    def _row(self, columns: Sequence[str], user_key: int, bound: Mapping[str, Value]) -> tuple[Any, ...] | None:
-        """SQL columns of one user over ``p``: subjects and memberships."""
-        own = "".join(f", m.{column}" for column in self._members.values())
-        rows = self._database.rows(
-            f"SELECT {', '.join(columns)} FROM (SELECT p.*{own} FROM profiles p "
-            f"JOIN memberships m ON m.user_key = p.user_key WHERE p.user_key = {user_key}) p",
-            _READ,
-            bound,
-        )
+    def _row(self, columns: Sequence[str], bound: Mapping[str, Value]) -> tuple[Any, ...] | None:
+        """SQL columns over ``p``, the user who is looked at; None if there is none."""
+        rows = self._database.rows(f"SELECT {', '.join(columns)} FROM looked_at p", _READ, bound)
         return rows[0] if rows else None
 
 

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from footfall.model.attributes import instant_us
 from footfall.model.audience_fields import Fields, typed
 from footfall.model.audience_rules import (
     BETWEEN,
     CONTAINS,
     EQUAL,
     EXISTS,
+    FIRST,
+    LAST,
     LIKE,
     ONE_OF,
     UNEQUAL,
     All,
     Compare,
     Everyone,
+    Happened,
     Included,
     Not,
     Rule,
@@ -38,12 +42,14 @@ class RuleSql:
     """Translates rules.
 
     fields: that there are. now: of relative instants. columns: the column of each subject that was asked for, filled on
-    the way. members: the column of each audience that rules may include. bound: the values of the parameters.
+    the way. listed: of them, those whose items are asked for, in a column of their own. members: the column of each
+    audience that rules may include. bound: the values of the parameters.
     """
 
     fields: Fields
     now: datetime
     columns: dict[Subject, str] = field(default_factory=dict)
+    listed: dict[Subject, None] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
     bound: dict[str, Value] = field(default_factory=dict)
 
@@ -63,6 +69,20 @@ class RuleSql:
             case Compare():
                 return self._compare(rule)
 
+    def shown(self, subject: Subject) -> str:
+        """SQL for the value of a subject as people are shown it."""
+        column = f"p.{self.column(subject)}"
+        in_ms = isinstance(subject, Happened) and subject.measure in (FIRST, LAST)
+        return f"instant_text({column} * 1000)" if in_ms else column
+
+    def with_items(self, rows: str) -> str:
+        """SQL of the same rows with the items of what are lists, each taken apart once for all rules."""
+        items = [
+            f"CASE WHEN is_list(p.{column}) THEN items_of(p.{column}) END AS {column}_items"
+            for column in map(self.column, self.listed)
+        ]
+        return f"SELECT p.*, {', '.join(items)} FROM ({rows}) p" if items else rows
+
     def column(self, subject: Subject) -> str:
         """The column of a subject."""
         return self.columns.setdefault(subject, f"s{len(self.columns)}")
@@ -70,6 +90,8 @@ class RuleSql:
     def _compare(self, compare: Compare) -> str:
         kind = self.fields.type_of(compare.subject)
         values = typed(compare, kind, self.now)
+        if isinstance(compare.subject, Happened) and compare.subject.measure in (FIRST, LAST):
+            values = tuple((instant_us(value) or 0) // 1000 for value in values)
         column, operator = f"p.{self.column(compare.subject)}", compare.operator
         if operator == EXISTS:
             return f"({column} IS NOT NULL)"
@@ -83,9 +105,11 @@ class RuleSql:
         if operator == LIKE:
             return f"(({column} LIKE {names[0]} ESCAPE '\\') IS TRUE)"
         if operator == CONTAINS:
-            within = f"list_contains(items_of({column}), {names[0]})"
+            items = f"{column}_items"
+            self.listed[compare.subject] = None
             text = "false" if kind == LIST else f"contains({column}, {names[0]})"
-            return f"((CASE WHEN is_list({column}) THEN {within} ELSE {text} END) IS TRUE)"
+            within = f"list_contains({items}, {names[0]})"
+            return f"((CASE WHEN {items} IS NOT NULL THEN {within} ELSE {text} END) IS TRUE)"
         return f"(({column} {operator} {names[0]}) IS TRUE)"
 
     def _bind(self, value: Value) -> str:

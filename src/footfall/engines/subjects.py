@@ -1,7 +1,7 @@
-"""What rules ask about, as columns: one row per user in the table ``profiles``, one column per subject.
+"""What rules ask about, as columns: one row per user, one column per subject.
 
-Users are read as a stream and only what was asked for is kept of them. Accounts and events come first, each as a table
-that the users of a batch are joined with.
+Users are read as a stream, some at a time, and only what was asked for is taken of them. Accounts and events come
+first, each as a table that some users at a time are joined with.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from footfall.engines.audience_values import Values, attribute_pointer
 from footfall.engines.database import Database, literal
 from footfall.model.audience_export import CSV
 from footfall.model.audience_fields import Fields
-from footfall.model.audience_rules import ACCOUNT, COUNT, FIRST, LAST, Field, Happened, Subject
+from footfall.model.audience_rules import ACCOUNT, COUNT, Field, Happened, Subject
 from footfall.model.columns import BOOLEAN, LONG, NUMBER
 from footfall.model.event import WORDS
-from footfall.model.user_fields import UserField
+from footfall.model.user_fields import ANONYMOUS, COUNTED, UserField
 
 if TYPE_CHECKING:
     from footfall.ports import Population
@@ -39,7 +40,7 @@ _TYPED: Final = {
 
 
 class Subjects:
-    """Fills ``profiles`` (user_key, uid, identify_id, account_id, and the columns named).
+    """Makes the rows that rules are asked of: user_key, uid, identify_id, account_id, and the columns named.
 
     columns: of each subject. Users who are merged into others are left out.
     """
@@ -48,57 +49,82 @@ class Subjects:
         self._columns, self._fields, self._people, self._database = columns, fields, people, database
         self._of_users = {each: fields.find(each) for each in columns if isinstance(each, Field) and each.of != ACCOUNT}
         self._of_accounts = [each for each in columns if isinstance(each, Field) and each.of == ACCOUNT]
-        self._happened = [each for each in columns if isinstance(each, Happened)]
+        # Subjects by what was done: each row of usage is of one of them, or of few.
+        self._done: dict[tuple[str | None, ...], list[Happened]] = {}
+        for each in columns:
+            if isinstance(each, Happened):
+                self._done.setdefault((each.type, each.name, each.detail, each.question), []).append(each)
         self._values = Values([field for field in self._of_users.values() if field is not None], CSV)
 
-    def fill(self) -> None:
-        """Read everybody."""
-        database = self._database
-        self._values.prepare(database, self._people.people)
+    def prepare(self) -> None:
+        """Read accounts, and add up what users did."""
+        self._values.prepare(self._database, self._people.people)
         if self._of_accounts:
             self._read_accounts()
-        if self._happened:
+        if self._done:
             self._add_up()
-        insert = self._insert()
-        for number, batch in enumerate(self._batches()):
-            database.register("given", batch)
-            database.run(
-                f"CREATE TABLE profiles AS {insert}" if number == 0 else f"INSERT INTO profiles {insert}", _READ
-            )
-            database.forget("given")
 
-    def _batches(self) -> Iterator[pa.Table]:
-        """Users by about a row group of DuckDB's; one empty table if there are none."""
+    def rows(self, user_key: int | None = None) -> Iterator[str]:
+        """Yield SQL of some rows until everybody was there, or only that user; each is good until the next.
+
+        First comes SQL of no rows: that of the columns. What users say of themselves is read first, into a table
+        without its JSON, which would be in the way of the joins.
+        """
+        told = self._told()
+        for batch in self._batches(user_key):
+            self._database.register("given", batch)
+            self._database.run(f"CREATE OR REPLACE TABLE batch AS {told}", _READ)
+            self._database.forget("given")
+            yield self._joined(batch["user_key"])
+
+    def _batches(self, user_key: int | None) -> Iterator[pa.Table]:
+        """Users by about a row group of DuckDB's, after an empty table."""
         reader = self._people.people.users()
         some: list[pa.RecordBatch] = []
         yield reader.schema.empty_table()
         for batch in reader:
-            some.append(batch)
+            found = batch if user_key is None else batch.filter(pc.equal(batch["user_key"], user_key))
+            if found.num_rows:
+                some.append(found)
             if sum(each.num_rows for each in some) >= _ROWS:
                 yield pa.Table.from_batches(some)
                 some = []
         if some:
             yield pa.Table.from_batches(some)
 
-    def _insert(self) -> str:
+    def _told(self) -> str:
         """SQL of the rows of ``given``. Attributes of one user are read from their JSON once, whatever their number."""
         spread = self._values.spread(_custom_names(field for field in self._of_users.values() if field is not None))
-        found: dict[Subject, str] = {subject: self._user_sql(field) for subject, field in self._of_users.items()}
-        found |= {subject: f"acc.{self._columns[subject]}" for subject in self._of_accounts}
-        found |= {subject: self._happened_sql(subject) for subject in self._happened}
-        columns = "".join(f", {found[subject]} AS {name}" for subject, name in self._columns.items())
-        joins = self._values.joins
-        joins += " LEFT JOIN accounts_asked acc ON acc.account_key = p.account_key" if self._of_accounts else ""
-        joins += " LEFT JOIN usage_totals h ON h.user_key = p.user_key" if self._happened else ""
+        columns = "".join(
+            f", {self._user_sql(field)} AS {self._columns[subject]}"
+            for subject, field in self._of_users.items()
+            if not _is_joined(field)
+        )
         return (
-            "SELECT p.user_key, p.uid, p.identify_id, p.account_id"
-            f"{columns} FROM (WITH people AS ("
+            f"SELECT p.user_key, p.uid, p.identify_id, p.account_id, p.account_key{columns} FROM (WITH people AS ("
             "SELECT u.user_key, u.uid, u.identify_id, u.account_key, a.text AS account_id, "
             "epoch_us(u.created_at) AS created_at, epoch_us(u.sign_up_at) AS sign_up_at, "
             "epoch_us(u.modified_at) AS modified_at, u.attributes "
             "FROM given u LEFT JOIN account_texts a ON a.key = u.account_key WHERE NOT u.deleted"
-            f") SELECT * FROM {spread}) p {joins}"
+            f") SELECT * FROM {spread}) p"
         )
+
+    def _joined(self, keys: pa.ChunkedArray) -> str:
+        """SQL of the rows of ``batch`` with what is counted or of others."""
+        found: dict[Subject, str] = {}
+        found |= {subject: self._user_sql(field) for subject, field in self._of_users.items() if _is_joined(field)}
+        found |= {subject: f"acc.{self._columns[subject]}" for subject in self._of_accounts}
+        for number, subjects in enumerate(self._done.values()):
+            found |= {subject: self._happened_sql(subject, number) for subject in subjects}
+        columns = "".join(f", {sql} AS {self._columns[subject]}" for subject, sql in found.items())
+        joins = self._values.joins
+        joins += " LEFT JOIN accounts_asked acc ON acc.account_key = p.account_key" if self._of_accounts else ""
+        near = pc.min_max(keys).as_py()
+        for number in range(len(self._done)):
+            # Their part of a table that is sorted by user is found at once, and joined in little memory.
+            part = f"(SELECT * FROM done_{number} WHERE user_key BETWEEN {near['min'] or 0} AND {near['max'] or 0})"
+            joins += f" LEFT JOIN {part} h{number} ON h{number}.user_key = p.user_key"
+        return f"SELECT p.*{columns} FROM batch p {joins}"
 
     def _user_sql(self, field: UserField | None) -> str:
         """Typed; NULL of the type of a text for an attribute that nobody has."""
@@ -131,78 +157,76 @@ class Subjects:
 
     # --- events ----------------------------------------------------------------------------------
 
-    def _happened_sql(self, subject: Happened) -> str:
-        column = f"h.{self._columns[subject]}"
-        if subject.measure == COUNT:
-            return f"coalesce({column}, 0)"
-        return f"instant_text({column})" if subject.measure in (FIRST, LAST) else column
+    def _happened_sql(self, subject: Happened, number: int) -> str:
+        column = f"h{number}.{self._columns[subject]}"
+        return f"coalesce({column}, 0)" if subject.measure == COUNT else column
 
     def _add_up(self) -> None:
-        """Make ``usage_totals``: a row for each user who did anything that is asked for."""
-        files = self._usage_files()
-        terms = self._terms()
-        if not files:
-            columns = ", ".join(f"{_NOTHING[each.measure]} AS {self._columns[each]}" for each in self._happened)
-            self._database.run(
-                f"CREATE TABLE usage_totals AS SELECT 0::INTEGER AS user_key, {columns} WHERE false", _READ
-            )
-            return
-        asked = {each: self._asked(each, terms) for each in self._happened}
-        columns = ", ".join(
-            f"{_MEASURES[each.measure].format(asked=asked[each])} AS {self._columns[each]}" for each in self._happened
-        )
+        """Make a table ``done_0``, ``done_1`` … for each thing asked for: a row for each user who did it."""
+        files, terms = self._usage_files(), self._terms()
         self._database.register("merges_now", self._people.people.merges())
-        self._database.run(
-            f"CREATE TABLE usage_totals AS SELECT coalesce(m.into_key, u.user_key) AS user_key, {columns} "
-            f"FROM read_parquet([{', '.join(map(literal, files))}]) u "
-            "LEFT JOIN merges_now m ON m.user_key = u.user_key "
-            f"WHERE {' OR '.join(dict.fromkeys(asked.values()))} GROUP BY 1",
-            "add up what users did",
-        )
+        for number, subjects in enumerate(self._done.values()):
+            columns = ", ".join(
+                f"{_MEASURES[each.measure].format(asked=self._within(each))} AS {self._columns[each]}"
+                for each in subjects
+            )
+            since = [self._since(each.days) for each in subjects]
+            source = ", ".join(literal(path) for day, path in files.items() if day >= min(since))
+            rows = f"read_parquet([{source}])" if source else _NO_USAGE
+            self._database.run(
+                f"CREATE TABLE done_{number} AS SELECT coalesce(m.into_key, u.user_key) AS user_key, {columns} "
+                f"FROM {rows} u LEFT JOIN merges_now m ON m.user_key = u.user_key "
+                f"WHERE {self._meant(subjects[0], terms)} GROUP BY 1 ORDER BY 1",
+                "add up what users did",
+            )
         self._database.forget("merges_now")
 
-    def _usage_files(self) -> list[str]:
-        spans = [each.days for each in self._happened]
-        days = [each for each in spans if each is not None]
-        since = self._since(max(days)) if len(days) == len(spans) else date.min
-        return [path for day, path in sorted(self._people.usage().items()) if since <= day <= self._people.day]
+    def _usage_files(self) -> dict[date, str]:
+        return {day: path for day, path in sorted(self._people.usage().items()) if day <= self._people.day}
 
-    def _since(self, days: int) -> date:
-        return self._people.day - timedelta(days=days - 1)
+    def _since(self, days: int | None) -> date:
+        return date.min if days is None else self._people.day - timedelta(days=days - 1)
 
     def _terms(self) -> dict[str, int]:
-        wanted = {each for subject in self._happened for each in (subject.name, subject.detail) if each is not None}
+        wanted = {each for _, name, detail, _ in self._done for each in (name, detail) if each is not None}
         texts = self._people.people.texts("terms")
         found = zip(*(texts[name].to_pylist() for name in ("text", "key")), strict=True)
         return {text: key for text, key in found if text in wanted}
 
-    def _asked(self, subject: Happened, terms: Mapping[str, int]) -> str:
-        """SQL that is true of the rows of ``usage`` that are meant. A name that never occurred is the term -1."""
+    def _meant(self, subject: Happened, terms: Mapping[str, int]) -> str:
+        """SQL that is true of the rows of ``usage`` that are about it. A name that never occurred is the term -1."""
         tests = [f"u.type = {int(WORDS[subject.type])}"]
         for column, text in (("name", subject.name), ("detail", subject.detail)):
             if text is not None:
                 tests.append(f"u.{column} = {terms.get(text, -1)}")
         if subject.question is not None:
             tests.append(f"u.question = {literal(subject.question)}")
-        if subject.days is not None:
-            tests.append(f"u.day >= DATE '{self._since(subject.days).isoformat()}'")
-        return f"({' AND '.join(tests)})"
+        return " AND ".join(tests)
+
+    def _within(self, subject: Happened) -> str:
+        return "true" if subject.days is None else f"u.day >= DATE '{self._since(subject.days).isoformat()}'"
 
 
+# Where nothing was done yet.
+_NO_USAGE: Final = (
+    "(SELECT NULL::DATE AS day, NULL::INTEGER AS user_key, NULL::SMALLINT AS type, NULL::INTEGER AS name, "
+    "NULL::INTEGER AS detail, NULL::VARCHAR AS question, NULL::BIGINT AS n, NULL::BIGINT AS first_at, "
+    'NULL::BIGINT AS last_at, NULL::STRUCT("at" BIGINT, "value" DOUBLE) AS scored, '
+    'NULL::STRUCT("at" BIGINT, "value" VARCHAR) AS answered WHERE false)'
+)
 _MEASURES: Final = {
     "count": "sum(u.n) FILTER ({asked})::BIGINT",
-    "first": "min(u.first_at) FILTER ({asked})",
-    "last": "max(u.last_at) FILTER ({asked})",
+    # Milliseconds since 1970, which is what files show: integers compare faster than texts.
+    "first": "min(u.first_at // 1000) FILTER ({asked})",
+    "last": "max(u.last_at // 1000) FILTER ({asked})",
     "score": "(max(u.scored) FILTER ({asked})).value",
     "answer": "(max(u.answered) FILTER ({asked})).value",
 }
-_NOTHING: Final = {
-    "count": "NULL::BIGINT",
-    "first": "NULL::BIGINT",
-    "last": "NULL::BIGINT",
-    "score": "NULL::DOUBLE",
-    "answer": "NULL::VARCHAR",
-}
+
+
+def _is_joined(field: UserField | None) -> bool:
+    """Is it found beside the user, not in what is told of the user?"""
+    return field is not None and (field.name in COUNTED or field.name == ANONYMOUS)
 
 
 def _custom_names(fields: Iterable[UserField]) -> Sequence[str]:
