@@ -103,6 +103,18 @@ engagement = some(
 )  # fmt: skip
 source = some({"name": ident}, {"product_key": ident, "channel": st.sampled_from(metadata.CHANNELS)})
 
+of_attribute = {
+    "entity": st.sampled_from(["user", "account"]),
+    "api_name": st.sampled_from(["plan size", "NO", "1e3", "a: b"]),
+}
+attribute = st.one_of(
+    some({**of_attribute, "type": st.just("SET")}, {"capacity": st.integers(1, 100), "keep_days": st.integers(1, 9)}),
+    some({**of_attribute, "type": st.just("NUMBER")}, {"merge": st.sampled_from(["last", "count"]),
+                                                       "default": st.integers(-9, 9) | st.floats(0, 1)}),
+    some(of_attribute, {"label": text, "description": text, "default": text, "is_pii": st.booleans(),
+                        "state": st.sampled_from(["ENABLED", "DISABLED"])}),
+)  # fmt: skip
+
 
 def fitting(plain: dict) -> dict:
     """With rules whose channels there are, and addresses only where mails go."""
@@ -117,6 +129,7 @@ state = st.fixed_dictionaries(
     {
         "channels": st.lists(mail | webhook, max_size=3, unique_by=lambda each: each["name"]),
         "rules": st.lists(rule, max_size=3, unique_by=lambda each: each["name"]),
+        "attributes": st.lists(attribute, max_size=3, unique_by=lambda each: (each["entity"], each["api_name"])),
         "sources": st.lists(source, max_size=3, unique_by=lambda each: each["name"]),
         "authorizations": st.lists(authorization, max_size=3, unique_by=lambda each: each["name"]),
         "jobs": st.lists(job, max_size=4, unique_by=lambda each: each["name"]),

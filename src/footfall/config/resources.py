@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from footfall.config.attribute_fields import ATTRIBUTE, check_attribute
 from footfall.config.job_definitions import job_of
 from footfall.config.job_options import OPTIONS
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Reference, Text, Whole
@@ -262,6 +263,13 @@ KINDS: Final = (
     ),
     ResourceKind("articles", "Pages of a help centre", _ARTICLE, ("provider", "external_article_id")),
     ResourceKind("sources", "Who may send events", _SOURCE),
+    ResourceKind(
+        "attributes",
+        "What is known of users and accounts, and how sayings merge",
+        ATTRIBUTE,
+        ("entity", "api_name"),
+        check=check_attribute,
+    ),
     ResourceKind("authorizations", "Ways into buckets", _AUTHORIZATION, kept=("secrets",), check=_check_authorization),
     ResourceKind("channels", "Ways to tell people", _CHANNEL, kept=("secrets",), check=_check_channel),
     ResourceKind("rules", "Who is told of what about jobs", _RULE, check=_check_rule),

@@ -30,6 +30,21 @@ version: 1
 #     environment: Production
 #     channel: web
 
+# What is known of people, beside what is found as it is said: types, merge rules, defaults, who is one person.
+# attributes:
+#   - entity: user
+#     api_name: email
+#     is_identifier: true
+#     is_pii: true
+#   - entity: user
+#     api_name: interests
+#     type: SET
+#     capacity: 50
+#   - entity: account
+#     api_name: seats
+#     type: NUMBER
+#     merge: max
+
 # Ways into buckets. Never a secret, only where it is: ${{env:VARIABLE}} or ${{file:PATH}}.
 # authorizations:
 #   - name: warehouse

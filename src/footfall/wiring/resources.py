@@ -22,6 +22,7 @@ from footfall.model.jobs import Job
 from footfall.model.metadata import BadDefinition, identity
 from footfall.model.plans import Change, Plain
 from footfall.ports import Source
+from footfall.wiring.attribute_resources import current_attributes, put_attribute, wanted_attributes
 from footfall.wiring.authorizations import add_authorization, change_authorization
 from footfall.wiring.jobs import add_job, change_job, check_options, resume_job
 from footfall.wiring.keys import create_key
@@ -54,6 +55,7 @@ def kinds(hub: Footfall, around: Surroundings) -> tuple[Kind, ...]:
             for kind in metadata.KINDS
         ),
         Kind("sources", partial(_sources, hub), partial(_put_source, hub)),
+        Kind("attributes", partial(current_attributes, hub), partial(put_attribute, hub)),
         Kind(
             "authorizations",
             partial(_authorizations, hub, around),
@@ -82,6 +84,7 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
         wanted[kind] = {identity(item): definitions.plain_item(item) for item in getattr(names, kind)}
     _check_tree(hub, found)
     wanted["sources"] = {name: _without_usual(_SOURCE, each.plain) for name, each in found.of("sources").items()}
+    wanted["attributes"] = wanted_attributes(found)
     wanted["authorizations"] = {name: _settings_of(each.plain) for name, each in found.of("authorizations").items()}
     for name, plain in wanted["authorizations"].items():
         _check_authorization(hub, found, around, name, plain)

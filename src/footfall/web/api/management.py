@@ -17,6 +17,7 @@ from footfall.model.schedules import Slot
 from footfall.model.tasks import Task
 from footfall.ports import (
     ApiKeys,
+    Attributes,
     Audit,
     Authorizations,
     BadRow,
@@ -27,6 +28,7 @@ from footfall.ports import (
     Jobs,
     Ledger,
     Outbox,
+    Profiles,
     Repeats,
     Sources,
 )
@@ -83,6 +85,8 @@ class Management:
     ledger: Ledger
     catalogue: Catalogue
     api_keys: ApiKeys
+    attributes: Attributes
+    profiles: Profiles
     audit: Audit
     repeats: Repeats
     tasks: Tasks
