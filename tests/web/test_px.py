@@ -10,6 +10,9 @@ import pytest
 from px_client import WRITE_KEY, Client
 from served_api import TOKEN, served
 
+from footfall.model.attribute_definitions import usual
+from footfall.wiring.profiles import attributes_of
+
 
 @pytest.fixture(scope="module")
 def px(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
@@ -155,6 +158,14 @@ def test_the_attributes_of_users_and_accounts_are_described(px: Client) -> None:
     assert (found["email"]["type"], found["email"]["origin"]) == ("STRING", "DEFAULT")
     assert (found["seen"]["type"], found["seen"]["origin"], found["seen"]["state"]) == ("NUMBER", "CUSTOM", "ENABLED")
     assert "parentGroupId" in {each["apiName"] for each in px.get("/admin/model/account/attributes")}
+    with px.api.hub() as hub:
+        tier = usual("user", "tier", state="DISABLED", label="Tier", default="none", description="How they pay")
+        attributes_of(hub).define(tier, hub.clock())
+    found = {each["apiName"]: each for each in px.get("/admin/model/user/attributes")}
+    wanted = {"name": "Tier", "state": "DISABLED", "defaultValue": "none", "description": "How they pay"}
+    assert {name: found["tier"][name] for name in wanted} == wanted
+    with px.api.hub() as hub:
+        attributes_of(hub).remove("user", "tier", hub.clock())
 
 
 def test_the_subscription_tells_its_zone_and_products(px: Client) -> None:

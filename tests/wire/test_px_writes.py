@@ -23,8 +23,8 @@ JSON = st.recursive(
 )
 NAMES = st.sampled_from(
     ["identifyId", "id", "name", "propertyKeys", "propertyKey", "eventName", "userType", "type", "gender", "email",
-     "score", "signUpDate", "renewalDate", "location", "customAttributes", "accountId", "attributes", "globalContext", "url",
-     "referrer", "date", "sessionId", "eventId", "csm"]
+     "score", "signUpDate", "renewalDate", "location", "customAttributes", "accountId", "attributes", "url", "csm",
+     "globalContext", "referrer", "date", "sessionId", "eventId"]
 )  # fmt: skip
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 

@@ -17,6 +17,7 @@ from footfall.web.identify import Keys
 from footfall.web.late import Late
 from footfall.wire import native
 from footfall.wiring.acting import act_as
+from footfall.wiring.profiles import attributes_of
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -114,6 +115,7 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         directory=directory,
         order=DuckPeopleOrder(hub.settings.data / "spill", limits),
         people=hub.people,
+        attributes=attributes_of(hub),
         catalogue=hub.catalogue,
         products=products,
         segments=lambda: (),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from footfall.model.attributes import ATTRIBUTES, Type
+from footfall.model.attribute_definitions import AttributeDefinition
+from footfall.model.attributes import ATTRIBUTES, CUSTOM_TYPES, as_string
 from footfall.model.metadata import Article, Engagement, Feature
 from footfall.web.px.desk import Px, handled, number
 from footfall.web.px.events import PREFIX
@@ -17,7 +18,6 @@ from footfall.web.px.replies import Answered, answer
 from footfall.wire.px_people import milliseconds
 
 _Item = TypeVar("_Item")
-_TYPES: Final = {Type.STRING: "STRING", Type.LONG: "NUMBER", Type.BOOLEAN: "BOOLEAN", Type.DATE: "DATE_TIME"}
 
 
 def routes(px: Px) -> Sequence[Route]:
@@ -114,15 +114,22 @@ async def attributes(request: Request, px: Px) -> Response:
     entity = request.path_params["entity"]
     if entity not in ATTRIBUTES:
         raise Answered(404, "Type not found", "It is user or account")
-    custom = await px.work(lambda: px.people.custom_attributes(entity))
+    found = await px.work(lambda: px.attributes.all(entity))
     now = milliseconds(px.clock())
-    own = [_attribute(name, _TYPES[kind], "DEFAULT", now) for name, kind in ATTRIBUTES[entity].items()]
-    return answer(own + [_attribute(name, kind, "CUSTOM", now) for name, kind in custom])
+    return answer([_attribute(each) | {"createdDate": now, "modifiedDate": now} for each in found])
 
 
-def _attribute(name: str, kind: str, origin: str, now: int | None) -> dict[str, Any]:
-    named = dict.fromkeys(("id", "name", "apiName", "internalName"), name)
-    return {**named, "type": kind, "state": "ENABLED", "origin": origin, "createdDate": now, "modifiedDate": now}
+def _attribute(item: AttributeDefinition) -> dict[str, Any]:
+    """The vendor has no sets and maps: these are their JSON text."""
+    found: dict[str, Any] = {
+        **dict.fromkeys(("id", "apiName", "internalName"), item.api_name),
+        "name": item.label or item.api_name,
+        "type": item.type if item.type in CUSTOM_TYPES else "STRING",
+        "state": item.state,
+        "origin": item.origin,
+    }
+    found |= {"description": item.description} if item.description else {}
+    return found | ({} if item.default is None else {"defaultValue": as_string(item.default)})
 
 
 async def subscription(request: Request, px: Px) -> Response:

@@ -16,7 +16,7 @@ from footfall.errors import FootfallError
 from footfall.flows.explore import Explore
 from footfall.model.api_keys import may
 from footfall.model.audit import Actor
-from footfall.ports import Catalogue, Clock, Directory, People, PeopleOrder, Removals
+from footfall.ports import Attributes, Catalogue, Clock, Directory, People, PeopleOrder, Removals
 from footfall.web.px.replies import Answered, refusal, refused
 
 HEADER: Final = "x-aptrinsic-api-key"
@@ -53,6 +53,7 @@ class Px:
     directory: Directory
     order: PeopleOrder
     people: People
+    attributes: Attributes
     catalogue: Catalogue
     products: Callable[[], Sequence[tuple[str, str, str]]]
     segments: Callable[[], Sequence[tuple[str, str]]]
