@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 
 from footfall.errors import Damaged, Refused, Unavailable
 from footfall.stores import database as sqlite_database
+from footfall.stores.audience_tables import audience
 from footfall.stores.database import Database
 from footfall.stores.import_tables import file_import
 from footfall.stores.profile_tables import identity
@@ -50,6 +51,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database):
     assert identity.metadata is METADATA
     assert file_import.metadata is METADATA  # and so are those of its module: they are known once it is imported
     assert removal.metadata is METADATA
+    assert audience.metadata is METADATA
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0008"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0009"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
