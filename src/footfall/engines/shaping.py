@@ -194,7 +194,8 @@ class DuckShaper:
             pc.is_in(good.column("type"), value_set=_TELLING),
             pc.or_(pc.is_valid(good.column("user_attributes")), pc.is_valid(good.column("account_attributes"))),
         )
-        self._told.batches = good.select(_TOLD.names).filter(telling).to_batches()
+        # The source is dictionary-coded until here.
+        self._told.batches = good.select(_TOLD.names).filter(telling).cast(_TOLD).to_batches()
         facts = self._reader.sql("EXECUTE read_facts").to_arrow_table()
         self._told.batches = ()
         return facts.set_column(0, "at", facts.column("at").cast(pa.timestamp("us", "UTC")))
