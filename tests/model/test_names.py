@@ -43,3 +43,12 @@ def test_the_default_is_the_documents() -> None:
 def test_a_template_that_makes_no_name_is_refused(template: str) -> None:
     with pytest.raises(Refused):
         NameTemplate(template)
+
+
+@pytest.mark.parametrize("rest", [".csv", ".csv.gz", "_a2.csv.gz.pgp", "-tags.csv.zst", ".csv.manifest.json"])
+def test_a_template_knows_the_names_it_makes_whatever_follows_the_stem(rest: str) -> None:
+    for template in (NameTemplate(), NameTemplate("{TIMESTAMP}.x_{TIMESTAMP}", "YYYY-MM-DD_HH.mm.ss.SSSZ")):
+        assert template.owns(template.stem(AT) + rest)
+        assert not template.owns("x" + template.stem(AT) + rest)
+        assert not template.owns(template.stem(AT).replace("2026", "now") + rest)
+        assert not template.owns(template.stem(AT))

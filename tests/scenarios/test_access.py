@@ -112,20 +112,33 @@ def test_what_killed_writers_left_at_the_places_of_jobs_is_taken_away(
     assert added[0] == 0, added
     ours = "px/GainsightPX_Users_20260310T070000Z.csv.gz"
     keyed = "px/nightly/a%2Fb/Users-20260310T070000Z_r2.parquet"
-    for key in (ours, keyed, "px/theirs.csv", "other/GainsightPX_Users_20260310T070000Z.csv.gz"):
+    named = ("px/lytics-events-20260310T070000Z.csv", "px/mine_20260310-tags.csv.gz")
+    table = "px/0000000000000001-0123456789abcdef.parquet"
+    for key in (
+        ours,
+        keyed,
+        *named,
+        table,
+        "px/theirs.csv",
+        "px/mine_now.csv",
+        "other/GainsightPX_Users_20260310T070000Z.csv.gz",
+    ):
         weed.server().client().create_multipart_upload(Bucket=name, Key=key)
     url = ("--to", f"s3://{name}/px", "--authorization", "there")
     assert types("jobs", "add", "nightly", *url)[0] == 0
     template = ("--key", "{job}/{product}/{report}-{TIMESTAMP}")
     assert types("jobs", "add", "lake", *url, "--format", "parquet", *template)[0] == 0
+    assert types("jobs", "add", "raw", *url, "--kind", "activity")[0] == 0
+    called = ("--option", "name=mine_{TIMESTAMP}", "--option", "timestamp=YYYYMMDD")
+    assert types("jobs", "add", "people", *url, "--kind", "audience", *called)[0] == 0
     assert types("jobs", "add", "to-a-folder", "--to", str(tmp_path / "out"))[0] == 0
     assert types("jobs", "add", "down", "--to", "s3://not-there/px", "--authorization", "there")[0] == 0
     with Footfall.open(load_settings(), clock=lambda: datetime.now(UTC)) as hub:
         assert sweep_places(hub) == 0, "an upload of today may still be running"
-        assert sweep_places(hub, timedelta(0)) == 2
+        assert sweep_places(hub, timedelta(0)) == 5
     left = weed.server().client().list_multipart_uploads(Bucket=name)["Uploads"]
-    assert not {ours, keyed} & {each["Key"] for each in left}
-    assert len(left) == 2
+    assert not {ours, keyed, *named, table} & {each["Key"] for each in left}
+    assert len(left) == 3
 
 
 def test_a_folder_needs_no_grant_and_an_unknown_form_is_a_usage_error(types: Types, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _DATA_NAME: Final = re.compile(
     r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?(_a[1-9]\d*)?\.(csv|json|xml|parquet)(\.[a-z0-9]+)*"
 )
 # Of the app-event stream, see model.windows. Names that a job's template makes can look like anything.
-_WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}(_a[1-9]\d*)?\.ndjson(\.[a-z0-9]+)*")
+_WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}(_a[1-9]\d*)?\.(ndjson|parquet)(\.[a-z0-9]+)*")
 # Letters that every bucket, file system and shell takes as they are.
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

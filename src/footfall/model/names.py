@@ -81,3 +81,10 @@ class NameTemplate:
     def stem(self, at: datetime) -> str:
         """The name at ``at``: ``lytics-events-20261121T080000Z``."""
         return self.template.replace("{TIMESTAMP}", stamp(self.timestamp, at))
+
+    def owns(self, name: str) -> bool:
+        """Could it have made ``name``, what follows the stem included?"""
+        shape = "".join("Z" if piece == "Z" else rf"\d{{{len(piece)}}}" if piece in TOKENS else re.escape(piece)
+                        for piece in _pieces(self.timestamp))  # fmt: skip
+        stem = shape.join(map(re.escape, self.template.split("{TIMESTAMP}")))
+        return re.fullmatch(rf"{stem}(-[^/]+)?(_a[1-9]\d*)?\.[a-z0-9.]+", name) is not None
