@@ -324,6 +324,16 @@ def test_a_slot_whose_lease_ran_out_is_taken_over_and_its_run_has_failed(jobs):
     assert jobs.run("daily:2026-05-01:2").state == "running"
 
 
+def test_asking_anew_for_a_slot_whose_lease_ran_out_ends_its_run(jobs):
+    plan(jobs, days(1, 1))
+    claim(jobs)
+    assert jobs.issue("daily", days(1, 1), AT + LEASE) == ["2026-05-01"]
+    lost = jobs.run("daily:2026-05-01:1")
+    assert (lost.state, lost.ended_at) == ("failed", AT + LEASE)
+    assert "lost touch" in lost.error
+    assert claim(jobs, AT + LEASE).attempt == 2
+
+
 def test_a_finish_that_comes_late_but_before_anybody_else_counts(jobs):
     plan(jobs, days(1, 1))
     slow = claim(jobs)

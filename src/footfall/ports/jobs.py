@@ -93,7 +93,8 @@ class Jobs(Protocol):
         """
 
     def issue(self, name: str, slots: Sequence[Slot], at: datetime) -> Sequence[str]:
-        """Ask for slots, be they new or done before; return the names of those that now wait. One that runs is left."""
+        """Ask for slots, be they new or done before; return the names of those that now wait. One that runs is left;
+        of one whose lease ran out the run has failed."""
 
     def claim(
         self, now: datetime, until: datetime, holder: str, *, job: str | None = None, slot: str | None = None

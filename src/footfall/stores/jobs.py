@@ -133,6 +133,10 @@ class SqlJobs:
             issued: list[str] = []
             for slot in slots:
                 values = slot_values(name, slot, "waiting", asked=True)
+                dead = and_(_SLOT.c.name == slot.name, _SLOT.c.state == "running", _SLOT.c.leased_until_at <= to_us(at))
+                left = connection.execute(select(_SLOT).where(and_(_SLOT.c.job == name, dead))).one_or_none()
+                if left is not None:
+                    _end_run(connection, left, to_us(at), "failed", LOST_RUN)
                 new = insert(_SLOT).values({**values, **waiting})
                 free = or_(_SLOT.c.state != "running", _SLOT.c.leased_until_at <= to_us(at))
                 again = {**waiting, "asked": asked}
