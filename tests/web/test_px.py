@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from px_client import WRITE_KEY, Client
 from served_api import TOKEN, served
 
@@ -179,3 +182,39 @@ def test_several_ids_are_asked_for_at_once(px: Client) -> None:
     assert [user["id"] for user in px.every("/users", "users", 1, **wanted)] == ["Nora@example.com", "carl"]
     assert px.get("/users", filter="id==BOB/1 Ü")["totalHits"] == 1  # no ASCII: everybody is looked at
     assert px.get("/users", filter=["id==carl", "score==7"])["totalHits"] == 2
+
+
+FIELDS = ["identifyId", "id", "date", "eventName", "score", "customAttributes.a'b\"c/~", "location.city", "nothing", ""]
+ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
+    ["'", "\\", "%_*?", "\0", "1e999"]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["/users", "/accounts", "/events/custom", "/events/email", "/survey/responses"]),
+    st.lists(
+        st.tuples(st.sampled_from(FIELDS), st.sampled_from(["==", "!=", "<", "~", "!~", "=", ""]), ODD), max_size=2
+    ),
+    st.sampled_from(["", "-date", "-customAttributes.a'b", "nothing", "id;-id"]),
+    st.sampled_from(["", "x", "e30"]),
+)
+def test_whatever_is_asked_is_answered_or_refused(
+    px: Client, path: str, terms: list[tuple[str, str, str]], sort: str, scroll: str
+) -> None:
+    query: dict[str, Any] = {"filter": ";".join(map("".join, terms)), "sort": sort}
+    answer = px.ask("GET", path, key="read", **query, **({"scrollId": scroll} if scroll else {}))
+    assert answer.status in (200, 400), answer.text
+    assert (answer.status == 400) == ("externalapierror" in answer.body)
+
+
+def test_many_clients_scroll_at_once(px: Client) -> None:
+    def scroll(n: int) -> list[str]:
+        if n % 2:
+            return [event["eventName"] for event in px.every("/events/custom", "customEvents", 1, sort="eventName")]
+        return [user["id"] for user in px.every("/users", "users", 1, sort="-firstName")]
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(scroll, range(24)))
+    assert all(each == found[n % 2] for n, each in enumerate(found))
+    assert found[:2] == [["Nora@example.com", "carl", "bob/1 ü"], ["e0", "e1", "e2", "e3", "e4"]]
