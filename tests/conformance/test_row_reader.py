@@ -76,17 +76,18 @@ def test_an_empty_file_of_text_gives_no_rows(name: str, blank: bytes) -> None:
     assert read(WRITTEN[name][0], blank) == ([], [])
 
 
+def outcome(name: str, data: bytes, cut: int = 0) -> Any:
+    try:
+        return read(WRITTEN[name][0], data, cut=cut)
+    except Refused as refused:
+        return str(refused)
+
+
 @pytest.mark.parametrize("name", TEXTS)
 @given(data=st.binary(max_size=300), cut=st.integers(1, 50))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_are_rows_bad_rows_or_refused_however_they_are_cut(name: str, data: bytes, cut: int) -> None:
-    def outcome(cut: int) -> Any:
-        try:
-            return read(WRITTEN[name][0], data, cut=cut)
-        except Refused as refused:
-            return str(refused)
-
-    assert outcome(0) == outcome(cut)
+    assert outcome(name, data) == outcome(name, data, cut)
 
 
 @given(data=st.binary(max_size=400))
@@ -107,7 +108,7 @@ SOUP = ['{"a":1}', '{"a":"x"}', '"', "{", "}", "[", "]", ",", ";", "\n", "\r\n",
 def test_any_mixture_of_signs_gives_the_same_however_it_is_cut(name: str, parts: list[str], cut: int) -> None:
     head = {"csv": "a,b\n", "lines": '{"a":1}\n'}.get(name, "[")
     data = (head + "".join(parts)).encode()
-    assert read(WRITTEN[name][0], data) == read(WRITTEN[name][0], data, cut=cut, seed=1)
+    assert outcome(name, data) == outcome(name, data, cut)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -139,16 +140,7 @@ def test_a_preview_reads_no_more_than_it_needs() -> None:
         assert taken < len(data) / 5
 
 
-LONG = 24 << 20
-
-
-def endless(head: bytes, part: bytes, tail: bytes) -> Iterator[bytes]:
-    """A file with a row of 24 MB in the middle."""
-    yield head
-    block = part * ((1 << 18) // len(part))
-    for _ in range(LONG >> 18):
-        yield block
-    yield tail
+LONG = 24 << 20  # bytes of the row in the middle
 
 
 @pytest.mark.parametrize(
@@ -163,7 +155,7 @@ def endless(head: bytes, part: bytes, tail: bytes) -> Iterator[bytes]:
             "array", b'[{"a":1},{"a":[', b'"}' + b" " * 200 + b'\\"",', b'{}]},{"a":2}]', id="array, of many values"
         ),
         pytest.param("array", b'[{"a":1},"', b"x", b'",{"a":2}]', id="array, of a text"),
-        pytest.param("array", b'[{"a":1},{"a":"', b"\\\\", b'"},{"a":2}]', id="array, of backslashes"),
+        pytest.param("array", b'[{"a":1},{"a":"', b'\\"}]}', b'"},{"a":2}]', id="array, of backslashes"),
         pytest.param("array", b'[{"a":1},\n{"a":[1', b" ", b',"x\n{"a":2}]', id="array, broken at its end"),
         pytest.param("array", b'[{"a":1},', b" ", b'nothing,{"a":2}]', id="array, of space"),
     ],
@@ -171,9 +163,11 @@ def endless(head: bytes, part: bytes, tail: bytes) -> Iterator[bytes]:
 def test_a_row_of_any_length_takes_bounded_memory_and_spoils_no_other(
     name: str, head: bytes, part: bytes, tail: bytes
 ) -> None:
+    data = memoryview(head + part * (LONG // len(part)) + tail)
+    chunks = (bytes(data[at : at + 99_991]) for at in range(0, len(data), 99_991))
     tracemalloc.start()
     try:
-        batches = list(WRITTEN[name][0].rows(endless(head, part, tail), ReadOptions(), name="file"))
+        batches = list(WRITTEN[name][0].rows(chunks, ReadOptions(), name="file"))
         assert tracemalloc.get_traced_memory()[1] < LONG / 3
     finally:
         tracemalloc.stop()

@@ -111,6 +111,17 @@ def test_a_quote_that_is_never_closed_gives_back_rows_however_many_follow() -> N
     assert found.lines == list(range(3, 150_003))
 
 
+def test_fields_of_several_lines_are_read_again_behind_a_bad_row() -> None:
+    note = "p\nq" * 100_000
+    found = rows('a,b\n1,"x"y\n' + "2,z\n" * 250_000 + f'3,"{note}"\n', cut=99_991)
+    assert found.codes == [(2, "b", "text_after_quote")]
+    assert found.values[-1] == {"a": "3", "b": note}
+
+
+def test_a_mark_within_the_file_is_a_character() -> None:
+    assert rows("a,b\n\ufeff1,2\n").values == [{"a": "\ufeff1", "b": "2"}]
+
+
 def test_a_row_may_be_a_mebibyte_and_no_longer() -> None:
     fits = "1," + "x" * (ROW_BYTES_MAX - 3)
     assert len(rows(f"a,b\n{fits}\n2,y\n").rows) == 2

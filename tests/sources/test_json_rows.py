@@ -57,7 +57,7 @@ BAD = [
     pytest.param('{"a":NaN}', "invalid_json", id="not a number"),
     pytest.param('{"a":"\\ud800"}', "invalid_json", id="half a character"),
     pytest.param('{"a":1,"b":{"c":1,"c":2}}', "duplicate_field", id="a key twice"),
-    pytest.param('{"a":"\\u0022","a":"\\u0022\\u0022"}', "duplicate_field", id="a key twice, quotes as codes"),
+    pytest.param('{"a":"","a":"' + "\\u0022" * 4 + '"}', "duplicate_field", id="a key twice, quotes as codes"),
     pytest.param("7", "not_an_object", id="a number"),
     pytest.param('"x"', "not_an_object", id="a text"),
     pytest.param("[7]", "not_an_object", id="an array"),
@@ -99,7 +99,7 @@ def test_lines_are_counted_and_empty_ones_left_out(end: str) -> None:
         ('[\n{"a":1},\n{"a":2}\n]', [2, 3]),
         ('\n[{"a":1},\r\n {"a":2},\r\n {"a":3}]', [2, 3, 4]),
         ('[{"a":1}\n,{"a":2}\n,{"a":3}]', [1, 2, 3]),
-        ('[{"a":[{},\n{},\n{}]} ,{"a":2} ,{"a":3}]', [1, 3, 3]),
+        ('[{"a":1} ,{"b":[{},\n{},\n{}]} ,{"c":1},{"d":1}]', [1, 1, 3, 3]),
         ('[\n {\n "a": 1\n },\n {\n "a": 2\n }\n]', [2, 5]),
     ],
 )
