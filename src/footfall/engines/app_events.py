@@ -95,8 +95,8 @@ class AppEventText:
         values = {
             "x_session": "CASE WHEN e.session_id IS NOT NULL THEN id_of('session', e.session_id) END",
             "x_id": "id_of(concat('event:', t.plain[e.source]), e.event_id)",
-            "x_rest": "json_merge_patch(json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{}'), "
-            f"coalesce(e.properties, '{{}}')), {literal(_taken())})::VARCHAR",
+            "x_rest": "json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{}'), "
+            f"coalesce(e.properties, '{{}}'), {literal(_taken())})::VARCHAR",
         }
         picked = "".join(f", {sql} AS {name}" for name, sql in values.items())
         return shared, {"text": self._row()}, f"(SELECT e.*{picked} FROM slice e, terms t) e"

@@ -31,6 +31,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Nothing of it is ever opened again, so it needs no log and no checkpoint.
 _BEGIN: Final = "ATTACH {file} AS day (RECOVERY_MODE no_wal_writes); USE day"
 _ROW_GROUP: Final = 122_880
+_OUT_OF_MEMORY: Final = "Out of Memory Error"
 _QUERIES: Final = Path(__file__).parent / "queries"
 
 
@@ -72,6 +73,11 @@ def translated(what: str) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise Unavailable(f"{what}: {error}", "Give the engine more memory, or its spill folder more room") from error
+    except OSError as error:
+        # What goes wrong while a result is read comes through Arrow, without its class.
+        if not str(error).startswith(_OUT_OF_MEMORY):
+            raise
+        raise Unavailable(f"{what}: {error}", "Give the engine more memory, or its spill folder more room") from error
     except duckdb.IOException as error:
         raise Unavailable(f"{what}: {error}", "Check the disk and that the files are still there") from error
     except (duckdb.SerializationException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
@@ -82,7 +88,7 @@ def translated(what: str) -> Iterator[None]:
 
 def out_of_memory(error: BaseException) -> bool:
     """Did DuckDB need more than its limit? Then less at once may do."""
-    return isinstance(error.__cause__, duckdb.OutOfMemoryException)
+    return isinstance(error.__cause__, duckdb.OutOfMemoryException) or str(error.__cause__).startswith(_OUT_OF_MEMORY)
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -12,7 +12,8 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -59,10 +60,6 @@ class _Slice:
     end: int
     keys: Keys
 
-    def halves(self) -> tuple[_Slice, _Slice]:
-        middle = (self.first + self.end) // 2
-        return replace(self, end=middle), replace(self, first=middle)
-
 
 class WindowRows:
     """The events of a selection, in a database of its own; close it.
@@ -96,6 +93,8 @@ class WindowRows:
         # Of each file: first ingest_seq, events and bytes of each slice; and where the last one ends.
         self._slices: dict[Keys, list[tuple[int, int, int]]] = {} if wanted.divided_by else {(): []}
         self._ends: dict[Keys, int] = {}
+        # Of ingest_seq. DuckDB may need sixty times the length of objects to read them, and reads 2,048 at once.
+        self._at_once = wanted.to_seq
         try:
             self._name_terms()
         except BaseException:
@@ -218,20 +217,24 @@ class WindowRows:
                     future.cancel()
 
     def _made(self, slice_: _Slice, named: Mapping[str, str], statement: str) -> pa.Table:
-        """The rows of a slice in order; made in halves where the memory does not do for all of it at once."""
-        try:
-            return self._rendered(slice_, named, statement)
-        except Unavailable as error:
-            if not out_of_memory(error) or slice_.end - slice_.first < 2:
-                raise
-        halves = [half for half in slice_.halves() if self._rows(half.first, half.end)]
-        return pa.concat_tables([self._made(half, named, statement) for half in halves])
-
-    def _rendered(self, slice_: _Slice, named: Mapping[str, str], statement: str) -> pa.Table:
-        picked = "".join(f", {sql} AS {name}" for name, sql in named.items())
+        """The rows of a slice in order; made a part after the other where the memory does not do for all at once."""
         rows = self._rows(slice_.first, slice_.end) + self._division.condition(slice_.keys)
+        length = slice_.end - slice_.first
+        if length <= self._at_once:
+            try:
+                with self._prepared(f"VIEW slice AS {rows}", named) as session:
+                    return _in_order(session.table(statement, SLICE, _WRITE))
+            except Unavailable as error:
+                self._take_less(length, error)
+        with self._prepared(f"TABLE kept AS {rows}; CREATE TEMP VIEW slice AS SELECT * FROM kept", named) as session:
+            return pa.concat_tables(list(self._in_parts(session, slice_, statement)))
+
+    @contextmanager
+    def _prepared(self, slice_: str, named: Mapping[str, str]) -> Iterator[Session]:
+        """A session that has the relations of ``_statement``. slice_: SQL of the temporary relation of that name."""
+        picked = "".join(f", {sql} AS {name}" for name, sql in named.items())
         with self.database.session() as session:
-            session.run(f"CREATE TEMP VIEW slice AS {rows}", _READ)
+            session.run(f"CREATE TEMP {slice_}", _READ)
             # They repeat, so their texts are put together once for all events that have them all in common.
             session.run(
                 f"CREATE TEMP TABLE named AS SELECT e.*{picked} "
@@ -240,9 +243,27 @@ class WindowRows:
             )
             for dimension, column in _KEYS.items():
                 self._name_people(session, dimension, column)
-            found = session.table(statement, SLICE, _WRITE)
-        # DuckDB keeps no order through a join, and to sort long texts takes it four times as long.
-        return found.take(pc.sort_indices(found["ingest_seq"])).drop_columns("ingest_seq")
+            yield session
+
+    def _in_parts(self, session: Session, slice_: _Slice, statement: str) -> Iterator[pa.Table]:
+        """What the statement gives of the table ``kept``, in order, so much at once as the memory does for."""
+        first = slice_.first
+        while first < slice_.end:
+            length = min(self._at_once, slice_.end - first)
+            some = f"SELECT * FROM kept WHERE ingest_seq >= {first} AND ingest_seq < {first + length}"
+            try:
+                session.run(f"CREATE OR REPLACE TEMP VIEW slice AS {some}", _READ)
+                yield _in_order(session.table(statement, SLICE, _WRITE))
+            except Unavailable as error:
+                self._take_less(length, error)
+            else:
+                first += length
+
+    def _take_less(self, length: int, error: Unavailable) -> None:
+        """Have no more than half of ``length`` at once from here on: the other slices will be no smaller."""
+        if not out_of_memory(error) or length < 2:
+            raise error
+        self._at_once = min(self._at_once, length // 2)
 
     def _name_people(self, session: Session, dimension: str, column: str) -> None:
         found = session.stream(f"SELECT DISTINCT {column} FROM slice WHERE {column} IS NOT NULL", SLICE, _READ)
@@ -267,6 +288,11 @@ class WindowRows:
         here = known.filter(pc.is_in(known["key"], value_set=keys))
         self._people[dimension] = known if known.num_rows <= PEOPLE else here
         return here
+
+
+def _in_order(found: pa.Table) -> pa.Table:
+    # DuckDB keeps no order through a join, and to sort long texts takes it four times as long.
+    return found.take(pc.sort_indices(found["ingest_seq"])).drop_columns("ingest_seq")
 
 
 def _statement(row: Mapping[str, str], sources: str) -> str:
