@@ -150,3 +150,9 @@ def test_an_encrypted_export_is_verified_with_and_without_the_private_key(hub, t
     refused = hub.run(*words, "--pgp-key", str(tmp_path / "private.asc"), ok=False)
     assert "is a private key" in refused.stderr
     assert hub.run(*words, "--compression", "rar", ok=False).stderr.count("gzip, zstd, zip, none") == 1
+
+
+def test_a_data_directory_that_was_not_there_is_said_to_be_new_once(install):
+    hub = install()
+    assert "is a new data directory" in hub.run("days", "ls", ok=False).stderr
+    assert "is a new data directory" not in hub.run("days", "ls", ok=False).stderr

@@ -124,5 +124,9 @@ def settings_of(screen: Screen, data: Path | None, config: Path | None, **flags:
 def opened(screen: Screen, data: Path | None, config: Path | None) -> Iterator[Footfall]:
     from footfall.wiring import Footfall
 
-    with Footfall.open(settings_of(screen, data, config), clock=now) as hub:
+    settings = settings_of(screen, data, config)
+    new = not settings.data.exists()
+    with Footfall.open(settings, clock=now) as hub:
+        if new:
+            screen.warn(f"{settings.data} is a new data directory; --data names one that is there")
         yield hub
