@@ -14,6 +14,8 @@ from px_client import WRITE_KEY, Client
 from served_api import TOKEN, served
 
 from footfall.model.attribute_definitions import usual
+from footfall.model.audiences import Audience
+from footfall.stores.audiences import SqlAudiences
 from footfall.wiring.profiles import attributes_of
 
 
@@ -40,6 +42,9 @@ def px(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             "articles": [{"provider": "HELP_DOCS_ARTICLE_PROVIDER", "external_article_id": "a", "title": "A"}],
         }
         assert api.ask("PUT", "/metadata", metadata).status == 200
+        with api.hub() as hub:
+            for audience in (Audience("big", label="Big ones"), Audience("small")):
+                SqlAudiences(hub.database, hub.note).add(audience, hub.clock())
         yield client
 
 
@@ -150,7 +155,12 @@ def test_lists_of_definitions_go_by_page_number(px: Client) -> None:
     assert px.get("/engagement")["engagements"] == [{**engagement, "envs": ["Production"]}]
     assert px.get("/engagement", contentTypes="IN_APP_DIALOG,IN_APP_CAROUSEL")["engagements"] == []
     assert px.get("/engagement", contentTypes="IN_APP_DIALOG,IN_APP_GUIDE")["engagements"][0]["id"] == "e1"
-    assert px.get("/segment") == {"segments": [], "pageNumber": 0, "isLastPage": True}
+    assert px.get("/segment") == {
+        "segments": [{"id": "big", "name": "Big ones"}, {"id": "small", "name": "small"}],
+        "pageNumber": 0, "isLastPage": True,
+    }  # fmt: skip
+    assert px.get("/segment/big") == {"id": "big", "name": "Big ones"}
+    assert px.get("/segment", pageSize=1, pageNumber=1)["segments"] == [{"id": "small", "name": "small"}]
     assert px.get("/articles")["articleExternalViewList"][0]["articleName"] == "A"
     for path in ("/feature/x", "/engagement/x", "/segment/x", "/admin/model/x/attributes"):
         assert px.ask("GET", path).status == 404

@@ -12,6 +12,7 @@ from footfall.errors import BadRecord
 from footfall.model.api_keys import well_formed
 from footfall.model.audit import Actor
 from footfall.ports import Batch
+from footfall.stores.audiences import SqlAudiences
 from footfall.stores.removals import SqlRemovals
 from footfall.web.identify import Keys
 from footfall.web.late import Late
@@ -72,6 +73,7 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         return [found[key] for key in sorted(found)]
 
     removals = SqlRemovals(hub.database)
+    audiences = SqlAudiences(hub.database, hub.note)
     directory = SqlDirectory(hub.database, hub.zone, hub.clock)
 
     def remove(entity: str, key: int, hard: bool) -> None:
@@ -118,7 +120,7 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         attributes=attributes_of(hub),
         catalogue=hub.catalogue,
         products=products,
-        segments=lambda: (),
+        segments=lambda: [(each.name, each.label or each.name) for each in audiences.all()],
         subscription=subscription,
         removals=removals,
         write=write,
