@@ -118,7 +118,7 @@ def desk_of(hub: SmallHub | LogAndStore, folder: Path, falling: Falling | None =
         log=watch(hub.log),
         clock=lambda: hub.now,
         beat=lambda: None,
-        room=lambda: None,
+        moved=lambda one: None,
     )
 
 

@@ -41,6 +41,7 @@ def test_an_import_is_listed_shown_and_its_bad_rows_told(api, done):
     (bad,) = api.ask("GET", f"/api/imports/{done['id']}/bad-rows").body["bad_rows"]
     assert (bad["row"], bad["line"], bad["field"], bad["code"]) == (1, 3, "at", "bad_timestamp")
     assert api.ask("GET", f"/api/imports/{done['id']}/bad-rows", skip=1).body == {"bad_rows": []}
+    assert api.ask("GET", f"/api/imports/{done['id']}/bad-rows", key=api.key("read", "curious")).status == 403
 
 
 def test_an_import_that_is_not_there_is_not_found(api):

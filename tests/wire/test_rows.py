@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from footfall.errors import BadRecord, Refused
 from footfall.model.imports import Columns
-from footfall.ports import Row
+from footfall.ports import BadRow, Row
 from footfall.wire import native
 from footfall.wire.row_instants import instant
 from footfall.wire.rows import NativeRows
@@ -23,9 +24,20 @@ ORDER = {"id": "7", "when": "2026-11-20 10:00:00", "email": "ana@example.com", "
 
 def event(row: object, columns: Columns = Columns(), number: int = 3) -> dict[str, object]:  # noqa: B008
     body = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    text = NativeRows("im1", "orders", AT, columns).event(Row(number, 5, body))
-    assert native.read(b"[" + text + b"]", "batch").rejected == ()
-    return json.loads(text)
+    made = events([Row(number, 5, body)], columns)
+    if isinstance(made[0], BadRow):
+        raise BadRecord(made[0].code, made[0].message, field=made[0].field)
+    return made[0]
+
+
+def events(rows: list[Row], columns: Columns = Columns()) -> list[Any]:  # noqa: B008
+    """The events of rows, then the bad rows."""
+    text, count, bad = NativeRows("im1", "orders", AT, columns).events(rows)
+    if count:
+        reading = native.read(text, "batch")
+        assert (reading.count, reading.rejected) == (count, ())
+    assert count + len(bad) == len(rows)
+    return [*json.loads(text), *bad]
 
 
 def test_a_row_that_nobody_asks_anything_of_is_a_platform_event_with_all_it_says():
@@ -84,6 +96,24 @@ def test_a_row_that_no_event_can_be_made_of_names_the_column_at_fault(row, colum
     assert (caught.value.code, caught.value.field) == (code, field)
 
 
+def test_a_row_that_is_too_long_does_not_take_its_neighbours_with_it():
+    long = Row(1, 2, json.dumps({"u": "x" * 70_000}).encode())
+    some = Row(0, 1, json.dumps({"u": "x" * 30_000}, separators=(",", ":")).encode())
+    for columns in (Columns(), Columns(event_name="e"), Columns(user={"n": "u"}, identify_id="e")):
+        made = events([some, long, some], columns)
+        assert [type(each) for each in made] == [dict, dict, BadRow]
+        assert (made[2].code, made[2].number) == ("too_large", 1)
+
+
+def test_a_number_that_nobody_can_hold_does_not_take_its_neighbours_with_it():
+    columns = Columns(identify_id="e", user={"n": "u"})
+    rows = [Row(0, 1, b'{"e":"a","u":1}'), Row(1, 2, b'{"e":"x","u":1e400}'), Row(2, 3, b'{"e":"b"}')]
+    one, two, bad = events(rows, columns)
+    assert (one["user"], two["identify_id"], bad.number, bad.code) == ({"n": 1}, "b", 1, "bad_value")
+    assert events([Row(0, 1, b'{"e":"a","u":1e400}')])[0]["type"] == "platform_event"
+    assert event({"e": "a", "u": 2**80}, columns)["user"] == {"n": 2**80}
+
+
 def test_a_column_may_be_called_anything():
     awkward = 'a "quoted" \\ name\n'
     assert event({awkward: "u"}, Columns(identify_id=awkward))["identify_id"] == "u"
@@ -112,12 +142,12 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, 
 )
 def test_every_event_that_is_made_is_one_the_collector_would_take(row, columns):
     body = msgspec.json.encode(row) if _fits(row) else json.dumps(row).encode()
-    try:
-        text = NativeRows("im1", "s", AT, columns).event(Row(0, 1, body))
-    except BadRecord:
-        return
-    reading = native.read(b"[" + text + b"]", "batch")
-    assert (reading.count, reading.rejected) == (1, ())
+    (alone,) = events([Row(0, 1, body)], columns)
+    if isinstance(alone, BadRow):
+        assert alone.code in ("bad_timestamp", "bad_type", "too_long", "bad_value")
+    good = Row(1, 2, b"{}")
+    beside = [made for made in events([good, Row(0, 1, body), good], columns) if made != events([good], columns)[0]]
+    assert beside in ([alone], [])
 
 
 def _fits(row: object) -> bool:

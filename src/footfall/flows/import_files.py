@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from footfall import observe
-from footfall.errors import BadRecord, Conflict, Damaged, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.model.import_names import Matches, base_of, literal_start, position_of
 from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions
 from footfall.model.reading import EVENTS_MAX
@@ -45,7 +45,6 @@ BODY_BYTES: Final = 2 << 20
 BODIES_AT_ONCE: Final = 8
 # If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
 FIRST_ROWS: Final = 1_000
-BAD_TEXT_CHARS: Final = 4_096
 COLUMNS_SHOWN: Final = 30
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -89,7 +88,7 @@ class Desk:
 
     decode: the bytes of a file of that name as they were before compression and encryption; nothing of what is
     encrypted before all of it is proved. meaning: how the file of an import is read, and what becomes of its rows.
-    beat: called every few seconds; raises when the work is to end. room: called before each append; it may settle.
+    beat: called every few seconds; raises when the work is to end. moved: told how far an import has come.
     """
 
     bucket: Bucket
@@ -102,7 +101,7 @@ class Desk:
     log: Log
     clock: Clock
     beat: Callable[[], None]
-    room: Callable[[], None]
+    moved: Callable[[FileImport], None]
 
 
 # --- which files ---------------------------------------------------------------------------------
@@ -286,9 +285,11 @@ class _Reading:
         self._begin()
 
     def _begin(self) -> None:
-        self._bodies: list[list[bytes]] = [[]]
-        self._size = self._applied = self._unchanged = 0
+        self._rows: list[Row] = []
+        self._size = 0
+        self._bodies: list[tuple[bytes, int]] = []
         self._bad = []
+        self._applied = self._unchanged = 0
 
     def apply(self) -> FileImport:
         file, first = self._state.file, self._state.next_row
@@ -305,30 +306,33 @@ class _Reading:
             ends = [rows[-1].number + 1 for rows in (batch.rows, batch.bad) if rows]
             self._next_row = max(self._next_row, *ends, 0)
             self._require_some_good(least=FIRST_ROWS)
-            if len(self._bodies) > BODIES_AT_ONCE or len(self._bad) >= EVENTS_MAX:
+            if len(self._bodies) >= BODIES_AT_ONCE or len(self._bad) >= EVENTS_MAX:
                 self._hand_over()
+        self._make()
         self._require_some_good(least=1)
         self._hand_over()
         return self._state
 
     def _take(self, row: Row) -> None:
-        try:
-            text = self._events.event(row)
-        except BadRecord as bad:
-            shown = row.body.decode("utf-8", "replace")[:BAD_TEXT_CHARS]
-            self._bad.append(BadRow(row.number, row.line, bad.field, bad.code, bad.what, shown))
-            return
-        body = self._bodies[-1]
-        if len(body) == EVENTS_MAX or self._size + len(text) > BODY_BYTES:
-            self._bodies.append(body := [])
-            self._size = 0
-        body.append(text)
-        self._size += len(text)
-        self._applied += 1
+        self._rows.append(row)
+        self._size += len(row.body)
+        if len(self._rows) == EVENTS_MAX or self._size > BODY_BYTES:
+            self._make()
+
+    def _make(self) -> None:
+        """Make a body of the rows taken."""
+        if self._rows:
+            body, count, bad = self._events.events(self._rows)
+            if count:
+                self._bodies.append((body, count))
+            self._bad += bad
+            self._applied += count
+            self._rows, self._size = [], 0
 
     def _require_some_good(self, *, least: int) -> None:
         """Raises ``Refused`` when there are ``least`` rows, or more, and not one can be used."""
-        if self._state.next_row == 0 and len(self._bad) >= least and not self._applied and not self._unchanged:
+        some = self._state.next_row or self._applied or self._unchanged or self._rows
+        if len(self._bad) >= least and not some:
             first = min(self._bad, key=lambda bad: bad.number)
             where = f"line {first.line}" if first.line else f"row {first.number + 1}"
             raise Refused(
@@ -341,22 +345,22 @@ class _Reading:
         """Append what there is, then move the ledger on."""
         if self._next_row <= self._state.next_row:
             return
-        self._desk.room()
-        _append(self._desk, self._state, [body for body in self._bodies if body])
+        self._make()
+        _append(self._desk, self._state, self._bodies)
         bad = sorted(self._bad, key=lambda row: row.number)
         self._state = self._desk.ledger.advance(
             self._state, self._next_row, applied=self._applied, unchanged=self._unchanged, bad=bad
         )
+        self._desk.moved(self._state)
         self._begin()
 
 
-def _append(desk: Desk, state: FileImport, bodies: Sequence[Sequence[bytes]]) -> None:
+def _append(desk: Desk, state: FileImport, bodies: Sequence[tuple[bytes, int]]) -> None:
     """Give bodies to the log all at once, so that one sync of the disk does for them; wait for the last."""
     received = (desk.clock() - _EPOCH) // timedelta(microseconds=1)
     answers: SimpleQueue[int | Exception] = SimpleQueue()
-    for events in bodies:
-        body = b"[" + b",\n".join(events) + b"]"
-        desk.log.submit(Batch(received, state.stream, "native", "batch", len(events), (), "", "", body), answers.put)
+    for body, count in bodies:
+        desk.log.submit(Batch(received, state.stream, "native", "batch", count, (), "", "", body), answers.put)
     faults = [answer for answer in (answers.get() for _ in bodies) if isinstance(answer, Exception)]
     if faults:
         raise faults[0]

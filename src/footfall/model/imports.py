@@ -16,6 +16,7 @@ ON_MISSING: Final = ("stop", "wait", "alert")
 # reading → done, or failed, which goes on where it was when it is tried again. Either → undoing → undone, for good: the
 # same file is another import then.
 STATES: Final = ("reading", "done", "failed", "undoing", "undone")
+BAD_TEXT_CHARS: Final = 4_096  # that are kept of a bad row
 BAD_ROWS_KEPT: Final = 10_000  # of one import, with their text; beyond, they are counted
 
 

@@ -12,16 +12,32 @@ from typing import Any, Final
 import msgspec
 
 from footfall.errors import BadRecord, Refused
-from footfall.model.imports import Columns
+from footfall.model.imports import BAD_TEXT_CHARS, Columns
 from footfall.model.reading import EVENT_BYTES_MAX, ID_CHARS_MAX, NAME_CHARS_MAX
-from footfall.ports import Row
+from footfall.ports import BadRow, Row
 from footfall.wire.row_instants import instant
 
 _encode: Final = msgspec.json.Encoder().encode
 _INT64: Final = 1 << 63
 _EMPTY: Final = (None, "")
+_AROUND_BYTES: Final = 8_192  # that an event has at most beside what its row says
 
 Fields = Mapping[str, Any]
+
+
+class _Event(msgspec.Struct, omit_defaults=True, gc=False):
+    """What is said of a row, in the words of ``wire.native``."""
+
+    type: str
+    event_id: str
+    occurred_at: str
+    event_name: str | None = None
+    identify_id: str | int | None = None
+    anonymous_id: str | int | None = None
+    account_id: str | int | None = None
+    user: dict[str, Any] | None = None
+    account: dict[str, Any] | None = None
+    attributes: msgspec.Raw | None = None
 
 
 class NativeRows:
@@ -37,53 +53,81 @@ class NativeRows:
         self._stream = stream
         self._at = at.isoformat()
         self._id = f"{import_id}-"
-        self._who = [
-            (name, column)
-            for name, column in (("identify_id", columns.identify_id), ("anonymous_id", columns.anonymous_id))
-            if column
-        ]
+        self._who = columns.identify_id or columns.anonymous_id
         self._tells = bool(columns.user or columns.account or columns.people)
         self.columns: Sequence[str] = _wanted(columns)
         self._read = _reader(self.columns)
+        # A row that is not longer makes no event that is too long, though each column with a meaning is said again.
+        told = 6 + len(columns.user) + len(columns.account)
+        self._sure_bytes = (EVENT_BYTES_MAX - _AROUND_BYTES) // (1 + (told if self.columns else 0))
         same = {"type": "platform_event", "event_name": stream, "occurred_at": self._at, "event_id": self._id}
         # A row that nobody asks anything of is not even looked into.
         self._head = b"" if self.columns else _encode(same).removesuffix(b'"}')
 
-    def event(self, row: Row) -> bytes:
+    def events(self, rows: Sequence[Row]) -> tuple[bytes, int, list[BadRow]]:
+        """See ``ports.RowEvents.events``. Read and written all at once, which halves the time."""
+        bad: list[BadRow] = []
+        fine = [row for row in rows if len(row.body) <= self._sure_bytes or self._is_short(row, bad)]
         if self._head:
-            text = b'%b%d","attributes":%b}' % (self._head, row.number, row.body)
-        else:
-            text = self._with_meaning(row)
-        if len(text) > EVENT_BYTES_MAX:
-            raise BadRecord("too_large", f"The row's event has more than {EVENT_BYTES_MAX} bytes")
-        return text
+            head = self._head
+            texts = [b'%b%d","attributes":%b}' % (head, number, body) for number, _, body in fine]
+            return b"[" + b",".join(texts) + b"]", len(texts), bad
+        try:
+            read = self._read(fine)
+        except msgspec.DecodeError:  # somewhere is a number that JSON has and we have not, such as 1e400
+            return self._one_by_one(rows)
+        made = []
+        for row, fields in zip(fine, read, strict=True):
+            try:
+                made.append(self._event(row, fields))
+            except BadRecord as error:
+                bad.append(_bad(row, error))
+        return _encode(made), len(made), bad
 
-    def _with_meaning(self, row: Row) -> bytes:
-        columns, fields = self._named, self._read(row.body)
-        event: dict[str, Any] = {"event_id": self._id + str(row.number)}
-        event["occurred_at"] = self._when(fields) if columns.timestamp else self._at
-        known = False
-        for name, column in self._who:
-            if (who := _identity(fields[column], column)) is not None:
-                event[name] = who
-                known = True
-        account = _identity(fields[columns.account_id], columns.account_id) if columns.account_id else None
-        if account is not None:
-            event["account_id"] = account
+    def _one_by_one(self, rows: Sequence[Row]) -> tuple[bytes, int, list[BadRow]]:
+        if len(rows) == 1:
+            return b"[]", 0, [_bad(rows[0], BadRecord("bad_value", "A number is larger than any that can be kept"))]
+        parts = [self.events([row]) for row in rows]
+        texts = [text[1:-1] for text, count, _ in parts if count]
+        return b"[" + b",".join(texts) + b"]", len(texts), [row for _, _, bad in parts for row in bad]
+
+    def _is_short(self, row: Row, bad: list[BadRow]) -> bool:
+        """Is the event of a long row one that may be? Raises nothing; a row that is too long goes to ``bad``."""
+        body = row.body
+        try:
+            size = (
+                len(self._head) + len(body) + 40 if self._head else len(_encode(self._event(row, *self._read([row]))))
+            )
+        except (BadRecord, msgspec.DecodeError):
+            return True  # which is found again
+        if size > EVENT_BYTES_MAX:
+            error = BadRecord("too_large", f"The row's event has more than {EVENT_BYTES_MAX} bytes")
+            bad.append(_bad(row, error))
+            return False
+        return True
+
+    def _event(self, row: Row, fields: Fields) -> _Event:
+        columns = self._named
+        event = _Event(
+            "platform_event",
+            self._id + str(row.number),
+            self._when(fields) if columns.timestamp else self._at,
+            None if columns.people else self._name(fields) if columns.event_name else self._stream,
+            _identity(fields[columns.identify_id], columns.identify_id) if columns.identify_id else None,
+            _identity(fields[columns.anonymous_id], columns.anonymous_id) if columns.anonymous_id else None,
+            _identity(fields[columns.account_id], columns.account_id) if columns.account_id else None,
+        )
+        event.attributes = msgspec.Raw(row.body)
+        known = event.identify_id is not None or event.anonymous_id is not None
         if columns.people:
             if not known:
-                raise BadRecord("missing_user", f"'{self._who[0][1]}' is empty", field=self._who[0][1])
-            event["type"] = "identify"
-        else:
-            event["type"] = "custom" if known else "platform_event"
-            event["event_name"] = self._name(fields) if columns.event_name else self._stream
+                raise BadRecord("missing_user", f"'{self._who}' is empty", field=self._who)
+            event.type = "identify"
+        elif known:
+            event.type = "custom"
         if known and self._tells:
-            event |= _about(fields, columns, account)
-        event["attributes"] = msgspec.Raw(row.body)
-        try:
-            return _encode(event)
-        except OverflowError as error:
-            raise BadRecord("bad_value", "A number of an attribute has more than 64 bits") from error
+            _tell(event, fields, columns)
+        return event
 
     def _when(self, fields: Fields) -> str:
         column = self._named.timestamp
@@ -112,17 +156,21 @@ def _wanted(columns: Columns) -> list[str]:
     return sorted({each for each in (*single, *columns.user.values(), *columns.account.values()) if each})
 
 
-def _reader(wanted: Iterable[str]) -> Callable[[bytes], Fields]:
-    """Reads only the wanted fields of a row."""
+def _reader(wanted: Iterable[str]) -> Callable[[Sequence[Row]], list[Fields]]:
+    """Reads only the wanted fields of rows."""
     named = {f"f{number}": column for number, column in enumerate(wanted)}
+    columns = tuple(named.values())
     try:
         kind = msgspec.defstruct("Wanted", [(name, Any, None) for name in named], rename=named, gc=False)
     except ValueError:  # a name that JSON escapes
-        whole = msgspec.json.Decoder(dict[str, Any]).decode
-        return lambda body: dict.fromkeys(named.values()) | whole(body)
-    read = msgspec.json.Decoder(kind).decode
-    columns = tuple(named.values())
-    return lambda body: dict(zip(columns, msgspec.structs.astuple(read(body)), strict=True))
+        whole = msgspec.json.Decoder(list[dict[str, Any]]).decode
+        return lambda rows: [dict.fromkeys(columns) | found for found in whole(_array(rows))]
+    read, values = msgspec.json.Decoder(list[kind]).decode, msgspec.structs.astuple
+    return lambda rows: [dict(zip(columns, values(found), strict=True)) for found in read(_array(rows))]
+
+
+def _array(rows: Sequence[Row]) -> bytes:
+    return b"[" + b",".join([row.body for row in rows]) + b"]"
 
 
 def _identity(value: Any, column: str) -> str | int | None:
@@ -141,16 +189,17 @@ def _identity(value: Any, column: str) -> str | int | None:
     return text
 
 
-def _about(fields: Fields, columns: Columns, account: str | int | None) -> dict[str, Any]:
-    """What the row tells of the user and of the account; a field that is empty tells nothing."""
-    told: dict[str, Any] = {}
+def _tell(event: _Event, fields: Fields, columns: Columns) -> None:
+    """Say what the row says of the user and of the account; a field that is empty says nothing."""
     user = {name: value for name, column in columns.user.items() if (value := fields[column]) not in _EMPTY}
     if user:
-        told["user"] = user
-    if account is not None:
-        of_account = {
-            name: value for name, column in columns.account.items() if (value := fields[column]) not in _EMPTY
-        }
-        if of_account or columns.people:
-            told["account"] = of_account | {"id": account}
-    return told
+        event.user = user
+    if event.account_id is not None:
+        account = {name: value for name, column in columns.account.items() if (value := fields[column]) not in _EMPTY}
+        if account or columns.people:
+            event.account = account | {"id": event.account_id}
+
+
+def _bad(row: Row, error: BadRecord) -> BadRow:
+    shown = row.body.decode("utf-8", "replace")[:BAD_TEXT_CHARS]
+    return BadRow(row.number, row.line, error.field, error.code, error.what, shown)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from footfall.errors import Refused
-from footfall.flows.import_files import BAD_TEXT_CHARS
-from footfall.model.imports import FileImport
+from footfall.model.imports import BAD_TEXT_CHARS, FileImport
 from footfall.ports import BadRow
 from footfall.wiring.imports import ledger_of
 

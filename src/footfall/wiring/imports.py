@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from footfall.errors import Conflict, Refused, Unavailable
+from footfall import observe
+from footfall.errors import Conflict, FootfallError, Refused, Unavailable
 from footfall.flows.import_files import (
     Desk,
     FileRow,
@@ -42,8 +45,8 @@ if TYPE_CHECKING:
     from footfall.ports import Bucket, Log, Preview, Progress, RowReader
     from footfall.wiring.hub import Footfall
 
-# A command settles by itself what it gave to the log, before the log holds more than this.
-UNSETTLED_BYTES: Final = 1 << 30
+# A command settles by itself what it gave to the log, whenever that is as much as is settled at once.
+SETTLED_AT_ONCE: Final = 32 << 20
 FOLDER: Final = "imports"
 # Of a job that a command made because a server holds the log: it imports what the command would.
 BY_COMMAND: Final = "by_command"
@@ -106,22 +109,39 @@ def import_now(hub: Footfall, origin: Origin, settings: ImportSettings, progress
     What a command imported before into the same stream is left alone, and so is what it compares with if it does.
     Raises ``Conflict`` while another process holds the log.
     """
-    applied = 0
-
-    def beat() -> None:
-        progress("import", applied, None, "rows")
-
-    def room() -> None:
-        if hub.log.end() - hub.lake.position() > UNSETTLED_BYTES:
-            hub.settle()
-
-    desk = _desk(hub, origin, origin.bucket(hub), settings, hub.log, beat, room)
     done: list[FileImport] = []
-    for one in _by_command(desk, settings):
-        applied += one.applied
-        done.append(one)
+
+    def moved(one: FileImport) -> None:
+        progress("import", one.next_row + sum(each.next_row for each in done), None, "rows")
+
+    desk = _desk(hub, origin, origin.bucket(hub), settings, hub.log, moved=moved)
+    with _settling(hub):
+        done.extend(_by_command(desk, settings))
     hub.settle(progress)
     return done
+
+
+@contextmanager
+def _settling(hub: Footfall) -> Iterator[None]:
+    """Settle meanwhile what is in the log, as a server would, and never more than one range behind."""
+    over = threading.Event()
+
+    def settle() -> None:
+        while not over.wait(0.2):
+            if hub.log.end() - hub.lake.position() > SETTLED_AT_ONCE:
+                try:
+                    hub.settle()
+                except FootfallError as error:  # whoever waits for the end settles again, and is told
+                    observe.went_wrong("settling meanwhile failed", error)
+                    return
+
+    thread = threading.Thread(target=settle, name="footfall-settle")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _by_command(desk: Desk, settings: ImportSettings) -> Iterator[FileImport]:
@@ -228,7 +248,7 @@ def deliver_import(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Ite
             f"another process holds the log of {hub.settings.data}",
             "A server that runs there takes this slot within a minute",
         ) from held
-    desk = _desk(hub, origin, bucket, settings, log, attempt.beat, _nothing)
+    desk = _desk(hub, origin, bucket, settings, log, beat=attempt.beat)
     for one in _applied(desk, settings, job):
         yield FileFacts(one.file.key, one.applied, one.file.size_bytes)
 
@@ -299,8 +319,9 @@ def _desk(
     bucket: Bucket,
     settings: ImportSettings,
     log: Log,
-    beat: Callable[[], None],
-    room: Callable[[], None],
+    *,
+    beat: Callable[[], None] = lambda: None,
+    moved: Callable[[FileImport], None] = lambda one: None,
 ) -> Desk:
     make_stream(hub, settings.stream)
     folder = hub.settings.data / FOLDER
@@ -316,7 +337,7 @@ def _desk(
         log=log,
         clock=hub.clock,
         beat=beat,
-        room=room,
+        moved=moved,
     )
 
 
@@ -343,7 +364,3 @@ def _reader(format: str) -> RowReader:
     from footfall.sources.parquet_rows import ParquetReader
 
     return ParquetReader()
-
-
-def _nothing() -> None:
-    """A server settles by itself."""

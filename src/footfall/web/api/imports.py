@@ -92,12 +92,15 @@ def show_import(desk: Reading, id: ImportId) -> ImportOut:
 
 @router.get("/{id}/bad-rows", summary="List the rows of an import that could not be used")
 def list_bad_rows(
-    desk: Reading,
+    desk: Writing,
     id: ImportId,
     skip: Annotated[int, Query(ge=0, le=1_000_000, description="How many to leave out.")] = 0,
     limit: Limit = 100,
 ) -> BadRows:
-    """Those that no event could be made of, then those that settling refused. The first 10,000 are kept."""
+    """Those that no event could be made of, then those that settling refused. The first 10,000 are kept.
+
+    They hold what people wrote, so a key that only reads does not see them.
+    """
     found = islice(desk.management.bad_rows(id), skip, skip + limit)
     return BadRows(
         bad_rows=[
