@@ -28,12 +28,12 @@ def _sayings(entity: str) -> Table:
         Column("event_id", Text, primary_key=True),
         Column("at", BigInteger, nullable=False),
         Column("attributes", Text, nullable=False),
-        sqlite_with_rowid=False,
     )
 
 
 # attributes: as the event said them. Kept while an attribute has a rule that needs more than its last value: the store
-# knows by it what it has counted already, and makes registers anew from it when a rule changes.
+# knows by it what it has counted already, and makes registers anew from it when a rule changes. With rowid: rows of a
+# kilobyte are then appended, and only their keys are sorted in.
 user_saying: Final = _sayings("user")
 account_saying: Final = _sayings("account")
 # Who ever said which value of an attribute that identifies. value: as it is compared, see model.identity.

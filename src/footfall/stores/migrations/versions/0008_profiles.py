@@ -30,7 +30,6 @@ def upgrade() -> None:
             sa.Column("attributes", sa.Text(), nullable=False),
             sa.ForeignKeyConstraint(["key"], [f"{entity}s.key"], name=f"fk_{entity}_saying_key", ondelete="CASCADE"),
             sa.PrimaryKeyConstraint("key", "source", "event_id", name=f"pk_{entity}_saying"),
-            sqlite_with_rowid=False,
         )
     op.create_table(
         "identity",
