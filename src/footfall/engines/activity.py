@@ -15,7 +15,7 @@ from footfall.engines.database import Limits, literal
 from footfall.engines.fields import NULL, Joining, leaves, macros, template
 from footfall.engines.observing import Observed
 from footfall.engines.rendering import text_of
-from footfall.engines.windows import TERMS, Texts, WindowRows
+from footfall.engines.windows import PIECE, TERMS, Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
 from footfall.model.manifest import FilePart
@@ -94,8 +94,8 @@ class ActivityText:
         if self._header:
             yield 0, self._format.head(self.columns, "activity", "", date.min)
         for rows in self._window.render(part, *self._lines()):
-            for column in rows["text"].chunks:
-                yield len(column), text_of(column)
+            for piece in rows.to_batches(PIECE):
+                yield piece.num_rows, text_of(piece.column(0))
 
     def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the same rows as columns of texts, not quoted; of bounded size."""

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from footfall.engines.database import Limits, literal
 from footfall.engines.rendering import text_of
-from footfall.engines.windows import Texts, WindowRows
+from footfall.engines.windows import PIECE, Texts, WindowRows
 from footfall.model.app_events import STANDARD_FIELDS, detail_of, kind_of, schema_of, type_of
 from footfall.model.columns import LONG, MOMENT, OBJECT, STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
@@ -76,8 +76,8 @@ class AppEventText:
     def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text) of a file."""
         for rows in self._window.render(part, *self._lines()):
-            for column in rows["text"].chunks:
-                yield len(column), text_of(column)
+            for piece in rows.to_batches(PIECE):
+                yield piece.num_rows, text_of(piece.column(0))
 
     def _lines(self) -> tuple[dict[str, str], dict[str, str], str]:
         """What ``WindowRows.render`` shall make."""
