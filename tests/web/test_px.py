@@ -159,6 +159,8 @@ def test_lists_of_definitions_go_by_page_number(px: Client) -> None:
         "segments": [{"id": "big", "name": "Big ones"}, {"id": "small", "name": "small"}],
         "pageNumber": 0, "isLastPage": True,
     }  # fmt: skip
+    extended = px.get("/engagement/extended")["engagements"]
+    assert extended == [{**engagement, "envs": ["Production"], "customEvents": []}]
     assert px.get("/segment/big") == {"id": "big", "name": "Big ones"}
     assert px.get("/segment", pageSize=1, pageNumber=1)["segments"] == [{"id": "small", "name": "small"}]
     assert px.get("/articles")["articleExternalViewList"][0]["articleName"] == "A"

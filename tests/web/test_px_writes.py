@@ -9,6 +9,8 @@ import pytest
 from px_client import WRITE_KEY, Client
 from served_api import served
 
+from footfall.stores.audiences import SqlAudiences
+
 USER = {"identifyId": "eve", "propertyKeys": ["AP-1"]}
 ACCOUNT = {"id": "acme", "name": "Acme", "propertyKeys": ["AP-1"]}
 
@@ -245,3 +247,33 @@ def test_adoption_counts_events_users_and_accounts_of_a_feature(px: Client) -> N
     week = {"dateRangeStart": found["dateRangeEnd"] - 7 * 86_400_000, "dateRangeEnd": found["dateRangeEnd"] + 1}
     assert px.ask("GET", "/feature/adoption/f", **week).status == 400
     assert px.ask("GET", "/feature/adoption/nobody").status == 404
+
+
+def test_another_system_fills_a_segment(px: Client) -> None:
+    def values(name: str) -> list[str]:
+        with px.api.hub() as hub:
+            return list(SqlAudiences(hub.database, hub.note).values(name).to_pylist())
+
+    made = px.ask("POST", "/external_segment/metadata", {"externalId": "CDP 7!", "name": "VIP", "description": "d"})
+    assert made.body == {"id": "cdp-7", "name": "VIP", "description": "d", "externalId": "CDP 7!"}
+    again = {"externalId": "CDP 7!", "name": "VIP"}
+    assert px.ask("POST", "/external_segment/metadata", again).body["id"] == "cdp-7"
+    assert px.ask("POST", "/external_segment/metadata", again, failIfExists="true").status == 400
+    assert px.ask("PUT", "/external_segment/metadata", {"id": "cdp-7", "name": "Gold"}).status == 200
+    assert px.get("/segment/cdp-7") == {"id": "cdp-7", "name": "Gold"}
+
+    def update(add: list[str], remove: list[str], **more: Any) -> int:
+        action = {"segmentId": "cdp-7", "lastQualificationTime": "2026-11-01T00:00:00Z"}
+        body = {"add": [action | {"identities": add}], "remove": [action | {"identities": remove}], **more}
+        return px.ask("POST", "/external_segment/update_membership", body).status
+
+    assert update(["a", "b", "c"], []) == 200
+    assert update(["d"], ["b", "nobody"], identityType="IDENTIFY_ID") == 200
+    assert values("cdp-7") == ["a", "c", "d"]
+    assert update(["e"], [], identityType="GLOBAL_ID") == 400
+    assert update([""], []) == 400
+    unknown = {"add": [{"segmentId": "cdp-7", "identities": ["z"]}, {"segmentId": "nobody", "identities": ["z"]}]}
+    assert px.ask("POST", "/external_segment/update_membership", unknown).status == 404
+    assert values("cdp-7") == ["a", "c", "d"]  # all or nothing
+    assert px.ask("POST", "/external_segment/metadata", {"name": "é"}).status == 400
+    assert px.ask("PUT", "/external_segment/metadata", {"id": "nobody", "name": "x"}).status == 404

@@ -73,7 +73,6 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         return [found[key] for key in sorted(found)]
 
     removals = SqlRemovals(hub.database)
-    audiences = SqlAudiences(hub.database, hub.note)
     directory = SqlDirectory(hub.database, hub.zone, hub.clock)
 
     def remove(entity: str, key: int, hard: bool) -> None:
@@ -120,12 +119,13 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         attributes=attributes_of(hub),
         catalogue=hub.catalogue,
         products=products,
-        segments=lambda: [(each.name, each.label or each.name) for each in audiences.all()],
+        audiences=SqlAudiences(hub.database, hub.note),
         subscription=subscription,
         removals=removals,
         write=write,
         remove=remove,
         deny=deny,
         new_id=lambda: secrets.token_hex(16),
+        transaction=hub.database.transaction,
         act_as=act_as,
     )

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from footfall.web.px import catalogue, changes, definitions, events, people
+from footfall.web.px import catalogue, changes, definitions, events, people, segments
 from footfall.web.px.desk import Px
 from footfall.web.px.replies import refusal
 
@@ -23,6 +23,7 @@ def create_px(px: Px) -> Starlette:
         routes=[
             *events.routes(px),
             *definitions.routes(px),
+            *segments.routes(px),
             *catalogue.routes(px),
             *changes.routes(px),
             *people.routes(px),

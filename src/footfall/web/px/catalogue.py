@@ -1,4 +1,4 @@
-"""What is defined: features, engagements, segments, attributes, articles, the subscription. Lists by page number."""
+"""What is defined: features, engagements, attributes, articles, the subscription. Lists by page number."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ def routes(px: Px) -> Sequence[Route]:
         "/feature": features,
         "/feature/{id}": feature,
         "/engagement": engagements,
+        "/engagement/extended": extended_engagements,
         "/engagement/{id}": engagement,
-        "/segment": segments,
-        "/segment/{id}": segment,
         "/articles": articles,
         "/admin/model/{entity}/attributes": attributes,
         "/admin/subscription": subscription,
@@ -39,7 +38,7 @@ async def features(request: Request, px: Px) -> Response:
     await px.let_in(request, "read")
     key = request.query_params.get("propertyKey", "")
     found = await px.work(lambda: [each for each in px.catalogue.read().features if key in ("", each.product_key)])
-    return answer(_numbered(request, "features", found, _feature, 25, 200))
+    return answer(numbered(request, "features", found, _feature, 25, 200))
 
 
 async def feature(request: Request, px: Px) -> Response:
@@ -57,6 +56,15 @@ def _feature(item: Feature) -> dict[str, Any]:
 
 
 async def engagements(request: Request, px: Px) -> Response:
+    return answer(await _engagements(request, px, _engagement))
+
+
+async def extended_engagements(request: Request, px: Px) -> Response:
+    """With the custom events that their rules name: engagements have no rules here."""
+    return answer(await _engagements(request, px, lambda each: _engagement(each) | {"customEvents": []}))
+
+
+async def _engagements(request: Request, px: Px, show: Callable[[Engagement], dict[str, Any]]) -> dict[str, Any]:
     await px.let_in(request, "read")
     kinds = {each for text in request.query_params.getlist("contentTypes") for each in text.split(",") if each}
     # The vendor has no word for one that was deleted.
@@ -65,7 +73,7 @@ async def engagements(request: Request, px: Px) -> Response:
         for each in (await px.work(px.catalogue.read)).all_engagements
         if each.status != "DELETED" and (not kinds or each.type in kinds)
     ]
-    return answer(_numbered(request, "engagements", found, _engagement, 200, 500))
+    return numbered(request, "engagements", found, show, 200, 500)
 
 
 async def engagement(request: Request, px: Px) -> Response:
@@ -85,24 +93,10 @@ def _engagement(item: Engagement) -> dict[str, Any]:
     }
 
 
-async def segments(request: Request, px: Px) -> Response:
-    await px.let_in(request, "read")
-    return answer(_numbered(request, "segments", await px.work(px.segments), _segment, 25, 200))
-
-
-async def segment(request: Request, px: Px) -> Response:
-    await px.let_in(request, "read")
-    return answer(_segment(_of_id(request, await px.work(px.segments), lambda each: each[0], "Segment")))
-
-
-def _segment(item: tuple[str, str]) -> dict[str, Any]:
-    return {"id": item[0], "name": item[1]}
-
-
 async def articles(request: Request, px: Px) -> Response:
     await px.let_in(request, "read")
     found = (await px.work(px.catalogue.read)).articles
-    return answer(_numbered(request, "articleExternalViewList", found, _article, 200, 500))
+    return answer(numbered(request, "articleExternalViewList", found, _article, 200, 500))
 
 
 def _article(item: Article) -> dict[str, Any]:
@@ -149,9 +143,10 @@ def _of_id(request: Request, items: Sequence[_Item], id_of: Callable[[_Item], st
     return found
 
 
-def _numbered(
+def numbered(
     request: Request, key: str, items: Sequence[_Item], show: Callable[[_Item], dict[str, Any]], default: int, most: int
 ) -> dict[str, Any]:
+    """A page of a list that goes by page number."""
     size, page = number(request, "pageSize", default, 1, most), number(request, "pageNumber", 0, 0, 999_999_999)
     shown = [show(each) for each in items[page * size : (page + 1) * size]]
     return {key: shown, "pageNumber": page, "isLastPage": (page + 1) * size >= len(items)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
@@ -16,7 +17,7 @@ from footfall.errors import FootfallError
 from footfall.flows.explore import Explore
 from footfall.model.api_keys import may
 from footfall.model.audit import Actor
-from footfall.ports import Attributes, Catalogue, Clock, Directory, People, PeopleOrder, Removals
+from footfall.ports import Attributes, Audiences, Catalogue, Clock, Directory, People, PeopleOrder, Removals
 from footfall.web.px.replies import Answered, refusal, refused
 
 HEADER: Final = "x-aptrinsic-api-key"
@@ -42,7 +43,7 @@ class Px:
     """One deployment, as the PX dialect sees it.
 
     identify: (who, scope) of a key, None for one that opens nothing. products: (product key, name, channel) of
-    everything that sends. segments: (id, name) of the audiences. subscription: facts about the deployment.
+    everything that sends. subscription: facts about the deployment. transaction: as ``Store.transaction``.
     remove: deletes a user or account by its key, ``hard`` or not. deny: (key, identify id, whether). new_id: of an
     event, never the same twice. act_as: in whose name what a thread changes is.
     """
@@ -56,13 +57,14 @@ class Px:
     attributes: Attributes
     catalogue: Catalogue
     products: Callable[[], Sequence[tuple[str, str, str]]]
-    segments: Callable[[], Sequence[tuple[str, str]]]
+    audiences: Audiences
     subscription: Callable[[], Mapping[str, str]]
     removals: Removals
     write: Write
     remove: Callable[[str, int, bool], None]
     deny: Callable[[int, str, bool], None]
     new_id: Callable[[], str]
+    transaction: Callable[[], AbstractContextManager[None]]
     act_as: Callable[[Actor], None]
     _threads: CapacityLimiter | None = field(default=None, init=False)
     _waiting: int = field(default=0, init=False)
