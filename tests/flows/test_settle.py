@@ -9,11 +9,13 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from settle_place import NOW, opened
+from settle_place import NOW, ZONE, opened
 
 from footfall.errors import BadRecord, Damaged, Unavailable
 from footfall.lakes.parts import TABLE_SCHEMA
+from footfall.model.attribute_definitions import usual
 from footfall.ports import Counts
+from footfall.stores.attributes import SqlAttributes
 
 
 @pytest.fixture
@@ -24,6 +26,10 @@ def place(tmp_path):
 
 def track(event_id, **fields):
     return {"type": "track", "event": "Bought", "userId": "ada", "messageId": event_id, **fields}
+
+
+def identify(event_id):
+    return {"type": "identify", "userId": "ada", "messageId": event_id, "traits": {"calls": 1}}
 
 
 def batch(*ids):
@@ -129,6 +135,24 @@ def test_after_a_failure_the_same_process_goes_on_and_counts_once(place, name, m
     assert sorted(place.ids()) == sorted([f"{n}{c}" for n in range(4) for c in "ab"] + ["same"])
     assert place.ledger.counts() == {"app": Counts(12, 9, 3, 0)}
     assert place.stored()["ingest_seq"].to_pylist() == list(range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [pytest.param("ledger", "settled", id="in the store"), pytest.param("lake", "append", id="after")],
+)
+def test_what_is_counted_of_a_user_is_counted_once_whatever_fails(place, name, method):
+    SqlAttributes(place.database, ZONE).define(usual("user", "calls", "NUMBER", merge="count"), NOW)
+    for n in range(3):
+        place.send({"batch": [identify(f"{n}a"), identify("same")]})
+    whole = getattr(place, name)
+    setattr(place, name, FailsAt(whole, method, 2))
+    with pytest.raises(Unavailable):
+        place.settle(limit_bytes=100)
+    setattr(place, name, whole)
+    place.settle(limit_bytes=100)
+    (ada,) = place.people.users(NOW.date()).read_all().to_pylist()
+    assert json.loads(ada["attributes"]) == {"calls": 4}
 
 
 def test_a_lake_that_is_not_of_this_log_is_damage_and_nothing_is_lost(tmp_path):

@@ -123,6 +123,23 @@ def test_two_users_with_one_address_are_one_person_and_explain_says_why(type_in,
     assert (code, "nobody is known as 'nobody'" in errors) == (1, True)
 
 
+def test_a_closed_day_stays_as_it_was_delivered_until_it_is_opened_again(type_in, identify, tmp_path):
+    out = tmp_path / "out"
+    export = ("export", "rollups", "--day", DAY, "--to", str(out), "--reports", "User_Event_Rollups,Users")
+    identify(("ada", 14, {"email": "ada@example.com"}), ("lovelace", 15, {"email": "ada@example.com"}))
+    assert type_in(*export)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert type_in("attributes", "set", "email", "--identifier")[0] == 0
+    assert type_in("days", "close", DAY)[0] == 4, "nothing was learned about the day"
+    type_in(*export)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert type_in("days", "reopen", DAY)[0] == 0
+    assert type_in(*export)[0] == 0
+    [name] = [path for path in out.iterdir() if path.name.endswith("_r2.csv.gz") and "_Users_" in path.name]
+    rows = csv.DictReader(io.StringIO(gzip.decompress(name.read_bytes()).decode()))
+    assert {row["identifyId"]: row["isDeleted"] for row in rows} == {"ada": "false", "lovelace": "true"}
+
+
 def test_attributes_in_a_file_are_planned_applied_and_exported(type_in, identify, tmp_path):
     identify(("ada", 14, {"Plan": "free"}))
     path = tmp_path / "footfall.yaml"

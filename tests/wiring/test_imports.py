@@ -30,6 +30,7 @@ from footfall.wiring.import_settings import settings_of
 from footfall.wiring.import_undo import undo_import
 from footfall.wiring.imports import Origin, import_now, known_before, ledger_of, listed, place_and_file, preview_of
 from footfall.wiring.jobs import add_job, resume_job, runner_of, slot_of
+from footfall.wiring.profiles import profiles_of
 
 DAY = date(2026, 11, 20)
 
@@ -232,6 +233,19 @@ def test_after_it_was_taken_back_the_same_file_can_be_imported_again(hub, place)
     undo_import(hub, one.id)
     (again,) = import_now(hub, Origin(url=str(place)), settings(identify_id="who"), silent)
     assert (again.id != one.id, again.generation, stored(hub)) == (True, 2, 3)
+
+
+def test_what_the_rows_said_about_people_is_taken_back_too(hub, place):
+    for name, plan in (("crm.csv", "free"), ("more.csv", "pro")):
+        at = "2026-11-20T10:00:00Z" if plan == "free" else "2026-11-21T10:00:00Z"
+        (place / name).write_text(f"who,plan,at\nada,{plan},{at}\n")
+    how = {"identify_id": "who", "user": {"plan": "plan"}, "timestamp": "at"}
+    import_now(hub, Origin(url=str(place)), settings(**how), silent)
+    (one,) = import_now(hub, Origin(url=str(place)), settings("more.csv", **how), silent)
+    hub.settle()
+    assert profiles_of(hub).get("ada", date(2026, 11, 22)).attributes == {"plan": "pro"}
+    undo_import(hub, one.id)
+    assert profiles_of(hub).get("ada", date(2026, 11, 22)).attributes == {"plan": "free"}
 
 
 def test_taking_back_the_last_import_compares_the_next_file_with_the_one_before_it(hub, place):

@@ -26,7 +26,7 @@ _TRIES: Final = 20
 def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
     """Drop the events of an import; returns it and how many there were. May be repeated after it broke off.
 
-    What its rows said about people stays known until people are rebuilt. The same file may be imported again.
+    What its rows said about people is forgotten, see ``People.forget``. The same file may be imported again.
     Raises ``Refused`` for one that is undone.
     """
     ledger = ledger_of(hub)
@@ -40,6 +40,7 @@ def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
         _drop(hub, day, found)
         hub.ledger.reopen(day)
         dropped += len(found)
+    hub.people.forget(one.stream, f"{one.id}-")
     FolderHeldFiles(hub.settings.data / FOLDER).drop(id)
     _step_back(hub, one)
     hub.note("import.undo", f"import {id}", {"state": one.state}, {"state": "undone", "events": dropped})
