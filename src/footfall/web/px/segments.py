@@ -137,11 +137,12 @@ def _actions(body: Mapping[str, Any], name: str) -> dict[str, frozenset[str]]:
     """Identities by segment."""
     given = body.get(name, [])
     found: dict[str, frozenset[str]] = {}
-    for action in given if isinstance(given, list) else [None]:
-        ids = action.get("identities") if isinstance(action, dict) else None
-        if not isinstance(ids, list) or not isinstance(action.get("segmentId"), str) or not all(map(_is_id, ids)):
-            raise BadRecord("bad_body", f"{name} must be a list of objects with segmentId and identities")
-        found[action["segmentId"]] = found.get(action["segmentId"], frozenset()) | frozenset(ids)
+    for action in given if isinstance(given, list) else [given]:
+        match action:
+            case {"segmentId": str(segment), "identities": list(ids)} if all(map(_is_id, ids)):
+                found[segment] = found.get(segment, frozenset()) | frozenset(ids)
+            case _:
+                raise BadRecord("bad_body", f"{name} must be a list of objects with segmentId and identities")
     return found
 
 
