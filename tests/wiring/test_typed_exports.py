@@ -177,7 +177,8 @@ def test_a_job_goes_on_by_the_same_template(hub: Footfall, out: Path) -> None:
 
 def test_a_definitions_file_knows_every_option_of_a_typed_export() -> None:
     given = {"format": "parquet", "key": "hive"}
-    for kind, record in OPTIONS.items():
+    for kind in ("rollups", "activity", "app_events", "audience"):
+        record = OPTIONS[kind]
         assert isinstance(record, Record)
         assert fitted(kind, given) == given
         fields = {each.name: each for each in record.fields}
