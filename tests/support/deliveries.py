@@ -12,23 +12,41 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sealing import sealing
 from small_activity import export_activity, export_app_events
 from small_audience import AT, DAY, SmallAudience, identified, small_audience
-from small_hub import day_of_events
+from small_hub import CODECS, day_of_events
 from sqlalchemy import delete
 
 from footfall.buckets.local import LocalBucket
-from footfall.model.audience_export import MULTI_CSV, AudienceExport
-from footfall.ports import Bucket
+from footfall.codecs.plain import Plain
+from footfall.codecs.zip_archive import ZipArchive
+from footfall.model.audience_export import MULTI_CSV, PARQUET, AudienceExport
+from footfall.ports import Bucket, Codec
 from footfall.stores import schema
 
+PLAIN = Plain()
+ZIP = ZipArchive()
+SEALED, SEALED_PLAIN = sealing(), sealing(PLAIN)
+ALL_CODECS: Mapping[str, Codec] = {**CODECS, **{each.name: each for each in (ZIP, SEALED, SEALED_PLAIN)}}
 REPORTS = ("Users",)
+DIVIDED = ("User_Event_Rollups",)
 # More than one part of the smallest size that S3 takes.
 LARGE_BYTES = (5 << 20) + 1000
 LATE = datetime(DAY.year, DAY.month, DAY.day, 18, tzinfo=UTC)
+
+
+class _Pieces(tuple[object, ...]):
+    """What a generator yielded."""
+
+
+def _lasting(piece: object) -> object:
+    """A piece of text is valid until the next is asked for."""
+    return (piece[0], bytes(piece[1])) if isinstance(piece, tuple) else piece
 
 
 class Kept:
@@ -47,11 +65,9 @@ class Kept:
             asked = (name, *(repr(each) for each in given), *sorted((k, repr(v)) for k, v in more.items()))
             if asked not in self._said:
                 answer = found(*given, **more)
-                if inspect.isgenerator(answer):  # pieces of text, each valid until the next is asked for
-                    answer = [(rows, bytes(text)) for rows, text in answer]
-                self._said[asked] = answer
+                self._said[asked] = _Pieces(map(_lasting, answer)) if inspect.isgenerator(answer) else answer
             answer = self._said[asked]
-            return iter(answer) if isinstance(answer, list) else answer
+            return iter(answer) if isinstance(answer, _Pieces) else answer
 
         return say
 
@@ -60,36 +76,38 @@ class Kept:
 
 
 class KeptAudience:
-    """An audience engine whose every draft is the first one."""
+    """An audience engine whose every draft of a job is the first one."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
-        self._first: Path | None = None
-        self._opened: Any = None
+        self._drafted: set[str] = set()
+        self._opened: dict[str, Kept] = {}
 
     def draft(self, export: AudienceExport, given: object, before: Path | None, path: Path) -> None:
-        if self._first is None:
-            self._real.draft(export, given, before, path)
-            self._first = path.with_suffix(".kept")
-            shutil.copyfile(path, self._first)
-        else:
+        if export.job in self._drafted:
             path.write_bytes(b"")
+        else:
+            self._real.draft(export, given, before, path)
+            self._drafted.add(export.job)
 
     def state(self, draft: Path, path: Path) -> None:
         path.write_bytes(b"")
 
     @contextmanager
     def open(self, export: AudienceExport, draft: Path) -> Iterator[Any]:
-        if self._opened is None:
-            with self._real.open(export, draft) as opened:
-                self._opened = Kept(opened)
-                yield self._opened
+        if export.job in self._opened:
+            yield self._opened[export.job]
         else:
-            yield self._opened
+            with self._real.open(export, draft) as opened:
+                self._opened[export.job] = Kept(opened)
+                yield self._opened[export.job]
 
 
 class Deliveries:
-    """kinds: a name to what delivers; each call of one is a run, after ``forget`` the first one."""
+    """kinds: a name to what delivers; each call of one is a run, after ``forget`` the first one.
+
+    Those with *encrypted* in their names give other bytes on every run, the others the same.
+    """
 
     def __init__(self, small: SmallAudience) -> None:
         self._states = small.states._folder
@@ -104,14 +122,44 @@ class Deliveries:
         hub.open_day = open_day  # type: ignore[method-assign, assignment]
         small.engine = KeptAudience(small.engine)  # type: ignore[assignment]
         audience = AudienceExport("people", layout=MULTI_CSV, fields=("identifyId", "tags"))
-        self.kinds: Mapping[str, Callable[[Bucket], object]] = {
+        typed = AudienceExport("typed", layout=PARQUET, fields=("identifyId", "tags"))
+
+        def activity(name: str, out: Bucket, **how: Any) -> object:
+            window = {"start": LATE} if "parts" in name else {"end": LATE}
+            return export_activity(hub, out, mark="slot", keep=self._keep(name), **window, **how)
+
+        def app_events(name: str, out: Bucket, **how: Any) -> object:
+            return export_app_events(hub, out, keep=self._keep(name), **how)
+
+        by_hand: dict[str, Callable[[Bucket], object]] = {
             "rollups": lambda out: hub.export(DAY, out, REPORTS),
-            "activity": lambda out: export_activity(hub, out, mark="slot", end=LATE, keep=self._keep("activity")),
-            "app events": lambda out: export_app_events(hub, out, keep=self._keep("app events")),
-            "audience": lambda out: small.export(audience, out=out),
-            "activity in parts": lambda out: export_activity(
-                hub, out, mark="slot", codec="none", start=LATE, keep=self._keep("parts")
+            "rollups as Parquet by hive": lambda out: hub.export(
+                DAY, out, REPORTS, format="parquet", codec="none", key="hive"
             ),
+            "rollups zipped by product": lambda out: hub.export(
+                DAY, out, DIVIDED, codec=ZIP, key="{report}/{date}/{product}/"
+            ),
+            "rollups encrypted": lambda out: hub.export(DAY, out, REPORTS, codec=SEALED),
+            "audience": lambda out: small.export(audience, out=out),
+            "audience as Parquet by hive": lambda out: small.export(typed, out=out, key="hive"),
+            "audience encrypted": lambda out: small.export(audience, out=out, codec=SEALED),
+        }
+        of_events: dict[str, tuple[Callable[..., object], dict[str, Any]]] = {
+            "activity": (activity, {}),
+            "activity as Parquet by key": (
+                activity,
+                {"format": "parquet", "codec": PLAIN, "key": "{year}/{TIMESTAMP}"},
+            ),
+            "activity zipped by product": (activity, {"codec": ZIP, "key": "{product}/{TIMESTAMP}"}),
+            "activity encrypted": (activity, {"codec": SEALED}),
+            "activity in parts": (activity, {"codec": PLAIN}),
+            "activity encrypted in parts": (activity, {"codec": SEALED_PLAIN}),
+            "app events": (app_events, {}),
+            "app events as Parquet by hive": (app_events, {"format": "parquet", "codec": PLAIN, "key": "hive"}),
+            "app events encrypted by event": (app_events, {"codec": SEALED, "key": "{event}/{window}"}),
+        }
+        self.kinds: Mapping[str, Callable[[Bucket], object]] = by_hand | {
+            name: partial(export, name, **how) for name, (export, how) in of_events.items()
         }
 
     def _keep(self, name: str) -> Callable[[Callable[[], Any]], Any]:
@@ -132,9 +180,13 @@ class Deliveries:
 @contextmanager
 def deliveries(folder: Path) -> Iterator[Deliveries]:
     with small_audience(folder) as small:
-        small.learn([*identified(DAY), *day_of_events(DAY)])
+        second = {**day_of_events(DAY, 1, 1)[2], "messageId": "second", "context": {"productKey": "second"}}
+        small.learn([*identified(DAY), *day_of_events(DAY), second])
         made = Deliveries(small)
-        made.kinds["app events"](LocalBucket(folder / "kept"))  # its text is small; with those below it would not be
+        for name in made.kinds:  # the text of app events is small; with those below it would not be
+            if name.startswith("app events"):
+                made.forget()
+                made.kinds[name](LocalBucket(folder / "kept" / name))
         late = {"userId": "ada", "type": "track", "event": "large", "timestamp": LATE.isoformat()}
         properties = {"text": "x" * 2_000}
         small.learn(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from fault_proxy import Fault, FaultProxy
@@ -43,15 +44,26 @@ ON_THE_WAY = tuple(name for name, fault in FAULTS.items() if fault.kind != "stat
 SLOW = ("no answer", "applied, no answer")
 
 
-def at_every_call(
-    proxy: FaultProxy, fault: Fault, begin: Callable[[], object], calls: int, *, once: bool = False
-) -> Iterator[str]:
-    """For each of ``calls`` calls: ``begin`` anew, let it have ``fault``, and yield where, for the caller to act.
+def sampled(calls: int, turn: int, usual: int) -> Sequence[int]:
+    """So many of the calls of something that is done, spread over all of them; with another turn, others.
 
-    The fault meets the n-th call and, as long as it lasts, the same call tried again and whatever follows.
-    once: only that call.
+    FOOTFALL_FAULT_CALLS says how many, 0 means every one.
     """
-    for number in range(calls):
+    wanted = int(os.environ.get("FOOTFALL_FAULT_CALLS", usual)) or calls
+    if wanted >= calls:
+        return range(calls)
+    return sorted({(turn + number * calls // wanted) % calls for number in range(wanted)})
+
+
+def at_calls(
+    proxy: FaultProxy, fault: Fault, begin: Callable[[], object], numbers: Iterable[int], *, once: bool = False
+) -> Iterator[str]:
+    """For each of these calls: ``begin`` anew, let it have ``fault``, and yield where, for the caller to act.
+
+    The fault meets that call and, as long as it lasts, the same call tried again and whatever follows.
+    numbers: from 0. once: only that call.
+    """
+    for number in numbers:
         begin()
         proxy.calls.clear()
         proxy.faults = [replace(fault, skip=number, times=1 if once else fault.times)]

@@ -10,11 +10,14 @@ import pysequoia
 from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.openpgp import OpenPgp
 from footfall.codecs.openpgp_keys import check_certificate, check_private_key
+from footfall.ports import Codec
+
+GZIP = GzipMember()
 
 
 @cache
-def sealing() -> OpenPgp:
-    """gzip, then OpenPGP."""
+def sealing(inner: Codec = GZIP) -> OpenPgp:
+    """``inner``, then OpenPGP."""
     key = pysequoia.Tsk.generate("Warehouse")
     recipient = check_certificate(bytes(key.extract_certificate()), datetime.now(UTC) + timedelta(hours=1))
-    return OpenPgp(GzipMember(), [recipient], check_private_key(bytes(key), None))
+    return OpenPgp(inner, [recipient], check_private_key(bytes(key), None))

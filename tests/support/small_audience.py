@@ -21,6 +21,7 @@ from footfall.engines.database import Limits
 from footfall.flows.close_day import activity_before
 from footfall.flows.export_audience import DeliveredFile, Destination, Instant, export_audience
 from footfall.model.audience_export import JSON, PARQUET, AudienceExport
+from footfall.model.key_templates import AUDIENCE, KeyTemplate
 from footfall.model.names import NameTemplate
 from footfall.ports import AudienceInput, Bucket, Codec, Format
 from footfall.stores.audience_states import AudienceStateFiles
@@ -81,22 +82,25 @@ class SmallAudience:
             texts=people.texts,
             activity=lambda: activity_before(self.hub.books, day + timedelta(days=1)),
             memberships=self._of if self.memberships else None,
-        )
             members=self._members,
+        )
 
-    def _of(self, keys: pa.Array) -> pa.Array:
     def _members(self, name: str) -> pa.Array:
         known = self.hub.people.texts("users").to_pylist()
         return pa.array([row["key"] for row in known if name in self.memberships.get(row["text"], ())], pa.int32())
 
+    def _of(self, keys: pa.Array) -> pa.Array:
         names = dict(zip(*(c.to_pylist() for c in self.hub.people.texts("users").columns), strict=True))
         return pa.array([self.memberships.get(names[key], []) for key in keys.to_pylist()], pa.list_(pa.string()))
 
-    def destination(self, export: AudienceExport, out: Bucket | None = None, codec: Codec | None = None) -> Destination:
+    def destination(
+        self, export: AudienceExport, out: Bucket | None = None, codec: Codec | None = None, key: str = ""
+    ) -> Destination:
         kind: Format | None = None if export.layout == PARQUET else FORMATS["json" if export.layout == JSON else "csv"]
         chosen = codec or CODECS["none" if kind is None else "gzip"]
         names = NameTemplate("users-{TIMESTAMP}")
-        return Destination(self.out if out is None else out, kind, chosen, "footfall test", names)
+        template = KeyTemplate.parse(key, AUDIENCE) if key else None
+        return Destination(self.out if out is None else out, kind, chosen, "footfall test", names, template)
 
     def export(
         self,
@@ -106,9 +110,10 @@ class SmallAudience:
         day: date = DAY,
         out: Bucket | None = None,
         codec: Codec | None = None,
+        key: str = "",
     ) -> list[DeliveredFile]:
         when = Instant(at, day, self.hub.zone.name)
-        to = self.destination(export, out, codec)
+        to = self.destination(export, out, codec, key)
         return list(export_audience(export, when, self.given(day), to, engine=self.engine, states=self.states))
 
     def rows(self, export: AudienceExport, **when: datetime | date) -> list[dict[str, object]]:
