@@ -47,6 +47,7 @@ TYPES = [
     pytest.param(pa.string(), '"\\\x00\n\té🙂', '"\\\x00\n\té🙂', id="text"),
     pytest.param(pa.string(), "", "", id="empty text"),
     pytest.param(pa.large_string(), "x", "x", id="large text"),
+    pytest.param(pa.string_view(), "x", "x", id="text by reference"),
     pytest.param(pa.dictionary(pa.int32(), pa.string()), "x", "x", id="dictionary"),
     pytest.param(pa.binary(), "é".encode(), "é", id="bytes of text"),
     pytest.param(pa.binary(), b"\xff\xfe", "//4=", id="bytes"),

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_SPECIAL: Final = '["\\\\\\x00-\\x1f]'
-_CONTROL: Final = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]"
+_CONTROL: Final = bytes(set(range(0x20)) - set(b"\t\n\r"))
+_SPECIAL: Final = b'"\\\t\n\r' + _CONTROL
 _ESCAPES: Final = (("\\", "\\\\"), ('"', '\\"'), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
 
@@ -24,15 +24,23 @@ class Texts(NamedTuple):
 def escaped(values: Any) -> Any:
     """Strings as they are within quotes of JSON, just as ``msgspec`` writes them.
 
-    None where one of them has a control character other than tab and ends of lines.
+    values: a chunked array. None where one of them has a control character other than tab and ends of lines.
     """
-    if not pc.any(pc.match_substring_regex(values, _SPECIAL)).as_py():
+    texts = _bytes_of(values)
+    if len(texts.translate(None, _SPECIAL)) == len(texts):
         return values
-    if pc.any(pc.match_substring_regex(values, _CONTROL)).as_py():
+    if len(texts.translate(None, _CONTROL)) != len(texts):
         return None
     for character, escape in _ESCAPES:
-        values = pc.replace_substring(values, character, escape)
+        if character.encode() in texts:
+            values = pc.replace_substring(values, character, escape)
     return values
+
+
+def _bytes_of(values: Any) -> bytes:
+    """All that the strings are made of, and maybe what is beside them: where a column was cut out of a longer one."""
+    buffers = (chunk.buffers()[2] for chunk in values.chunks)
+    return b"".join(buffer.to_pybytes() for buffer in buffers if buffer is not None)
 
 
 def joined(columns: Iterable[Texts]) -> list[bytes]:

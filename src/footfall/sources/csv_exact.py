@@ -113,10 +113,12 @@ class ExactRows:
     def _body(self, number: int, line: int, text: bytes, values: list[bytes | None]) -> bytes | BadRow:
         names = self._layout.names
         if len(values) != len(names):
-            what = f"The row has {len(values)} fields, there are {len(names)} columns"
-            if len(values) > len(names):
+            have, wanted = len(values), len(names)
+            if have > wanted:
+                what = f"The row has {have} fields, and not {wanted}"
                 return bad_row(number, line, "too_many_fields", what, text)
-            return bad_row(number, line, "too_few_fields", what, text, names[len(values)])
+            what = f"The row ends after {have} of {wanted} fields"
+            return bad_row(number, line, "too_few_fields", what, text, names[have])
         body: dict[str, str | None] = {}
         for name, place in self._columns:
             value = values[place]

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from footfall.ports import Row, RowBatch
+from footfall.ports import RowBatch
 from footfall.sources.columns import Texts, escaped, joined
 from footfall.sources.csv_layout import Layout
+from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, ROW_BYTES_MAX, Held
 
 # Each column of a block costs as much as some hundred of its fields.
@@ -64,8 +65,7 @@ class QuickRows:
     def _made(self, table: Any, number: int, lines: Iterator[int], special: bool) -> Iterator[RowBatch]:
         for at in range(0, table.num_rows, self._rows_max):
             bodies = self._bodies(table.slice(at, self._rows_max), special)
-            numbers = range(number + at, number + at + len(bodies))
-            yield RowBatch(list(map(Row._make, zip(numbers, lines, bodies, strict=False))), ())
+            yield RowBatch(good_rows(number + at, lines, bodies), ())
 
     def _lines(self, table: Any, line: int, feeds: int) -> Iterator[int] | None:
         """Of each row. None where there are empty lines, or fields of several lines that nobody wants to know."""

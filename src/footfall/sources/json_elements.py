@@ -14,6 +14,7 @@ from typing import Final
 from footfall.errors import BadRecord
 from footfall.ports import BadRow, Row, RowBatch
 from footfall.sources.bad_rows import TEXT_BYTES, bad_row, row_too_long
+from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, BLOCK_BYTES, ROW_BYTES_MAX, Held
 from footfall.sources.json_objects import Objects
 
@@ -107,7 +108,7 @@ class ElementRows:
         feeds = data.count(b"\n", at, end)
         lines = count(held.line) if feeds else repeat(held.line)
         held.take(end - at)
-        return list(map(Row._make, zip(count(number), lines, bodies, strict=False)))
+        return good_rows(number, lines, bodies)
 
     def _next(self, held: Held, number: int) -> Row | BadRow | None:
         self._skip_between(held)

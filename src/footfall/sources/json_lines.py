@@ -8,6 +8,7 @@ from typing import Final
 from footfall.errors import BadRecord
 from footfall.ports import BadRow, Row, RowBatch
 from footfall.sources.bad_rows import TEXT_BYTES, bad_row, row_too_long
+from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, ROW_BYTES_MAX, Held
 from footfall.sources.json_objects import Objects
 
@@ -31,7 +32,7 @@ class LineRows:
         if bodies is None:
             batch, end = self._one_by_one(held, data[:end], number)
         else:
-            batch = RowBatch(list(map(Row._make, zip(count(number), count(held.line), bodies, strict=False))), ())
+            batch = RowBatch(good_rows(number, count(held.line), bodies), ())
         held.drop(end)
         return batch
 

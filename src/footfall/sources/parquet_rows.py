@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
@@ -22,6 +23,7 @@ from footfall.model.imports import ReadOptions
 from footfall.ports import BadRow, Preview, Row, RowBatch
 from footfall.sources.bad_rows import bad_row, row_too_long
 from footfall.sources.columns import Texts, escaped, joined
+from footfall.sources.good_rows import good_rows
 from footfall.sources.held import ROW_BYTES_MAX
 from footfall.sources.types import SHOWN_ROWS, column_types, head_of
 
@@ -128,6 +130,8 @@ def _plain_type(kind: Any) -> Any:
         return _plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", "UTC" if kind.tz else None)
     if pa.types.is_time(kind):
@@ -150,7 +154,7 @@ def _rows(table: Any, number: int) -> RowBatch:
     try:
         bodies = joined(_column(name, table.column(name)) for name in table.column_names)
         if max(map(len, bodies), default=0) <= ROW_BYTES_MAX:
-            return RowBatch([Row(place, 0, body) for place, body in enumerate(bodies, number)], ())
+            return RowBatch(good_rows(number, repeat(0), bodies), ())
     except _UNREADABLE:
         pass
     return _one_by_one(table, number)
