@@ -160,7 +160,10 @@ def test_what_has_no_object_is_refused(text: str) -> None:
 
 
 def test_lines_before_the_first_object_are_bad_rows() -> None:
-    assert rows('nothing\n{"a":1}\n').codes == [(1, "", "invalid_json")]
+    for line in ("nothing", "}", "]", '"', "\\"):
+        found = rows(f'{line}\n{{"a":1}}\n')
+        assert found.codes == [(1, "", "invalid_json")]
+        assert found.lines == [2]
 
 
 def test_chosen_fields_that_a_row_does_not_have_are_left_out() -> None:

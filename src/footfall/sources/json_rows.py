@@ -73,7 +73,9 @@ def _skip_space(held: Held) -> None:
 
 
 def _over_lines(held: Held, objects: Objects) -> bool:
-    """Whether the first object ends in another line than its first."""
+    """Whether the first thing is an object that ends in another line than its first."""
+    if not held.data.startswith(b"{", held.at):
+        return False
     feed = held.data.find(b"\n", held.at)
     try:
         if feed >= 0 and end_of(held.data, held.at, feed):
