@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -277,3 +278,13 @@ def test_another_system_fills_a_segment(px: Client) -> None:
     assert values("cdp-7") == ["a", "c", "d"]  # all or nothing
     assert px.ask("POST", "/external_segment/metadata", {"name": "é"}).status == 400
     assert px.ask("PUT", "/external_segment/metadata", {"id": "nobody", "name": "x"}).status == 404
+
+
+def test_many_who_write_at_once_each_find_what_they_wrote(px: Client) -> None:
+    def write(n: int) -> int:
+        user = {**USER, "identifyId": f"many-{n}", "score": n}
+        assert px.ask("POST", "/users", user).status == 201
+        return int(px.get(f"/users/many-{n}")["score"])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(write, range(48))) == list(range(48))

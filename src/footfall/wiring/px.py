@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
 from footfall.engines.database import Limits
@@ -72,7 +73,7 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
                 found.setdefault(source.product_key, (source.product_key, source.product_key, source.channel))
         return [found[key] for key in sorted(found)]
 
-    removals = SqlRemovals(hub.database)
+    removals, together = SqlRemovals(hub.database), _Together(hub)
     directory = SqlDirectory(hub.database, hub.zone, hub.clock)
 
     def remove(entity: str, key: int, hard: bool) -> None:
@@ -94,9 +95,11 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
             _, code, message = reading.rejected[0]
             raise BadRecord(code, message)
         received_at = int(hub.clock().timestamp() * 1_000_000)
-        hub.log.append(Batch(received_at, SOURCE, native.NAME, "batch", reading.count, (), "", "", reading.body))
+        position = hub.log.append(
+            Batch(received_at, SOURCE, native.NAME, "batch", reading.count, (), "", "", reading.body)
+        )
         if settled:
-            hub.settle()
+            together.wait(position)
 
     def subscription() -> Mapping[str, str]:
         return {
@@ -129,3 +132,35 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         transaction=hub.database.transaction,
         act_as=act_as,
     )
+
+
+class _Together:
+    """Settles for many who wait: one of them does it for all whose events are in the log by then."""
+
+    def __init__(self, hub: Footfall) -> None:
+        self._hub = hub
+        self._changed = Condition()
+        self._busy = False
+        self._position = 0
+
+    def wait(self, position: int) -> None:
+        """Return when the batch at ``position`` of the log is settled. Raises as ``Footfall.settle``."""
+        with self._changed:
+            while True:
+                if self._position > position:
+                    return
+                if not self._busy:
+                    self._busy = True
+                    break
+                self._changed.wait()
+        try:
+            self._hub.settle()
+            reached = self._hub.lake.position()
+        except BaseException:
+            reached = 0
+            raise
+        finally:
+            with self._changed:
+                self._busy = False
+                self._position = max(self._position, reached)
+                self._changed.notify_all()

@@ -61,7 +61,7 @@ def _create(entity: str) -> Any:
             px.removals.told(entity, id_, px.clock())  # it may say nothing but the id
             return {_NEXT[entity]: id_}
 
-        return answer(await px.work(work), 201)
+        return answer(await px.work(work, writes=True), 201)
 
     return create
 
@@ -77,7 +77,7 @@ def _update(entity: str, *, in_body: bool = False) -> Any:
             _key(px, entity, id_)
             px.write([event], settled=True)
 
-        await px.work(work)
+        await px.work(work, writes=True)
         return nothing()
 
     return update
@@ -97,7 +97,7 @@ def _delete(entity: str, *, in_body: bool = False) -> Any:
 async def _custom(request: Request, px: Px) -> Response:
     await px.let_in(request, "write")
     event = wire.custom_event(await body_of(request), px.new_id())
-    await px.work(lambda: px.write([event], settled=False))
+    await px.work(lambda: px.write([event], settled=False), writes=True)
     return answer({"eventId": event["event_id"]}, 201)
 
 

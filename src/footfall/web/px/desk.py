@@ -22,8 +22,10 @@ from footfall.web.px.replies import Answered, refusal, refused
 
 HEADER: Final = "x-aptrinsic-api-key"
 BODY_BYTES_MAX: Final = 1 << 20
-# Threads that look things up at once, and requests that may wait for one. Each takes memory of the engine.
+# Threads that look things up at once: each takes memory of the engine. Those that write mostly wait, and what waits
+# together is settled together. And requests that may wait for a thread.
 AT_ONCE: Final = 4
+WRITING_AT_ONCE: Final = 32
 WAITING_MAX: Final = 64
 
 Found = TypeVar("Found")
@@ -66,13 +68,13 @@ class Px:
     new_id: Callable[[], str]
     transaction: Callable[[], AbstractContextManager[None]]
     act_as: Callable[[Actor], None]
-    _threads: CapacityLimiter | None = field(default=None, init=False)
+    _threads: dict[bool, CapacityLimiter] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
 
-    async def work(self, do: Callable[[], Found], actor: Actor | None = None) -> Found:
-        """Run in a thread, in the name of ``actor``. Raises 429 when too many wait."""
-        if self._threads is None:
-            self._threads = CapacityLimiter(AT_ONCE)
+    async def work(self, do: Callable[[], Found], actor: Actor | None = None, *, writes: bool = False) -> Found:
+        """Run in a thread, in the name of ``actor``. writes: may wait for settling. Raises 429 when too many wait."""
+        if not self._threads:
+            self._threads = {False: CapacityLimiter(AT_ONCE), True: CapacityLimiter(WRITING_AT_ONCE)}
         if self._waiting >= WAITING_MAX:
             raise Answered(429, "Too many requests at once", retry_after_s=1)
 
@@ -83,7 +85,7 @@ class Px:
 
         self._waiting += 1
         try:
-            return await to_thread.run_sync(run, limiter=self._threads)
+            return await to_thread.run_sync(run, limiter=self._threads[writes])
         finally:
             self._waiting -= 1
 
