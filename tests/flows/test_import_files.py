@@ -218,6 +218,30 @@ def test_wherever_a_comparison_dies_the_next_file_is_compared_with_all_of_the_la
     assert crash_everywhere(tmp_path, run, monkeypatch) > 25
 
 
+def test_a_half_applied_file_is_finished_though_another_lies_under_its_name_by_now(hub, tmp_path, place, monkeypatch):
+    hand_over_often(monkeypatch)
+    path = place / "crm_20261101.csv"
+    path.write_bytes(b"id\n1\n2\n3\n4\n5\n")
+    counting = Falling()
+    import_file(desk_of(hub, tmp_path, counting), plan_of(scope="count"), one_file(LocalBucket(place), path.name))
+    second = [place for place, name in enumerate(counting.names, 1) if name == "advance"][1]
+    for read in (
+        lambda desk, plan: import_row(desk, plan, replace(row(), job=plan.scope)),
+        lambda desk, plan: import_changed(desk, plan, plan.scope, path.name),
+    ):
+        hub.now += timedelta(days=1)
+        plan = plan_of(scope=f"job-{hub.now:%d}", stream=f"s-{hub.now:%d}")
+        path.unlink()
+        path.write_bytes(b"id\n1\n2\n3\n4\n5\n")
+        with pytest.raises(Crash):
+            import_file(desk_of(hub, tmp_path, Falling(second)), plan, one_file(LocalBucket(place), path.name))
+        path.unlink()
+        path.write_bytes(b"id\n7\n8\n")
+        assert sum(each.applied for each in read(desk_of(hub, tmp_path), plan)) >= 5
+        events = [json.loads(said)["attributes"]["id"] for _, said in imported(hub, plan.stream)]
+        assert sorted(events)[:5] == ["1", "2", "3", "4", "5"]
+
+
 # --- rows of files -----------------------------------------------------------------------------------------------
 
 

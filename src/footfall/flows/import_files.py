@@ -46,6 +46,7 @@ BODIES_AT_ONCE: Final = 8
 # If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
 FIRST_ROWS: Final = 1_000
 COLUMNS_SHOWN: Final = 30
+LOOKED_AT: Final = 1_000  # of the newest imports of a scope
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -142,6 +143,12 @@ def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
     When there is none: ``wait`` ends quietly, ``alert`` raises ``Unavailable`` so that it is tried again and told,
     ``stop`` raises ``Refused``, which a person has to answer by resuming; the last two after ``grace`` checks.
     """
+    for one in half_applied(desk, plan):
+        at = position_of(base_of(one.file.key), row.matches, row.format)
+        cursor = desk.ledger.cursor(row.job)
+        if at is not None and (cursor.at is None or (at, one.file.key) > (cursor.at, cursor.key)):
+            cursor = replace(cursor, at=at, key=one.file.key, missed=0)
+        yield import_file(desk, plan, one.file, cursor=cursor)
     cursor = desk.ledger.cursor(row.job)
     coming = files_after(desk.bucket, row, cursor)
     if not coming:
@@ -161,6 +168,8 @@ def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
 
 def import_changed(desk: Desk, plan: Plan, job: str, key: str, *, on_missing: str = "wait") -> Iterator[FileImport]:
     """Apply a file that is written anew under one name, when it is another than last time."""
+    for one in half_applied(desk, plan, key):
+        yield import_file(desk, plan, one.file, cursor=replace(desk.ledger.cursor(job), key=key, missed=0))
     cursor = desk.ledger.cursor(job)
     try:
         file = version_of(desk.bucket.stat(key))
@@ -184,6 +193,29 @@ def _missing(desk: Desk, row: FileRow, cursor: Cursor) -> None:
         desk.ledger.move(replace(cursor, missed=0))
         last = f" after {cursor.key}" if cursor.key else ""
         raise Refused(f"stopped: {what}{last}", "Resume the job when it is there: it goes on after the last one")
+
+
+def half_applied(desk: Desk, plan: Plan, key: str = "") -> Sequence[FileImport]:
+    """What broke off after its first row and is held here still, oldest first.
+
+    It is finished before anything else is begun: there may be another file under its name by now, and what was applied
+    of the one before must not stand beside it as a part. key: only of this file.
+    """
+    held = set(desk.held.names())
+    found = [one for one in desk.ledger.all(scope=plan.scope, limit=LOOKED_AT) if one.id in held and one.next_row]
+    here = [one for one in found if one.place == desk.bucket.url and one.state in ("reading", "failed")]
+    return [one for one in reversed(here) if key in ("", one.file.key)]
+
+
+def tidy(desk: Desk, scope: str) -> None:
+    """Let go of what nobody needs any more: files of imports that are over, rows that no file is compared with."""
+    cursor = desk.ledger.cursor(scope)
+    mine = desk.ledger.all(scope=scope, limit=LOOKED_AT)
+    over = {one.id for one in mine if one.state in ("done", "undone")}
+    for name in over.intersection(desk.held.names()):
+        desk.held.drop(name)
+    for name in {one.id for one in mine}.intersection(desk.snapshots.names()) - {cursor.snapshot, cursor.before}:
+        desk.snapshots.drop(name)
 
 
 # --- one file ------------------------------------------------------------------------------------

@@ -82,6 +82,9 @@ class HeldFiles(Protocol):
 
     def read(self, id: str) -> Iterator[bytes]: ...
 
+    def names(self) -> Sequence[str]:
+        """Ids of what is held."""
+
     def drop(self, id: str) -> None:
         """Let it go, if it is held."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,10 @@ class FolderHeldFiles:
         with _translated(path), path.open("rb", buffering=0) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
+
+    def names(self) -> Sequence[str]:
+        found = self._folder.glob(f"[!.]*{_SUFFIX}") if self._folder.is_dir() else ()
+        return sorted(path.name.removesuffix(_SUFFIX) for path in found)
 
     def drop(self, id: str) -> None:
         with _translated(self._path(id)), suppress(FileNotFoundError):

@@ -165,7 +165,8 @@ def _reader(wanted: Iterable[str]) -> Callable[[Sequence[Row]], list[Fields]]:
     except ValueError:  # a name that JSON escapes
         whole = msgspec.json.Decoder(list[dict[str, Any]]).decode
         return lambda rows: [dict.fromkeys(columns) | found for found in whole(_array(rows))]
-    read, values = msgspec.json.Decoder(list[kind]).decode, msgspec.structs.astuple
+    rows_of: Any = list[kind]  # type: ignore[valid-type]
+    read, values = msgspec.json.Decoder(rows_of).decode, msgspec.structs.astuple
     return lambda rows: [dict(zip(columns, values(found), strict=True)) for found in read(_array(rows))]
 
 

@@ -8,6 +8,7 @@ One data directory:
     store.db      people, ledger, sources, catalogue, authorizations, jobs
     master.keys   what the secrets in store.db are sealed with
     spill/        what does not fit into memory; emptied at start
+    imports/      files while they are imported, and digests of rows that the next ones are compared with
     runners/      who runs jobs, one locked file each
     server.json   where the running server answers
 """

@@ -18,10 +18,12 @@ from footfall.flows.import_files import (
     FileRow,
     Plan,
     files_after,
+    half_applied,
     import_changed,
     import_file,
     import_row,
     one_file,
+    tidy,
 )
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
 from footfall.model.import_names import base_of, suggested_prefix
@@ -146,10 +148,12 @@ def _settling(hub: Footfall) -> Iterator[None]:
 
 def _by_command(desk: Desk, settings: ImportSettings) -> Iterator[FileImport]:
     scope = command_scope(settings.stream)
+    plan = _plan(settings, scope)
     for file in chosen_files(desk.bucket, settings):
-        cursor = replace(desk.ledger.cursor(scope), key=file.key) if settings.diff else None
-        yield import_file(desk, _plan(settings, scope), file, cursor=cursor)
-    _forget_snapshots(desk, desk.ledger.cursor(scope))
+        for each in (*(one.file for one in half_applied(desk, plan, file.key) if one.file != file), file):
+            cursor = replace(desk.ledger.cursor(scope), key=each.key) if settings.diff else None
+            yield import_file(desk, plan, each, cursor=cursor)
+    tidy(desk, scope)
 
 
 def chosen_files(bucket: Bucket, settings: ImportSettings) -> Sequence[FileVersion]:
@@ -261,10 +265,12 @@ def _applied(desk: Desk, settings: ImportSettings, job: Job) -> Iterator[FileImp
     if settings.prefix:
         yield from import_row(desk, plan, _row(settings, job.name))
     elif job.schedule.kind == "once":
-        yield import_file(desk, plan, one_file(desk.bucket, settings.file), cursor=Cursor(job.name, key=settings.file))
+        now = one_file(desk.bucket, settings.file)
+        for file in (*(one.file for one in half_applied(desk, plan, now.key) if one.file != now), now):
+            yield import_file(desk, plan, file, cursor=Cursor(job.name, key=file.key))
     else:
         yield from import_changed(desk, plan, job.name, settings.file, on_missing=settings.on_missing)
-    _forget_snapshots(desk, desk.ledger.cursor(job.name))
+    tidy(desk, job.name)
 
 
 def _row(settings: ImportSettings, job: str) -> FileRow:
@@ -290,14 +296,6 @@ def _rehearsed(
             rows, bad = rows + len(batch.rows), bad + len(batch.bad)
         note = "new" if not bad else f"new; {bad:,} more rows cannot be read"
         yield FileFacts(file.key, rows, file.size_bytes, note=note)
-
-
-def _forget_snapshots(desk: Desk, cursor: Cursor) -> None:
-    """Of a job that compares no more, or whose attempts broke off, nothing is kept."""
-    mine = {each.id for each in desk.ledger.all(scope=cursor.job, limit=1000)}
-    for name in desk.snapshots.names():
-        if name in mine and name not in (cursor.snapshot, cursor.before):
-            desk.snapshots.drop(name)
 
 
 # --- what both use -------------------------------------------------------------------------------
