@@ -45,7 +45,8 @@ class Install:
     port: int = 0
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
+        return ours | {
             "FOOTFALL_DATA": str(self.data),
             "FOOTFALL_TIME_ZONE": self.zone,
             "FOOTFALL_WRITE_KEY": WRITE_KEY,

@@ -134,22 +134,30 @@ DOWN = Fault("", "reset", 1_000_000)
 
 
 @pytest.mark.parametrize(
-    "outage", [pytest.param(25 * HOUR, id="25 hours"), pytest.param(8 * DAY, id="8 days", marks=pytest.mark.slow)]
+    ("outage", "answers"),
+    [
+        pytest.param(25 * HOUR, True, id="25 hours"),
+        pytest.param(8 * DAY, False, id="nobody is there for 8 days", marks=pytest.mark.slow),
+    ],
 )
 def test_a_bucket_that_is_down_loses_nothing_and_is_caught_up_with_in_order_without_a_crowd(
-    hub: Hub, outage: timedelta, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, outage: timedelta, answers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Every attempt counts a day; with an hour, as tests/flows has it, this would take minutes.
     pause = 12 * HOUR
     monkeypatch.setattr("footfall.model.jobs.PAUSE_MAX", pause)
-    names = ["a", "b"]
+    names = ["a", "b", "events"]
     for name in names:
-        hub.add(name)
+        hub.add(name, kind="activity" if name == "events" else "rollups")
     hub.pass_time(DAY)
-    assert [hub.delivered(name) for name in names] == [days(1)] * len(names)
+    before = {name: hub.delivered(name) for name in names}
+    assert {slots[-1] for slots in before.values()} == set(days(1))
 
-    hub.proxy.faults = [DOWN]
     hub.proxy.calls.clear()
+    if answers:
+        hub.proxy.faults = [DOWN]
+    else:
+        hub.proxy.down()
     hub.pass_time(outage, step=4 * HOUR)
     attempts = len([run for run in hub.real.jobs.runs(limit=10_000) if run.state == "failed"])
     most = len(names) * (outage / pause * 4 / 3 + 12)
@@ -158,13 +166,18 @@ def test_a_bucket_that_is_down_loses_nothing_and_is_caught_up_with_in_order_with
     assert {hub.real.jobs.get(name).state for name in names} == {"fault"}
     assert not any(each.state in ("failed", "skipped") for name in names for each in hub.real.jobs.slots(name))
 
+    hub.proxy.calls.clear()
     hub.proxy.faults = []
+    if not answers:
+        hub.proxy.up()
     hub.proxy.most = 0
     hub.pass_time(pause + HOUR, step=4 * HOUR)  # the pause that is under way may be as long
     expected = days(len(hub.real.jobs.slots("a", limit=100)))
     assert len(expected) > outage // DAY
+    puts = [call.partition("?")[0] for call in hub.proxy.calls if call.startswith("PUT")]
+    assert len(puts) == len(set(puts)) == (len(expected) - 1) * (4 + 4 + 2), "each file was sent once"
     for name in names:
-        assert hub.delivered(name) == expected
+        assert hub.delivered(name) == before[name] + expected[1:]
         hub.sound(name)
     assert hub.proxy.most == 1, "calls at a time when it is back"
 
@@ -217,16 +230,24 @@ def test_a_policy_that_is_lost_in_the_middle_pauses_the_job_and_it_resumes_with_
 )
 def test_a_key_that_is_withdrawn_is_tried_once_and_rotating_it_heals(hub: Hub, status: int, code: str) -> None:
     hub.add()
+    hub.add("often", kind="app_events", schedule=Schedule("hourly", hub.real.zone, every=6))
     hub.proxy.faults = [Fault("", "status", 1_000_000, 0, status, code)]
     hub.pass_time(3 * DAY)
-    assert len(hub.real.jobs.runs("daily")) == 1
-    assert len(hub.proxy.calls) == 2, "the name is looked at, then written"
-    assert hub.real.jobs.get("daily").state == "paused"
+    for name in ("daily", "often"):
+        assert len(hub.real.jobs.runs(name)) == 1
+        calls = [call for call in hub.proxy.calls if f"/{name}/" in call]
+        assert len(calls) == 2, "the name is looked at, then written; not once more in three days"
+        job = hub.real.jobs.get(name)
+        assert (job.state, f"{status} {code}" in job.cause) == ("paused", True)
+        assert hub.real.authorizations.get(name).status == "refused"
     hub.proxy.faults = []
-    hub.real.jobs.move("daily", "runnable", hub.clock())
+    for name in ("daily", "often"):
+        hub.real.jobs.move(name, "runnable", hub.clock())
     hub.pass_time(HOUR)
     assert hub.delivered() == days(3)
+    assert len(hub.stored("often")) == 2, "the events waited, and came in one file"
     hub.sound()
+    hub.sound("often")
 
 
 def test_a_bucket_that_was_deleted_and_made_again_gets_the_day_that_was_under_way_whole(hub: Hub) -> None:
