@@ -15,6 +15,7 @@ from footfall.cli import definitions, serving
 from footfall.cli.access import access
 from footfall.cli.api_keys import api_keys
 from footfall.cli.attributes import attributes
+from footfall.cli.audiences import audiences
 from footfall.cli.audit import audit
 from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
@@ -58,6 +59,7 @@ app.add_typer(runs, name="runs")
 app.add_typer(notifications, name="notifications")
 app.add_typer(access, name="access")
 app.add_typer(days, name="days")
+app.add_typer(audiences, name="audiences")
 app.add_typer(attributes, name="attributes")
 app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")

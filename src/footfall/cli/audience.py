@@ -18,6 +18,7 @@ def add_to(export: typer.Typer) -> None:
 def export_audience(
     here: Here,
     to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
+    audience: Annotated[str, typer.Option("--audience", help="Only the members of this audience.")] = "",
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,8 +59,9 @@ def export_audience(
 
     screen = here.screen
     wanted = AudienceExport(
-        job=job, fields=_words(fields), conditions=tuple(map(Condition.parse, where or ())), limit=limit, seed=seed,
-        memberships=memberships, layout=format, mode=mode, join=join, raw=raw, header=header, kinds=_kinds(kind or []),
+        job=job, audience=audience, fields=_words(fields), conditions=tuple(map(Condition.parse, where or ())),
+        limit=limit, seed=seed, memberships=memberships, layout=format, mode=mode, join=join, raw=raw,
+        header=header, kinds=_kinds(kind or []),
     )  # fmt: skip
     with here.opened() as hub, screen.progress() as progress:
         instant = hub.clock().replace(microsecond=0) if at is None else _utc(at)

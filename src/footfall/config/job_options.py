@@ -62,6 +62,7 @@ _ACTIVITY: Final = Record(
 )
 _AUDIENCE: Final = Record(
     (
+        Field("audience", _TEXT, "Name of the audience whose members are exported; all users by default."),
         Field("fields", Listed(_TEXT), "Names of fields, in the order of the file; all by default."),
         Field("filter", Listed(Anything()), "Conditions that must all hold, such as 'plan = pro'."),
         Field("limit", Whole(1, 10**15), "At most so many users, a random selection."),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from footfall.config.attribute_fields import ATTRIBUTE, check_attribute
+from footfall.config.audience_fields import AUDIENCE, check_audience
 from footfall.config.job_definitions import job_of
 from footfall.config.job_options import OPTIONS
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Reference, Text, Whole
@@ -270,6 +271,7 @@ KINDS: Final = (
         ("entity", "api_name"),
         check=check_attribute,
     ),
+    ResourceKind("audiences", "People chosen by rules or listed", AUDIENCE, check=check_audience),
     ResourceKind("authorizations", "Ways into buckets", _AUTHORIZATION, kept=("secrets",), check=_check_authorization),
     ResourceKind("channels", "Ways to tell people", _CHANNEL, kept=("secrets",), check=_check_channel),
     ResourceKind("rules", "Who is told of what about jobs", _RULE, check=_check_rule),

@@ -156,6 +156,7 @@ class Settings:
     store_ip: str = "truncated"
     trusted_proxies: tuple[str, ...] = ()
     settle_every_s: float = 2.0
+    audiences_every_s: float = 300.0
     recent_events: int = 1_000_000
     memory_mb: int = 256
     threads: int = 2
@@ -196,6 +197,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "store_ip": _one_of("none", "truncated", "full"),
     "trusted_proxies": _texts,
     "settle_every_s": _seconds,
+    "audiences_every_s": _seconds,
     "recent_events": _between(0, 100_000_000),
     "memory_mb": _between(64, 1_000_000),
     "threads": _between(1, 256),

@@ -25,6 +25,7 @@ from footfall.wiring.import_bad_rows import bad_rows_of
 from footfall.wiring.imports import ledger_of
 from footfall.wiring.jobs import add_job, backfill, change_job, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
+from footfall.wiring.membership import Looks, audiences_of
 from footfall.wiring.profiles import attributes_of, profiles_of
 from footfall.wiring.tasks import Tasks
 from footfall.wiring.telling import add_channel, change_channel, channels_of, outbox_of, rotate_channel
@@ -98,6 +99,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         api_keys=hub.api_keys,
         attributes=attributes_of(hub),
         profiles=profiles_of(hub),
+        audiences=audiences_of(hub),
+        looks=Looks(hub),
         audit=hub.audit,
         repeats=SqlRepeats(hub.database, hub.vault),
         tasks=tasks,

@@ -21,6 +21,7 @@ from footfall.model.window_manifest import AUDIENCE
 from footfall.ports import AudienceInput
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import TEXTS, compression_of, key_of
+from footfall.wiring.membership import Looking
 
 if TYPE_CHECKING:
     from footfall.engines.audience import DuckAudience
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # Of a job: the parameters of an AudienceExport under words of their own, then those of the place and the names.
 _EXPORT: Final = {
+    "audience": str,
     "fields": tuple,
     "filter": lambda conditions: tuple(map(_condition, conditions)),
     "limit": int,
@@ -93,9 +95,9 @@ def deliver_audience(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> I
 def audience_of(job: Job) -> AudienceExport:
     """The export that a job's options describe. Raises ``Refused`` for what there is not.
 
-    options: fields, filter (a list of conditions, each a text or ``{"field", "operator", "value"}``), limit, seed,
-    memberships, format, mode, join, raw, header, kinds; compression, name, timestamp, key, endpoint_url; email_to,
-    email_channel.
+    options: audience, fields, filter (a list of conditions, each a text or ``{"field", "operator", "value"}``), limit,
+    seed, memberships, format, mode, join, raw, header, kinds; compression, name, timestamp, key, endpoint_url;
+    email_to, email_channel.
     """
     unknown = sorted(job.options.keys() - _EXPORT.keys() - set(_PLACE) - EMAIL_OPTIONS)
     if unknown:
@@ -167,12 +169,13 @@ def _deliver(
         hub.settle()
     else:
         hub.settle(progress)
-    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=_made(hub.settings.data / "spill")) as folder:
+    spill = _made(hub.settings.data / "spill")
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=spill) as folder, Looking(hub, at, day) as looking:
         states = _states(hub)
         yield from export_audience(
             export,
             Instant(at, day, hub.zone.name),
-            _input(hub, day),
+            _input(hub, day, looking),
             place.destination(hub, export.layout),
             engine=_engine(hub),
             states=_Rehearsed(states, Path(folder)) if rehearsal else states,
@@ -180,7 +183,7 @@ def _deliver(
         )
 
 
-def _input(hub: Footfall, day: date) -> AudienceInput:
+def _input(hub: Footfall, day: date, looking: Looking) -> AudienceInput:
     from footfall.flows.close_day import activity_before
 
     people = hub.people
@@ -192,6 +195,8 @@ def _input(hub: Footfall, day: date) -> AudienceInput:
         merges=people.merges,
         texts=people.texts,
         activity=lambda: activity_before(hub.books, day + timedelta(days=1)),
+        memberships=looking.names_of,
+        members=looking.members,
     )
 
 

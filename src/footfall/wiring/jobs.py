@@ -175,8 +175,10 @@ def _read_options(hub: Footfall, job: Job) -> None:
         _rollup_choice(job)
     elif job.kind == "audience":
         from footfall.wiring.audience import audience_of
+        from footfall.wiring.membership import audiences_of
 
-        audience_of(job)
+        if audience := audience_of(job).audience:
+            audiences_of(hub).get(audience)
     elif job.kind == "activity":
         from footfall.wiring.activity import activity_of
 

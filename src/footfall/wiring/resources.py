@@ -23,6 +23,7 @@ from footfall.model.metadata import BadDefinition, identity
 from footfall.model.plans import Change, Plain
 from footfall.ports import Source
 from footfall.wiring.attribute_resources import current_attributes, put_attribute, wanted_attributes
+from footfall.wiring.audience_resources import current_audiences, put_audiences, wanted_audiences
 from footfall.wiring.authorizations import add_authorization, change_authorization
 from footfall.wiring.jobs import add_job, change_job, check_options, resume_job
 from footfall.wiring.keys import create_key
@@ -56,6 +57,7 @@ def kinds(hub: Footfall, around: Surroundings) -> tuple[Kind, ...]:
         ),
         Kind("sources", partial(_sources, hub), partial(_put_source, hub)),
         Kind("attributes", partial(current_attributes, hub), partial(put_attribute, hub)),
+        Kind("audiences", partial(current_audiences, hub), partial(put_audiences, hub), together="audiences"),
         Kind(
             "authorizations",
             partial(_authorizations, hub, around),
@@ -85,6 +87,7 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
     _check_tree(hub, found)
     wanted["sources"] = {name: _without_usual(_SOURCE, each.plain) for name, each in found.of("sources").items()}
     wanted["attributes"] = wanted_attributes(found)
+    wanted["audiences"] = wanted_audiences(hub, found)
     wanted["authorizations"] = {name: _settings_of(each.plain) for name, each in found.of("authorizations").items()}
     for name, plain in wanted["authorizations"].items():
         _check_authorization(hub, found, around, name, plain)
@@ -249,7 +252,8 @@ def _check_job(hub: Footfall, found: DefinitionFile, job: Job) -> None:
                 f"there is no stream '{stream}'", f"A stream is a source: {', '.join(sorted(there)) or 'none'}"
             )
     check_email(hub, found, job)
-    check_options(hub, replace(job, options={name: each for name, each in job.options.items() if name != "streams"}))
+    checked = {"streams", *(["audience"] if job.options.get("audience") in found.of("audiences") else [])}
+    check_options(hub, replace(job, options={name: each for name, each in job.options.items() if name not in checked}))
 
 
 def _authorization(hub: Footfall, found: DefinitionFile, name: str) -> Authorization:

@@ -41,6 +41,7 @@ def serve(
     from footfall.wire import native, segment
     from footfall.wiring.api import admin_of
     from footfall.wiring.jobs import forget_old_runs, runner_of
+    from footfall.wiring.membership import watching_of
     from footfall.wiring.px import PxDoor
     from footfall.wiring.tasks import Tasks
     from footfall.wiring.telling import fetch, postman_of, read_link
@@ -89,10 +90,12 @@ def serve(
             Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep, forget, forget_answers), clock),
             Worker((post,), clock),
             Worker((tasks.light,), clock),
+            # And looks at audiences, which may take a minute.
+            Worker((Duty("look at audiences", watching_of(hub), 5.0),), clock),
         )
         threads = [
             threading.Thread(target=worker.run, name=f"footfall-{name}", daemon=True)
-            for name, worker in zip(("worker", "jobs", "notices", "tasks"), workers, strict=True)
+            for name, worker in zip(("worker", "jobs", "notices", "tasks", "audiences"), workers, strict=True)
         ]
 
         def on_ready() -> None:

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from footfall.model.api_keys import ApiKey
+from footfall.model.audience_reasons import Explanation
+from footfall.model.audience_rules import Rule
 from footfall.model.audit import Actor
 from footfall.model.authorizations import Authorization
 from footfall.model.channels import Channel
@@ -18,6 +20,7 @@ from footfall.model.tasks import Task
 from footfall.ports import (
     ApiKeys,
     Attributes,
+    Audiences,
     Audit,
     Authorizations,
     BadRow,
@@ -63,6 +66,25 @@ class Tasks(Protocol):
         """Newest first."""
 
 
+class Looks(Protocol):
+    """A look at everybody, as of now, for the sake of audiences: seconds for a million users."""
+
+    def count(self, names: Sequence[str]) -> tuple[Mapping[str, int], Mapping[str, str], int]:
+        """(members of each, faults of those that cannot be evaluated, users) of these audiences, all if none."""
+
+    def try_rule(self, rule: Rule) -> tuple[int, int]:
+        """(whom it would choose, of how many). Raises ``Refused`` for one that cannot be evaluated."""
+
+    def members(self, name: str, limit: int) -> tuple[Sequence[tuple[str, str, str]], int]:
+        """((identify id, account id or empty, profile id) of the first members, how many there are)."""
+
+    def explain(self, identify_id: str, name: str) -> Explanation:
+        """Raises ``Missing`` for a user or an audience that is not there."""
+
+    def doubts(self, rule: Rule) -> Sequence[str]:
+        """What may be wrong with a rule, such as a field that nobody has yet."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Management:
     """One deployment, as the API sees it.
@@ -86,6 +108,8 @@ class Management:
     catalogue: Catalogue
     api_keys: ApiKeys
     attributes: Attributes
+    audiences: Audiences
+    looks: Looks
     profiles: Profiles
     audit: Audit
     repeats: Repeats
