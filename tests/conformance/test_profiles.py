@@ -156,6 +156,16 @@ def test_nobody_is_known_before_they_came(stores, shape):
             stores.profiles.get(who, DAY)
 
 
+def test_who_only_shares_over_others_is_found_too(stores, facts, zone):
+    identify_by(stores)
+    identify_by(stores, "crm")
+    said = [("a", "email", "1"), ("b", "email", "1"), ("b", "crm", "x"), ("c", "crm", "x"), ("d", "email", "4")]
+    say(stores, facts, zone, *((NOON, who, {field: f"{field}-{value}"}) for who, field, value in said))
+    stores.people.learn(facts((NOON, "merge", "c", "e", None), (NOON, "user", "e", None, {"email": "email-4"})), zone)
+    for who in "abcde":
+        assert stores.profiles.get(who, DAY).users == ["a", "b", "c", "d", "e"]
+
+
 def test_why_says_which_event_said_what_and_what_two_users_share(stores, facts, zone):
     identify_by(stores)
     stores.attributes.define(usual("user", "plan", merge="first"), NOW)

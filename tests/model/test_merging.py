@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall.model.attribute_definitions import MERGES, usual
-from footfall.model.merging import hear, rule_of, saying
+from footfall.model.merging import hear, rule_of, saying, since
 from footfall.model.people import canonical_json
 
 FOREVER = 2**60
@@ -75,6 +75,21 @@ def test_what_was_said_too_long_ago_is_not_shown_and_not_lost():
     assert shown(month, said, until=30 * day) == '["new","old"]'
     assert shown(month, said, until=30 * day + 1) == '["new"]'
     assert shown(month, said, until=36 * day) is None
+
+
+def test_what_was_said_up_to_an_instant_can_be_forgotten():
+    for definition, left in (
+        (defined("SET", "add"), '["b"]'),
+        (defined("MAP", "add"), '{"b":1}'),
+        (defined("STRING", "last"), "b"),
+        (defined("STRING", "first"), None),
+    ):
+        one, two = ({"a": 1}, {"b": 1}) if definition.type == "MAP" else ("a", "b")
+        registers, rules = registers_of(definition, [(one, 1), (two, 2)])
+        register = since(registers["x"], 1)
+        shown_left = rules["x"].shown(register, FOREVER, None) if register and rules else register and register[0]
+        assert shown_left == left
+        assert since(registers["x"], 2) is None
 
 
 RULES = st.sampled_from([(kind, merge) for kind, merges in MERGES.items() for merge in merges])

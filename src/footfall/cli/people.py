@@ -109,6 +109,7 @@ def _about(found: Profile) -> dict[str, Any]:
         "signUpDate": None if found.sign_up_at is None else _instant(found.sign_up_at),
         "lastModifiedDate": _instant(found.modified_at),
         "accountId": found.account_id,
+        "isDeleted": found.deleted,
         "users": list(found.users),
         "anonymousIds": list(found.visitors),
     }
@@ -116,8 +117,7 @@ def _about(found: Profile) -> dict[str, Any]:
 
 def _say_about(screen: Screen, found: Profile) -> None:
     rows = [
-        (name, ", ".join(value) if isinstance(value, list) else "" if value is None else value)
-        for name, value in _about(found).items()
+        (name, ", ".join(value) if isinstance(value, list) else _text(value)) for name, value in _about(found).items()
     ]
     screen.table(["", found.identify_id], rows)
 

@@ -157,6 +157,19 @@ def saying(name: str, value: object, at: int, rules: Rules) -> Register | None:
     return (value, at) if rule is None else rule.told(value, at)
 
 
+def since(register: Register, at: int) -> Register | None:
+    """What is left of a register when what was said up to ``at`` is forgotten; None if nothing is.
+
+    A count stays whole, and a value that was said before is gone even if it was said again later and had not to move.
+    """
+    value, said_at = register
+    if said_at <= at:
+        return None
+    if not isinstance(value, dict):
+        return register
+    return {key: each for key, each in value.items() if (each if isinstance(each, int) else each[1]) > at}, said_at
+
+
 def _elements(value: object, at: int) -> Iterator[tuple[str, int]]:
     """(JSON text, at) of each element said: those of a list, or the value itself."""
     decoded = _decoded(value, "[")

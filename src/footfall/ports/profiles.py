@@ -75,7 +75,8 @@ class Profile:
     """A person. asked: the user that was asked for. identify_id: the user the person lives on in.
 
     users: the identify ids that are this person. visitors: anonymous ids that were last found to be one of them.
-    account_id: None if there is none. held: attributes by name. ties: why the users are one person, or are not.
+    account_id: None if there is none. deleted: on purpose, and nothing was told since. held: attributes by name.
+    ties: why the users are one person, or are not.
     """
 
     asked: str
@@ -85,6 +86,7 @@ class Profile:
     sign_up_at: datetime | None
     modified_at: datetime
     account_id: str | None
+    deleted: bool
     users: Sequence[str]
     visitors: Sequence[str]
     held: Sequence[Held]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -62,12 +62,26 @@ class Identities:
                 (field, value, user, holders, outcome, at),
             )
 
-    def verdicts(self, until: int | None, last_of: Mapping[int, int]) -> list[Verdict]:
+    def verdicts(
+        self, until: int | None, last_of: Mapping[int, int], around: Iterable[int] | None = None
+    ) -> list[Verdict]:
         """What becomes of every value that users said before ``until`` (None: ever), as many as may share it.
 
-        last_of: who a user that was merged by alias is.
+        last_of: who a user that was merged by alias is. around: only values that lead to these users, over whatever
+        others; what becomes of them depends on no other.
         """
         shared: list[Shared] = []
+        found = self._shared(until) if around is None else self._leading_to(around, until, last_of)
+        for (field, value), holders in found:
+            first: dict[int, int] = {}
+            for user, at in holders:
+                last = last_of.get(user, user)
+                first[last] = min(first.get(last, at), at)
+            if len(first) > 1:
+                shared.append(Shared(field, value, tuple(sorted(first.items(), key=itemgetter(1, 0)))))
+        return judge(shared)
+
+    def _shared(self, until: int | None) -> Iterator[tuple[tuple[str, str], list[tuple[int, int]]]]:
         for field, limit in sorted(self._limits.items()):
             rows = self._driver.execute(
                 """SELECT identity.value, identity.user_key, identity.at FROM (
@@ -78,19 +92,38 @@ class Identities:
                 (field, until, limit),
             )
             for value, group in groupby(rows, key=itemgetter(0)):
-                first: dict[int, int] = {}
-                for _, user, at in group:
-                    last = last_of.get(user, user)
-                    first[last] = min(first.get(last, at), at)
-                if len(first) > 1:
-                    shared.append(Shared(field, value, tuple(sorted(first.items(), key=itemgetter(1, 0)))))
-        return judge(shared)
+                yield (field, value), [(user, at) for _, user, at in group]
 
-    def of(self, users: Sequence[int], until: int) -> list[tuple[str, str]]:
+    def _leading_to(
+        self, users: Iterable[int], until: int | None, last_of: Mapping[int, int]
+    ) -> Iterator[tuple[tuple[str, str], list[tuple[int, int]]]]:
+        aliases: dict[int, list[int]] = {}
+        for user, last in last_of.items():
+            aliases.setdefault(last, [last]).append(user)
+        found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        seen: set[int] = set()
+        ahead = set(users)
+        while ahead:
+            ahead = {each for user in ahead for each in aliases.get(last_of.get(user, user), (user,))} - seen
+            seen |= ahead
+            for field, value in self.of(sorted(ahead), until):
+                if (field, value) not in found:
+                    limit = self._limits[field]
+                    holders = self._driver.execute(
+                        """SELECT user_key, at FROM identity
+                           WHERE field = ?1 AND value = ?2 AND (?3 IS NULL OR at < ?3) LIMIT ?4""",
+                        (field, value, until, limit + 1),
+                    ).fetchall()
+                    found[field, value] = holders if len(holders) <= limit else []
+            ahead = {user for holders in found.values() for user, _ in holders} - seen
+        yield from found.items()
+
+    def of(self, users: Sequence[int], until: int | None) -> list[tuple[str, str]]:
         """(field, value) that any of these users said before ``until``."""
         rows = self._driver.execute(
             """SELECT DISTINCT field, value FROM identity
-               WHERE user_key IN (SELECT value FROM json_each(?1)) AND at < ?2 ORDER BY field, value""",
+               WHERE user_key IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR at < ?2)
+               ORDER BY field, value""",
             (msgspec.json.encode(list(users)).decode(), until),
         )
         return [(field, value) for field, value in rows if field in self._limits]

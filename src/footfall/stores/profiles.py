@@ -20,6 +20,7 @@ from footfall.stores.defined import read_defined
 from footfall.stores.facts import day_number
 from footfall.stores.histories import attributes_of, decode_registers
 from footfall.stores.identities import Identities
+from footfall.stores.removals import fates, refated
 from footfall.stores.sayings import KNOWN_BEFORE, Sayings
 from footfall.stores.showing import Shown, types_of
 from footfall.stores.snapshots import Snapshots, microseconds
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from footfall.model.days import Zone
 
+_NEVER: Final = -(2**63)
 SAYINGS_MAX: Final = 20  # of each attribute
 USERS_MAX: Final = 100  # of each tie
 
@@ -86,14 +88,16 @@ class _Portrait:
         self._day = day
         self._until = until
         self._defined = read_defined(connection, "user")
-        self._merges = Snapshots(connection).merges(until)
+        self._snapshots = Snapshots(connection)
+        self._fates = fates(connection, "user", until)
 
     def of(self, id: str, *, why: bool) -> Profile:
         asked = self._find("text", id) or self._find("uid", id)
         if asked is None:
             raise Missing(f"nobody is known as {id!r} by the end of {self._day}", "Ask by identify id or aptrinsicId")
-        last = self._merges.get(asked[0], (asked[0], 0))[0]
-        rows = self._rows([last, *sorted(user for user, (into, _) in self._merges.items() if into == last)])
+        merges = self._snapshots.merges(self._until, [asked[0]])
+        last = merges.get(asked[0], (asked[0], 0))[0]
+        rows = self._rows([last, *(user for user, (into, _) in merges.items() if into == last)])
         into = next(row for row in rows if row.key == last)
         registers, shown = self._together(rows)
         modified = [row.modified_at for row in rows if row.modified_at is not None]
@@ -106,6 +110,7 @@ class _Portrait:
             sign_up_at=self._signed_up(rows, registers),
             modified_at=from_us(max(modified, default=first_at)),
             account_id=self._account(rows),
+            deleted=last in self._fates and self._fates[last].deleted,
             users=[row.text for row in rows],
             visitors=self._visitors(rows),
             held=self._held(rows, registers, shown, why=why),
@@ -127,9 +132,10 @@ class _Portrait:
                ORDER BY known.first_at, known.text""",
             (day_number(self._day), _json(keys), self._until),
         )
+        known = (refated(row, self._fates[row[0]]) if row[0] in self._fates else row for row in found)
         return [
             _Row(key, uid, text, first_at, identified_at, modified_at, decode_registers(registers) if registers else {})
-            for key, uid, text, first_at, identified_at, modified_at, registers in found
+            for key, uid, text, first_at, identified_at, modified_at, registers in known
         ]
 
     def _together(self, rows: Sequence[_Row]) -> tuple[Registers, Shown]:
@@ -184,8 +190,11 @@ class _Portrait:
     def _sayings(self, rows: Sequence[_Row]) -> dict[str, list[tuple[datetime, str, str, object]]]:
         """Of each attribute the newest that are kept."""
         found: dict[str, list[tuple[datetime, str, str, object]]] = {}
+        forgotten = {key: fate.forgotten for key, fate in self._fates.items() if fate.forgotten is not None}
         kept = [
-            each for each in Sayings(self._connection, "user").of([row.key for row in rows]) if each[3] < self._until
+            each
+            for each in Sayings(self._connection, "user").of([row.key for row in rows])
+            if forgotten.get(each[0], _NEVER) < each[3] < self._until
         ]
         for _, source, event_id, at, text in sorted(kept, key=itemgetter(3, 1, 2), reverse=True):
             names, values = said("user", attributes_of(text))
@@ -216,7 +225,7 @@ class _Portrait:
         identities = Identities(self._connection, self._defined.identifiers)
         refused = {
             (each.shared.field, each.shared.value): each.outcome
-            for each in identities.verdicts(self._until, Snapshots(self._connection).aliased(self._until))
+            for each in identities.verdicts(self._until, self._snapshots.aliased(self._until), keys)
         }
         ties = []
         for field, value in identities.of(keys, self._until):

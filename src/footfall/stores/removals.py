@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from footfall.model.merging import since
 from footfall.model.removals import Fate, Removal, fate
 from footfall.stores.database import Database, raw, to_us
 from footfall.stores.histories import decode_registers, encode_registers
@@ -100,7 +101,8 @@ def refated(row: Row, fate: Fate) -> Row:
     if fate.forgotten is None or fate.born_at is None:
         return key, uid, text, first_at, identified_at, max(fate.at, modified_at or 0), registers
     told = decode_registers(registers) if registers else {}
-    known = {name: register for name, register in told.items() if register[1] > fate.forgotten}
+    left = {name: since(register, fate.forgotten) for name, register in told.items()}
+    known = {name: register for name, register in left.items() if register is not None}
     identified_at = None if identified_at is None else max(identified_at, fate.born_at)
     changed_at = max(fate.at, *(at for _, at in known.values()), 0)
     return key, uid, text, fate.born_at, identified_at, changed_at, encode_registers(known)

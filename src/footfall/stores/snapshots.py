@@ -72,7 +72,7 @@ class Snapshots:
 
     def users(self, day: date, until: int, keys: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """Users created before ``until``, the end of ``day``, by key; columns of ``USERS``. keys: None for all."""
-        merged = self.merges(until)
+        merged = self.merges(until, keys)
         if keys is not None:
             asked = set(keys)
             merged = {user: into for user, into in merged.items() if user in asked or into[0] in asked}
@@ -100,12 +100,12 @@ class Snapshots:
             columns_ = [numbers, texts, first_at, modified, [key in gone for key in numbers], attributes]
             yield _batch(columns_, ACCOUNTS)
 
-    def merges(self, until: int | None) -> dict[int, tuple[int, int]]:
+    def merges(self, until: int | None, around: Sequence[int] | None = None) -> dict[int, tuple[int, int]]:
         """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all), by alias or
-        by sharing what identifies."""
+        by sharing what identifies. around: at least those of these users; None for everybody's."""
         aliased = self._aliased(until)
         identities = Identities(self._connection, read_defined(self._connection, "user").identifiers)
-        verdicts = identities.verdicts(until, {user: last for user, (last, _) in aliased.items()})
+        verdicts = identities.verdicts(until, {user: last for user, (last, _) in aliased.items()}, around)
         same = identities.persons(verdicts)
         if not same:
             return aliased

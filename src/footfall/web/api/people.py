@@ -64,6 +64,7 @@ class PersonOut(Told):
     sign_up_at: Instant | None
     modified_at: Instant
     account_id: str | None
+    deleted: bool
     users: list[str]
     anonymous_ids: list[str]
     attributes: list[HeldOut]
@@ -138,6 +139,7 @@ def _out(found: Profile) -> PersonOut:
         sign_up_at=found.sign_up_at,
         modified_at=found.modified_at,
         account_id=found.account_id,
+        deleted=found.deleted,
         users=list(found.users),
         anonymous_ids=list(found.visitors),
         attributes=[_held(each) for each in found.held],
