@@ -104,6 +104,9 @@ class Directory(Protocol):
     def find(self, entity: str, id: str) -> int | None:
         """The key of an identify id or account id, with regard to case."""
 
+    def known(self, entity: str, ids: Sequence[str]) -> Mapping[str, int]:
+        """Keys of those of ``ids`` that are there, with regard to case."""
+
     def alike(self, entity: str, ids: Sequence[str]) -> Sequence[int]:
         """The keys of ids of ASCII letters, without regard to case, rising."""
 

@@ -50,6 +50,13 @@ class SqlDirectory:
             row = raw(connection).execute(f"SELECT key FROM {query} AND text = ?", (*values, id)).fetchone()
         return None if row is None else int(row[0])
 
+    def known(self, entity: str, ids: Sequence[str]) -> Mapping[str, int]:
+        with self._database.reading() as connection:
+            query, values = self._visible(connection, entity)
+            query = f"SELECT text, key FROM {query} AND text IN (SELECT value FROM json_each(?))"
+            asked = msgspec.json.encode(list(ids)).decode()
+            return {str(text): int(key) for text, key in raw(connection).execute(query, (*values, asked))}
+
     def alike(self, entity: str, ids: Sequence[str]) -> Sequence[int]:
         with self._database.reading() as connection:
             query, values = self._visible(connection, entity)

@@ -74,6 +74,11 @@ class EventList:
     more: Callable[[StoredEvent, ContentTypes], Shown]
 
     @property
+    def emails(self) -> bool:
+        """Whether an event is shown with the address that its user has now."""
+        return self.more is _email_of
+
+    @property
     def engagements(self) -> bool:
         """Whether the types of engagements must be known to show it."""
         return "contentType" in self.fields

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -70,7 +71,20 @@ def _page(px: Px, of: EventList, scroll: Scroll, selection: Selection) -> dict[s
     else:
         found = px.explore.events(wanted, scroll.size)
     shown = [of.show(event, types) for event in found.events]
+    if of.emails:
+        emails = _emails(px, sorted({event.person for event in found.events if event.identified and event.person}))
+        for event in shown:
+            if event.get("identifyId") in emails:
+                event.setdefault("email", emails[event["identifyId"]])
     return {of.key: shown, "totalHits": found.total, "scrollId": _further(scroll, found)}
+
+
+def _emails(px: Px, ids: Sequence[str]) -> dict[str, str]:
+    """Addresses of users, by identify id."""
+    keys = px.directory.known("user", ids)
+    rows = px.directory.rows("user", sorted(keys.values())).to_pylist() if keys else []
+    known = {row["identify_id"]: msgspec.json.decode(row["attributes"]).get("email") for row in rows}
+    return {name: email for name, email in known.items() if isinstance(email, str)}
 
 
 def _further(scroll: Scroll, found: FoundEvents) -> str | None:
