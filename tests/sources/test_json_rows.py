@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +100,7 @@ def test_lines_are_counted_and_empty_ones_left_out(end: str) -> None:
         ('[\n{"a":1},\n{"a":2}\n]', [2, 3]),
         ('\n[{"a":1},\r\n {"a":2},\r\n {"a":3}]', [2, 3, 4]),
         ('[{"a":1}\n,{"a":2}\n,{"a":3}]', [1, 2, 3]),
+        ('[\n{"a":1},\n {"a":2},{"a":3},{"a":4}]', [2, 3, 3, 3]),
         ('[{"a":1} ,{"b":[{},\n{},\n{}]} ,{"c":1},{"d":1}]', [1, 1, 3, 3]),
         ('[\n {\n "a": 1\n },\n {\n "a": 2\n }\n]', [2, 5]),
     ],
@@ -195,3 +197,22 @@ def test_the_quick_ways_give_what_one_row_after_the_other_gives(
         found = rows(data, fields=fields)
         assert not found.bad
         assert [row.body for row in found.rows] == one_by_one
+
+
+PARTS = ['{"a":1}', '{"a":[{},\n{}]}', '{"a":[{},{"b":1}]}', '{"b":"}, {"}', '{"c":"\\n"}', ",", ",", ",\n", ",\n", ",\r\n",
+         ",\n ", " ,", "\n,", "\n", " "]  # fmt: skip
+
+
+@given(
+    head=st.sampled_from(["[", "[\n", '{"z":0}\n']),
+    parts=st.lists(st.sampled_from(PARTS), max_size=14),
+    tail=st.sampled_from(["]", "\n]", ""]),
+)
+@settings(max_examples=250, deadline=None)
+def test_the_quick_ways_find_the_lines_that_one_row_after_the_other_finds(
+    head: str, parts: list[str], tail: str
+) -> None:
+    data = (head + "".join(parts) + tail).encode()
+    with patch.object(Objects, "elements", lambda *_: None), patch.object(Objects, "bodies", lambda *_: None):
+        slowly = rows(data)
+    assert rows(data) == slowly

@@ -59,7 +59,8 @@ class Objects:
         end of a line follows a comma between two objects, and every such comma stands right behind its object.
         """
         feeds, commas = text.count(b"\n"), text.count(b"},")
-        if feeds and (feeds not in (text.count(b"},\n"), text.count(b"},\r\n")) or _SPACED.search(text)):
+        line_ends = text.count(b"},\n") + text.count(b"},\r\n")
+        if feeds and (not feeds == commas == line_ends or _SPACED.search(text)):
             return None
         return self._all(b"[" + text + b"]", _DECODER.decode, commas + 1 if feeds else None)
 
