@@ -199,8 +199,8 @@ def test_the_quick_ways_give_what_one_row_after_the_other_gives(
         assert [row.body for row in found.rows] == one_by_one
 
 
-PARTS = ['{"a":1}', '{"a":[{},\n{}]}', '{"a":[{},{"b":1}]}', '{"b":"}, {"}', '{"c":"\\n"}', ",", ",", ",\n", ",\n", ",\r\n",
-         ",\n ", " ,", "\n,", "\n", " "]  # fmt: skip
+PARTS = ['{"a":1}', '{"a":[{},\n{}]}', '{"a":[{},{"b":1}]}', '{"b":"}, {"}', '{"c":"\\n"}', ",", ",", ",\n", ",\n",
+         ",\r\n", ",\n ", " ,", "\n,", "\n", " "]  # fmt: skip
 
 
 @given(
