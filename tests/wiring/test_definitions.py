@@ -69,10 +69,21 @@ options = {
                           "fields": st.lists(ident, max_size=2), "kinds": st.just({"tags": "List"})}),
     "app_events": some({}, {"kinds": st.just(list(app_events.KINDS)), "billing_code": text,
                             "events_max": st.integers(1, 10**9)}),
+    "import": some({"stream": ident, "file": st.just("crm_20261101.csv")},
+                   {"prefix": st.just("crm_"), "diff": st.booleans(), "grace": st.integers(0, 9),
+                    "on_missing": st.sampled_from(["stop", "wait", "alert"]), "fields": st.lists(ident, max_size=2),
+                    "delimiter": st.sampled_from([";", "t"]), "identify_id": ident, "timestamp": ident,
+                    "user": st.dictionaries(ident, ident, max_size=2), "header": st.booleans()}),
 }  # fmt: skip
-job = st.sampled_from(sorted(options)).flatmap(
-    lambda kind: some({"name": name, "kind": st.just(kind), "to": st.just("out")}, {**common, "options": options[kind]})
-)
+
+
+def job_of_kind(kind: str) -> st.SearchStrategy:
+    needed = {"name": name, "kind": st.just(kind), "to": st.just("out")}
+    told = {"options": options[kind]}
+    return some(needed | told, common) if kind == "import" else some(needed, common | told)
+
+
+job = st.sampled_from(sorted(options)).flatmap(job_of_kind)
 keys = st.just({"access_key_id": "${env:ID}", "access_key_secret": "${env:SECRET}"})
 authorization = st.one_of(
     some({"name": name, "kind": st.just("aws_keys"), "secrets": keys}, {"label": text, "region": st.just("eu-1")}),

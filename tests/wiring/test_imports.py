@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from footfall.errors import Damaged, Refused
 from footfall.model.authorizations import Authorization
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
-from footfall.wiring import Footfall
+from footfall.wiring import Footfall, imports
 from footfall.wiring.authorizations import add_authorization, bucket_at
 from footfall.wiring.import_bad_rows import bad_rows_of, write_bad_rows
 from footfall.wiring.import_settings import settings_of
@@ -342,6 +343,24 @@ def test_a_job_whose_file_cannot_be_read_waits_for_a_person_or_leaves_it_out(hub
 def test_a_job_that_could_never_run_is_refused_when_it_is_made(hub, place, options, why):
     with pytest.raises(Refused, match=why):
         import_job(hub, place, **options)
+
+
+def test_a_job_waits_for_settling_rather_than_fill_the_log_that_clients_write_to(hub, place, monkeypatch):
+    monkeypatch.setattr(imports, "UNSETTLED_MAX", 0)
+    (place / "crm_20261123.csv").write_bytes(rows(*range(100)))
+    import_job(hub, place, prefix="crm_")
+    assert hub.log.end() == hub.lake.position()
+    thread = threading.Thread(target=run_due, args=(hub,))
+    thread.start()
+    try:
+        while hub.log.end() == hub.lake.position():
+            thread.join(0.05)
+        thread.join(0.5)
+        assert thread.is_alive()
+    finally:
+        hub.settle()
+        thread.join(20)
+    assert hub.jobs.runs("crm", 1)[0].state == "succeeded"
 
 
 def test_a_job_by_another_process_than_the_one_that_holds_the_log_is_left_to_that_one(hub, place, clock, tmp_path):

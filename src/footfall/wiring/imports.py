@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 # A command settles by itself what it gave to the log, whenever that is as much as is settled at once.
 SETTLED_AT_ONCE: Final = 32 << 20
+# A job waits for the server to settle, rather than fill the log that clients write to.
+UNSETTLED_MAX: Final = 512 << 20
 FOLDER: Final = "imports"
 # Of a job that a command made because a server holds the log: it imports what the command would.
 BY_COMMAND: Final = "by_command"
@@ -252,7 +255,14 @@ def deliver_import(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Ite
             f"another process holds the log of {hub.settings.data}",
             "A server that runs there takes this slot within a minute",
         ) from held
-    desk = _desk(hub, origin, bucket, settings, log, beat=attempt.beat)
+
+    def moved(one: FileImport) -> None:
+        # Clients send meanwhile, and what they send must find room in the log.
+        while log.end() - hub.lake.position() > UNSETTLED_MAX:
+            attempt.beat()
+            time.sleep(0.2)
+
+    desk = _desk(hub, origin, bucket, settings, log, beat=attempt.beat, moved=moved)
     for one in _applied(desk, settings, job):
         yield FileFacts(one.file.key, one.applied, one.file.size_bytes)
 
