@@ -59,6 +59,9 @@ class World:
         assert {name: self.directory.find(entity, name) for name in found} == {
             name: row[f"{entity}_key"] for name, row in found.items()
         }
+        asked = [*found, "nobody"]
+        assert self.directory.known(entity, asked) == {name: row[f"{entity}_key"] for name, row in found.items()}
+        assert list(self.directory.alike(entity, [name.upper() for name in asked])) == keys
         return {name: json.loads(row["attributes"]) for name, row in found.items()}
 
     def exported(self, entity: str = "user") -> Mapping[str, Any]:
