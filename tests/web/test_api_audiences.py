@@ -60,9 +60,14 @@ def test_an_audience_is_made_shown_changed_and_deleted(api):
     assert actions[:3] == ["audience.delete", "audience.change", "audience.add"]
 
 
+def test_any_word_may_be_the_name_of_an_audience(api):
+    assert api.ask("POST", "/api/audiences", {"name": "count", "rule": "ALL", "tells": "none"}).status == 201
+    assert api.ask("GET", "/api/audiences/count").body["rule"] == "ALL"
+
+
 def test_members_are_counted_listed_and_explained(api):
     assert api.ask("POST", "/api/audiences", {"name": "pros", "rule": "plan = pro", "tells": "none"}).status == 201
-    counts = {each["name"]: each for each in api.ask("GET", "/api/audiences/count").body["counts"]}
+    counts = {each["name"]: each for each in api.ask("GET", "/api/audience-counts").body["counts"]}
     assert counts["pros"] == {"name": "pros", "members": 2, "users": 3, "fault": ""}
     found = api.ask("GET", "/api/audiences/pros/members", limit=1).body
     assert (found["count"], [each["user"] for each in found["members"]]) == (2, ["ada"])
@@ -70,7 +75,7 @@ def test_members_are_counted_listed_and_explained(api):
     assert (why["known"], why["member"]) == (True, False)
     assert why["reason"] == {"rule": 'plan = "pro"', "holds": False, "found": "free"}
     assert api.ask("GET", "/api/audiences/pros/explanation", user="nobody").status == 404
-    tried = api.ask("POST", "/api/audiences/try", {"rule": "NOT INCLUDE pros"}).body
+    tried = api.ask("POST", "/api/audience-counts", {"rule": "NOT INCLUDE pros"}).body
     assert tried == {"rule": "NOT INCLUDE pros", "members": 1, "users": 3, "doubts": []}
 
 
@@ -101,7 +106,7 @@ def test_what_is_no_audience_is_refused(api, body, status):
 
 
 def test_a_rule_that_cannot_be_read_is_refused_with_its_place(api):
-    answer = api.ask("POST", "/api/audiences/try", {"rule": "plan = pro and\nvisits ="})
+    answer = api.ask("POST", "/api/audience-counts", {"rule": "plan = pro and\nvisits ="})
     assert answer.status == 422
     assert "line 2, column 9" in answer.body["detail"]
 

@@ -17,6 +17,8 @@ from footfall.web.api.shapes import NAME_PATTERN, Flag, Given, Instant, Name, To
 from footfall.web.api.strict import section
 
 router = section("/api/audiences", "audiences")
+# Apart from those, where any word may be the name of an audience.
+counts = section("/api/audience-counts", "audiences")
 AudienceName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of the audience.")]
 RuleIn = Annotated[
     Annotated[str, Field(min_length=1, max_length=65_536)] | dict[str, JsonValue],
@@ -149,17 +151,17 @@ def add_audience(desk: Writing, given: AudienceIn) -> AudienceOut:
     return _out(desk, management.audiences.add(_audience(given.name, given), management.clock()))
 
 
-@router.get("/count", summary="Count the members of every audience")
+@counts.get("", summary="Count the members of every audience")
 def count_audiences(desk: Reading) -> Counts:
     """Looks at everybody, as of now: seconds for a million users."""
-    counts, faults, users = desk.management.looks.count(())
+    members, faults, users = desk.management.looks.count(())
     names = [each.name for each in desk.management.audiences.all()]
     return Counts(
-        counts=[Counted(name=n, members=counts.get(n, 0), users=users, fault=faults.get(n, "")) for n in names]
+        counts=[Counted(name=n, members=members.get(n, 0), users=users, fault=faults.get(n, "")) for n in names]
     )
 
 
-@router.post("/try", summary="Count whom a rule would choose")
+@counts.post("", summary="Count whom a rule would choose")
 def try_rule(desk: Writing, given: RuleToTry) -> Tried:
     """Nothing is kept of the rule."""
     rule, looks = _rule(given.rule), desk.management.looks
