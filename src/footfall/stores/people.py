@@ -23,7 +23,7 @@ from footfall.stores.facts import Facts, earliest, latest_sayings
 from footfall.stores.hearing import Hearing, needs_every_word
 from footfall.stores.histories import Histories
 from footfall.stores.remaking import forget
-from footfall.stores.removals import any_removed, hear
+from footfall.stores.removals import hear, removed_texts
 from footfall.stores.sayings import Sayings
 from footfall.stores.showing import types_of
 from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped
@@ -152,10 +152,13 @@ class SqlPeople:
     def _revive(self, connection: Connection, said: Facts) -> None:
         """What is told about somebody who was deleted, at a later instant, brings them back."""
         for entity, column in (("user", "user"), ("account", "other")):
-            if any_removed(connection, entity):
-                kinds = ("user", "identify", "member") if entity == "user" else ("account", "member")
-                told = [said.of(kind) for kind in kinds]
-                hear(connection, entity, ((text, at) for facts in told for text, at in _pairs(facts, column)))
+            removed = removed_texts(connection, entity)
+            if not len(removed):
+                continue
+            for kind in ("user", "identify", "member") if entity == "user" else ("account", "member"):
+                facts = said.of(kind)
+                facts = facts.filter(pc.is_in(facts[column], value_set=removed))
+                hear(connection, entity, zip(facts[column].to_pylist(), facts["at"].to_pylist(), strict=True))
 
     def _keyed(
         self, connection: Connection, of: dimension.Dimension, texts: pa.ChunkedArray, at: pa.ChunkedArray
@@ -239,10 +242,6 @@ class SqlPeople:
         with self._database.reading() as connection:
             shown = types_of(connection, entity, read_defined(connection, entity))
         return sorted((str(api), str(type_)) for name, (api, type_) in shown.items() if name not in ATTRIBUTES[entity])
-
-
-def _pairs(facts: pa.Table, column: str) -> Iterator[tuple[str, int]]:
-    return zip(facts[column].to_pylist(), facts["at"].to_pylist(), strict=True)
 
 
 def _column(table: pa.Table, index: int) -> pa.Array:

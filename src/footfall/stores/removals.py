@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import pyarrow as pa
 
 from footfall.model.merging import since
 from footfall.model.removals import Fate, Removal, fate
@@ -89,10 +90,11 @@ def hear(connection: Connection, entity: str, told: Iterable[tuple[str, int]]) -
     )
 
 
-def any_removed(connection: Connection, entity: str) -> bool:
-    """Whether any user or account was ever deleted."""
-    query = "SELECT 1 FROM removal WHERE entity = ? LIMIT 1"
-    return raw(connection).execute(query, (entity,)).fetchone() is not None
+def removed_texts(connection: Connection, entity: str) -> pa.Array:
+    """Ids of the users or accounts that were ever deleted."""
+    query = f"""SELECT DISTINCT known.text FROM removal JOIN {_TABLES[entity]} AS known ON known.key = removal.key
+                WHERE removal.entity = ?"""
+    return pa.array([text for (text,) in raw(connection).execute(query, (entity,))], pa.string())
 
 
 def refated(row: Row, fate: Fate) -> Row:
