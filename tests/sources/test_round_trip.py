@@ -99,7 +99,7 @@ def encrypted() -> Codec:
 @pytest.mark.parametrize("codec", [Plain(), GzipMember(), ZstdFrame(), ZipArchive()], ids=lambda codec: codec.name)
 @pytest.mark.parametrize("way", WAYS)
 @given(drawn=tables(), cut=st.integers(1, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_what_was_exported_is_imported_and_exported_again_the_same(
     way: str, codec: Codec, drawn: tuple[list[Column], Table], cut: int
 ) -> None:

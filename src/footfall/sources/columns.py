@@ -46,12 +46,28 @@ def _bytes_of(values: Any) -> bytes:
 def joined(columns: Iterable[Texts]) -> list[bytes]:
     """One object a row, its keys in the order of the columns."""
     pieces: list[Any] = []
+    rows = 0
     for place, (word, values, quote) in enumerate(columns):
+        rows = len(values)
         head = ("," if place else "{") + word + ":"
-        if values.null_count:
+        if values.null_count == rows:
+            _add(pieces, head + "null")
+        elif values.null_count:
             texts = pc.binary_join_element_wise(head + quote, values, quote, "")
             pieces.append(pc.fill_null(texts, head + "null"))
         else:
-            pieces += [head + quote, values, quote]
-    bodies = pc.binary_join_element_wise(*pieces, "}", "")
-    return list(bodies.cast(pa.binary()).to_pylist())
+            _add(pieces, head + quote)
+            pieces.append(values)
+            _add(pieces, quote)
+    _add(pieces, "}")
+    if len(pieces) == 1:
+        return [pieces[0].encode()] * rows
+    return list(pc.binary_join_element_wise(*pieces, "").cast(pa.binary()).to_pylist())
+
+
+def _add(pieces: list[Any], text: str) -> None:
+    """Each piece costs per row, so those that are the same in all rows become one with their neighbours."""
+    if pieces and isinstance(pieces[-1], str):
+        pieces[-1] += text
+    elif text:
+        pieces.append(text)

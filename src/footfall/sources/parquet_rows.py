@@ -162,6 +162,8 @@ def _rows(table: Any, number: int) -> RowBatch:
 
 def _column(name: str, values: Any) -> Texts:
     word, kind = msgspec.json.encode(name).decode(), values.type
+    if values.null_count == len(values):
+        return Texts(word, values, "")
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return Texts(word, values.cast(pa.string()), "")
     if pa.types.is_string(kind) and (texts := escaped(values)) is not None:
