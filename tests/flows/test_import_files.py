@@ -18,15 +18,17 @@ from footfall.config.patterns import whole_match
 from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.flows import import_files
 from footfall.flows.import_files import (
-    FileRow,
     files_after,
     import_changed,
     import_file,
     import_row,
     one_file,
+    tidy,
     version_of,
 )
+from footfall.model.import_names import FileRow
 from footfall.model.imports import Cursor
+from footfall.stores.row_snapshots import FolderSnapshots
 
 CSV = b"id,name\n1,Ana\n2,Ben\n3,Cem\n"
 
@@ -351,8 +353,31 @@ def test_only_changed_rows_are_applied_though_rows_and_columns_come_in_another_o
     desk = desk_of(hub, tmp_path)
     done = list(import_row(desk, plan_of(compare=True), row()))
     assert [(each.applied, each.unchanged) for each in done] == [(3, 0), (1, 4), (0, 1)]
+    tidy(desk, "job")
     kept = {desk.ledger.cursor("job").snapshot, desk.ledger.cursor("job").before}
     assert set(desk.snapshots.names()) == kept == {done[1].id, done[2].id}
+
+
+def test_after_a_file_that_was_not_compared_the_next_one_is_compared_with_none(hub, tmp_path, place):
+    desk = desk_of(hub, tmp_path)
+    for number, compare in enumerate((True, False, True, True), 1):
+        (place / f"crm_2026110{number}.csv").write_bytes(b"id\n1\n2\n%d\n" % (number + 10))
+        (done,) = import_row(desk, plan_of(compare=compare), row())
+        tidy(desk, "job")
+        assert (done.applied, len(desk.snapshots.names())) == [(3, 1), (3, 0), (3, 1), (1, 2)][number - 1]
+
+
+def test_rows_to_compare_with_that_are_lost_are_told_and_can_be_done_without(hub, tmp_path, place):
+    desk = desk_of(hub, tmp_path)
+    write(place, "crm_20261101.csv")
+    (first,) = import_row(desk, plan_of(compare=True), row())
+    FolderSnapshots(tmp_path / "imports").drop(first.id)
+    write(place, "crm_20261102.csv")
+    with pytest.raises(Damaged, match="Import the next file without diff"):
+        list(import_row(desk, plan_of(compare=True), row()))
+    assert [each.applied for each in import_row(desk, plan_of(), row())] == [1]
+    write(place, "crm_20261103.csv")
+    assert [each.applied for each in import_row(desk, plan_of(compare=True), row())] == [1]
 
 
 def test_how_a_file_is_read_stays_as_it_was_when_it_began(hub, tmp_path, place, monkeypatch):

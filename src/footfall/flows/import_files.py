@@ -13,7 +13,6 @@ A crash between the append and the ledger sends some rows again: under the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
@@ -21,7 +20,7 @@ from typing import Any, Final
 
 from footfall import observe
 from footfall.errors import Conflict, Damaged, Refused, Unavailable
-from footfall.model.import_names import Matches, base_of, literal_start, position_of
+from footfall.model.import_names import FileRow, base_of, literal_start, position_of
 from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions
 from footfall.model.reading import EVENTS_MAX
 from footfall.ports import (
@@ -46,6 +45,7 @@ BODIES_AT_ONCE: Final = 8
 # If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
 FIRST_ROWS: Final = 1_000
 COLUMNS_SHOWN: Final = 30
+UNKNOWN: Final = ("unknown_user", "unknown_account")
 LOOKED_AT: Final = 1_000  # of the newest imports of a scope
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,23 +64,6 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)
     compare: bool = False
     skip_bad_files: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """Files that come one after the other. job: whose cursor it is. pattern, matches: of what is before the timestamp.
-
-    first: name of the file to begin with; from the earliest on without one. on_missing: see ``model.imports``.
-    grace: so many checks in a row may find no next file.
-    """
-
-    job: str
-    pattern: str
-    matches: Matches
-    format: str
-    first: str = ""
-    on_missing: str = "wait"
-    grace: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,31 +217,38 @@ def import_file(desk: Desk, plan: Plan, file: FileVersion, *, cursor: Cursor | N
     )  # fmt: skip
     if begun.state == "done":
         return begun
-    before = desk.ledger.cursor(cursor.job).snapshot if cursor is not None else ""
+    known = Cursor("") if cursor is None else desk.ledger.cursor(cursor.job)
     try:
-        _hold(desk, begun)
-        begun = _looked_at(desk, begun)
-        with ExitStack() as stack:
-            rows: Comparison | None = None
-            if plan.compare:
-                rows = desk.snapshots.compare(begun.id, before)
-                stack.callback(rows.close)
-            state = _Reading(desk, begun, rows).apply()
-            if rows is not None:
-                rows.keep()
+        state = _apply(desk, begun, known.snapshot if plan.compare else None)
     except (Refused, Damaged) as error:
         desk.ledger.finish(begun.id, "failed", desk.clock(), error=str(error))
         raise
-    gone = ""
-    if cursor is not None and plan.compare:
-        gone = cursor.before
-        cursor = replace(cursor, snapshot=state.id, before=before)
+    if cursor is not None:
+        # Without a comparison nobody knows the rows of this file: the next one is compared with none.
+        now = (state.id, known.snapshot) if plan.compare else ("", "")
+        cursor = replace(cursor, snapshot=now[0], before=now[1])
     done = desk.ledger.finish(state.id, "done", desk.clock(), cursor=cursor)
     desk.held.drop(state.id)
-    if gone:
-        desk.snapshots.drop(gone)
+    if cursor is not None:
+        for gone in {known.snapshot, known.before} - {cursor.snapshot, cursor.before, ""}:
+            desk.snapshots.drop(gone)
     observe.happened("file imported", id=done.id, key=file.key, applied=done.applied, bad=done.bad)
     return done
+
+
+def _apply(desk: Desk, begun: FileImport, snapshot: str | None) -> FileImport:
+    """Hold, look at and read a file. snapshot: rows to compare with, empty where none are; None: do not."""
+    _hold(desk, begun)
+    begun = _looked_at(desk, begun)
+    if snapshot is None:
+        return _Reading(desk, begun, None).apply()
+    rows = desk.snapshots.compare(begun.id, snapshot)
+    try:
+        state = _Reading(desk, begun, rows).apply()
+        rows.keep()
+    finally:
+        rows.close()
+    return state
 
 
 def _hold(desk: Desk, begun: FileImport) -> None:
@@ -364,7 +354,8 @@ class _Reading:
     def _require_some_good(self, *, least: int) -> None:
         """Raises ``Refused`` when there are ``least`` rows, or more, and not one can be used."""
         some = self._state.next_row or self._applied or self._unchanged or self._rows
-        if len(self._bad) >= least and not some:
+        # Whoever is not known yet is no sign that the file is read wrongly.
+        if len(self._bad) >= least and not some and not any(bad.code in UNKNOWN for bad in self._bad):
             first = min(self._bad, key=lambda bad: bad.number)
             where = f"line {first.line}" if first.line else f"row {first.number + 1}"
             raise Refused(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -39,6 +40,23 @@ _EXTENSIONS: Final = {
 _CODECS: Final = ("gz", "gzip", "zst", "zstd", "zip", "pgp", "gpg", "asc")
 # A pattern up to the first character that is not just itself.
 _LITERAL: Final = re.compile(r"(?:[^\\.^$*+?{}\[\]()|]|\\[^A-Za-z0-9])*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """Files that come one after the other. job: whose cursor it is. pattern, matches: of what is before the timestamp.
+
+    first: name of the file to begin with; from the earliest on without one. on_missing: see ``model.imports``.
+    grace: so many checks in a row may find no next file.
+    """
+
+    job: str
+    pattern: str
+    matches: Matches
+    format: str
+    first: str = ""
+    on_missing: str = "wait"
+    grace: int = 1
 
 
 def base_of(key: str) -> str:

@@ -16,7 +16,6 @@ from footfall import observe
 from footfall.errors import Conflict, FootfallError, Refused, Unavailable
 from footfall.flows.import_files import (
     Desk,
-    FileRow,
     Plan,
     files_after,
     half_applied,
@@ -27,7 +26,7 @@ from footfall.flows.import_files import (
     tidy,
 )
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
-from footfall.model.import_names import base_of, suggested_prefix
+from footfall.model.import_names import FileRow, base_of, suggested_prefix
 from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions, command_scope
 from footfall.model.jobs import FileFacts
 from footfall.model.remote import Remote
@@ -154,7 +153,8 @@ def _by_command(desk: Desk, settings: ImportSettings) -> Iterator[FileImport]:
     plan = _plan(settings, scope)
     for file in chosen_files(desk.bucket, settings):
         for each in (*(one.file for one in half_applied(desk, plan, file.key) if one.file != file), file):
-            cursor = replace(desk.ledger.cursor(scope), key=each.key) if settings.diff else None
+            known = desk.ledger.cursor(scope)
+            cursor = replace(known, key=each.key) if settings.diff or known.snapshot else None
             yield import_file(desk, plan, each, cursor=cursor)
     tidy(desk, scope)
 
