@@ -95,12 +95,12 @@ class Rule:
     def _before(self, told: Register, known: Register) -> bool:
         """Whether what is told takes the place of what is known."""
         if self.merge == FIRST:
-            return (told[1], canonical_json(told[0])) < (known[1], canonical_json(known[0]))
+            return _earlier(told, known)
         new, old = self._order(told[0]), self._order(known[0])
         if new is None or old is None:  # kept under a type that it no longer has, until it is made anew
             return old is None
         if new == old:
-            return (told[1], canonical_json(told[0])) < (known[1], canonical_json(known[0]))
+            return _earlier(told, known)
         smaller = cast("Any", new) < cast("Any", old)
         return smaller if self.merge == MIN else not smaller
 
@@ -194,6 +194,12 @@ def _decoded(value: object, opening: str) -> object:
         except ValueError:
             return value
     return value
+
+
+def _earlier(one: Register, other: Register) -> bool:
+    if one[1] != other[1]:
+        return one[1] < other[1]
+    return canonical_json(one[0]) < canonical_json(other[0])
 
 
 def _latest(mine: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -27,6 +27,7 @@ Scalar = str | int | float | bool | None
 
 # What every JSON reader and every column of 64 bits can hold; larger whole numbers are kept as text.
 _INTEGER_LIMIT: Final = 2**63
+_canonical: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _AS_THEY_ARE: Final = frozenset({str, bool, float, type(None)})
 
 
@@ -41,7 +42,7 @@ class Definition:
 
 def canonical_json(value: object) -> str:
     """The one text of a value: sorted keys, no spaces, any Unicode as it is."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _canonical(value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,18 +28,17 @@ class Identities:
     def note(self, field: str, values: Iterable[str], user: int, at: int, *, log: bool = True) -> None:
         """A user said these values; what joins or separates by that is logged."""
         for value in values:
-            new = self._driver.execute(
-                "INSERT INTO identity (field, value, user_key, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (field, value, user, at),
-            )
-            if new.rowcount > 0:
-                if log:
-                    self._log(field, value, user, at)
-            else:
+            known = self._driver.execute(
+                "SELECT at FROM identity WHERE field = ? AND value = ? AND user_key = ?", (field, value, user)
+            ).fetchone()
+            if known is None or at < known[0]:
                 self._driver.execute(
-                    "UPDATE identity SET at = ?4 WHERE field = ?1 AND value = ?2 AND user_key = ?3 AND at > ?4",
+                    """INSERT INTO identity (field, value, user_key, at) VALUES (?, ?, ?, ?)
+                       ON CONFLICT (field, value, user_key) DO UPDATE SET at = excluded.at""",
                     (field, value, user, at),
                 )
+            if known is None and log:
+                self._log(field, value, user, at)
 
     def forget(self, field: str, users: Sequence[int]) -> None:
         """Nobody of these said anything; the log keeps what it has."""
