@@ -89,6 +89,25 @@ def test_matches_are_the_segment_rows_of_the_rollups(watched: SmallWatch) -> Non
     assert "ada" in found[0]
 
 
+def test_what_visitors_did_counts_for_the_users_they_turn_out_to_be(watched: SmallWatch) -> None:
+    at = "2026-12-01T10:0{}:00Z"
+    watched.hub.accept(
+        [
+            {"type": "page", "anonymousId": "v", "messageId": "1", "timestamp": at.format(1)},
+            {"type": "identify", "anonymousId": "v", "userId": "ada", "messageId": "2", "timestamp": at.format(2)},
+            {"type": "track", "event": "bought", "userId": "ada", "messageId": "3", "timestamp": at.format(3)},
+            {"type": "page", "anonymousId": "w", "messageId": "4", "timestamp": at.format(4)},
+        ]
+    )
+    watched.hub.settle()
+    assert watched.members("COUNT(page) = 1") == ["ada"]
+    assert watched.members("LAST(event bought) = 2026-12-01T10:03:00Z AND COUNT(event bought WITHIN 1d) = 1") == ["ada"]
+    # More of the same day is seen at the next look.
+    watched.hub.accept([{"type": "page", "userId": "ada", "messageId": "5", "timestamp": at.format(5)}])
+    watched.hub.settle()
+    assert watched.members("COUNT(page) = 2") == ["ada"]
+
+
 class Broken(Exception):
     """The process dies here."""
 
