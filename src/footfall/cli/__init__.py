@@ -21,7 +21,8 @@ from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
 from footfall.cli.exports import export
-from footfall.cli.imports import import_, imports
+from footfall.cli.import_people import import_
+from footfall.cli.imports import imports
 from footfall.cli.jobs import jobs
 from footfall.cli.keys import keys
 from footfall.cli.notifications import notifications

@@ -9,7 +9,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
 from footfall.errors import Conflict, Refused
-from footfall.model.imports import FileImport, command_scope
+from footfall.model.imports import FileImport
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
 from footfall.wiring.import_settings import ImportSettings
@@ -64,7 +64,7 @@ def _by_server(
         changed_at=now, authorization=origin.authorization, label=f"import into {settings.stream} by command",
         options={**told, **more, "stream": settings.stream, "format": settings.format, BY_COMMAND: True},
     )  # fmt: skip
-    begun = {each.id for each in ledger_of(hub).all(scope=command_scope(settings.stream), limit=100_000)}
+    begun = {each.id for each in ledger_of(hub).all(scope=settings.by_command, limit=100_000)}
     add_job(hub, job)
     try:
         run = _awaited(hub, job, settings, progress)
@@ -75,14 +75,14 @@ def _by_server(
         raise Refused(run.error or f"the server {run.state} it", run.hint)
     hub.settle()
     ledger = ledger_of(hub)
-    return [each for each in ledger.all(scope=command_scope(settings.stream), limit=100_000) if each.id not in begun]
+    return [each for each in ledger.all(scope=settings.by_command, limit=100_000) if each.id not in begun]
 
 
 def _awaited(hub: Footfall, job: Job, settings: ImportSettings, progress: Progress) -> Run:
     """The run that ended the job's only slot, or that nothing but a person can follow."""
     while True:
         time.sleep(LOOK_EVERY_S)
-        latest = next(iter(ledger_of(hub).all(scope=command_scope(settings.stream), limit=1)), None)
+        latest = next(iter(ledger_of(hub).all(scope=settings.by_command, limit=1)), None)
         if latest is not None and latest.state == "reading":
             progress("import", latest.next_row, None, "rows")
         state = hub.jobs.get(job.name).state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -9,7 +11,7 @@ from typing import Any, Final
 from footfall.config.patterns import whole_match
 from footfall.errors import Refused
 from footfall.model.import_names import Matches, base_of, format_of, position_of
-from footfall.model.imports import FORMATS, ON_MISSING, Columns, ReadOptions
+from footfall.model.imports import FORMATS, ON_MISSING, Columns, ReadOptions, command_scope
 
 _READ: Final = ("delimiter", "encoding", "header", "fields", "thousands")
 _COLUMNS: Final = (
@@ -19,6 +21,8 @@ _COLUMNS: Final = (
 _ROW: Final = ("file", "prefix", "diff", "on_missing", "grace", "skip_bad_files")
 READ_NAMES: Final = frozenset(_READ)
 NAMES: Final = frozenset({"stream", "format", "endpoint_url", *_READ, *_COLUMNS, *_ROW})
+# Of an import of people by command: a ``PeopleLoading``; no job has it of its own.
+LOADING: Final = "loading"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class ImportSettings:
 
     file: name below the place; with a prefix the first one of the row. prefix: RE2, up to the timestamp of the name;
     without one it is the one file. diff: only rows that the file before did not have. grace: see ``FileRow``.
+    loading: a ``PeopleLoading`` as JSON has it; empty for rows that are events by their columns.
     """
 
     stream: str
@@ -39,6 +44,15 @@ class ImportSettings:
     on_missing: str = "wait"
     grace: int = 1
     skip_bad_files: bool = False
+    loading: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def by_command(self) -> str:
+        """The scope of what a command imports: the same file told otherwise of people is another import."""
+        if not self.loading:
+            return command_scope(self.stream)
+        told = json.dumps(self.loading, sort_keys=True).encode()
+        return f"{command_scope(self.stream)}/{hashlib.sha256(told).hexdigest()[:8]}"
 
     @property
     def matches(self) -> Matches:
@@ -49,6 +63,7 @@ class ImportSettings:
         return {
             **{name: getattr(self.read, name) for name in _READ if getattr(self.read, name) != getattr(_USUAL, name)},
             **{name: value for name in _COLUMNS if (value := getattr(self.columns, name))},
+            **({LOADING: dict(self.loading)} if self.loading else {}),
         }
 
 
@@ -57,7 +72,7 @@ _USUAL: Final = ReadOptions()
 
 def settings_of(options: Mapping[str, Any], *, what: str) -> ImportSettings:
     """Read the options of an import. what: it is, for messages. Raises ``Refused``."""
-    unknown = sorted(options.keys() - NAMES)
+    unknown = sorted(options.keys() - NAMES - {LOADING})
     if unknown:
         raise Refused(f"{what} has no option {', '.join(unknown)}", f"It has {', '.join(sorted(NAMES))}")
     file, prefix = str(options.get("file") or ""), str(options.get("prefix") or "")
@@ -78,6 +93,7 @@ def settings_of(options: Mapping[str, Any], *, what: str) -> ImportSettings:
         on_missing=str(options.get("on_missing") or ""),
         grace=int(options.get("grace", 1)),
         skip_bad_files=bool(options.get("skip_bad_files", False)),
+        loading=options.get(LOADING) or {},
     )
     return _checked(made, what)
 

@@ -27,7 +27,7 @@ from footfall.flows.import_files import (
 )
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
 from footfall.model.import_names import FileRow, base_of, suggested_prefix
-from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions, command_scope
+from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions
 from footfall.model.jobs import FileFacts
 from footfall.model.remote import Remote
 from footfall.ports import RowEvents
@@ -37,8 +37,9 @@ from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.authorizations import bucket_at
 from footfall.wiring.codecs import key_file, passphrase_given
 from footfall.wiring.import_codecs import unpacked
-from footfall.wiring.import_settings import READ_NAMES, ImportSettings, meaning_of, settings_of
+from footfall.wiring.import_settings import LOADING, READ_NAMES, ImportSettings, meaning_of, settings_of
 from footfall.wiring.keys import create_key
+from footfall.wiring.people_rows import people_rows
 
 if TYPE_CHECKING:
     from footfall.codecs.openpgp_keys import PrivateKey
@@ -149,7 +150,7 @@ def _settling(hub: Footfall) -> Iterator[None]:
 
 
 def _by_command(desk: Desk, settings: ImportSettings) -> Iterator[FileImport]:
-    scope = command_scope(settings.stream)
+    scope = settings.by_command
     plan = _plan(settings, scope)
     for file in chosen_files(desk.bucket, settings):
         for each in (*(one.file for one in half_applied(desk, plan, file.key) if one.file != file), file):
@@ -172,7 +173,7 @@ def chosen_files(bucket: Bucket, settings: ImportSettings) -> Sequence[FileVersi
 
 def known_before(hub: Footfall, origin: Origin, settings: ImportSettings) -> set[str]:
     """Ids of what a command imported of these files before."""
-    bucket, ledger, scope = origin.bucket(hub), ledger_of(hub), command_scope(settings.stream)
+    bucket, ledger, scope = origin.bucket(hub), ledger_of(hub), settings.by_command
     known = (ledger.known(scope, bucket.url, file) for file in chosen_files(bucket, settings))
     return {each.id for each in known if each is not None and each.state == "done"}
 
@@ -181,7 +182,7 @@ def preview_of(hub: Footfall, origin: Origin, name: str, format: str, read: Read
     """What the beginning of a file tells."""
     bucket, private = origin.bucket(hub), origin.private_key(hub)
     file = one_file(bucket, name)
-    return _reader(format).preview(
+    return reader_of(format).preview(
         unpacked(name, bucket.open(file.key, version=file.version), private), read, name=name
     )
 
@@ -302,7 +303,7 @@ def _rehearsed(
     for file in files:
         rows = bad = 0
         text = unpacked(file.key, bucket.open(file.key, version=file.version), private)
-        for batch in _reader(settings.format).rows(text, settings.read, name=file.key):
+        for batch in reader_of(settings.format).rows(text, settings.read, name=file.key):
             rows, bad = rows + len(batch.rows), bad + len(batch.bad)
         note = "new" if not bad else f"new; {bad:,} more rows cannot be read"
         yield FileFacts(file.key, rows, file.size_bytes, note=note)
@@ -339,9 +340,9 @@ def _desk(
         held=FolderHeldFiles(folder),
         ledger=ledger_of(hub),
         snapshots=FolderSnapshots(folder),
-        reader=_reader(settings.format),
+        reader=reader_of(settings.format),
         decode=partial(_unpacked, private),
-        meaning=_meaning,
+        meaning=partial(_meaning, hub),
         log=log,
         clock=hub.clock,
         beat=beat,
@@ -353,14 +354,17 @@ def _unpacked(private: PrivateKey | None, name: str, chunks: Iterable[bytes]) ->
     return unpacked(name, chunks, private)
 
 
-def _meaning(one: FileImport) -> tuple[ReadOptions, RowEvents]:
+def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
     from footfall.wire.rows import NativeRows
 
     read, columns = meaning_of(one.settings)
+    if told := one.settings.get(LOADING):
+        return read, people_rows(hub, one.id, one.began_at, told)
     return read, NativeRows(one.id, one.stream, one.began_at, columns)
 
 
-def _reader(format: str) -> RowReader:
+def reader_of(format: str) -> RowReader:
+    """What reads files of a format."""
     if format == "csv":
         from footfall.sources.csv_rows import CsvReader
 
