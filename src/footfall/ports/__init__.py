@@ -1,6 +1,6 @@
 """The contracts: what a flow may ask of the world.
-Each class numbers its promises; ``tests/conformance`` repeats them as sentences over every implementation.
 
+Each class numbers its promises; ``tests/conformance`` repeats them as sentences over every implementation.
 Unless a method says otherwise it raises ``Unavailable`` when waiting may help and ``Refused`` when it will not.
 A port that is an upper bound (``Kafka`` instead of segment files, PostgreSQL instead of SQLite) changes nothing here.
 One file a subject; everyone imports from here.
@@ -26,9 +26,9 @@ from footfall.ports.memberships import (
     Population,
 )
 from footfall.ports.notices import Channels, Messenger, Outbox, Posted
+from footfall.ports.profiles import Attributes, Held, Joining, Profile, Profiles, Tie
 from footfall.ports.removals import Removals
 from footfall.ports.repeats import Repeats
-from footfall.ports.profiles import Attributes, Held, Joining, Profile, Profiles, Tie
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
 from footfall.ports.settling import Counts, Keys, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
