@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -30,7 +31,9 @@ schema = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG)
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    with served_api.served(tmp_path_factory.mktemp("schema") / "data", FOOTFALL_ADMIN_TOKEN=KEY) as api:
+    folder = tmp_path_factory.mktemp("schema")
+    # Folders that jobs and checks are told are relative to where the server was started.
+    with contextlib.chdir(folder), served_api.served(folder / "data", FOOTFALL_ADMIN_TOKEN=KEY) as api:
         yield api
 
 
