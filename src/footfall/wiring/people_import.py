@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from footfall.errors import Conflict
 from footfall.model.attributes import named
 from footfall.model.imports import FileImport
@@ -120,10 +122,9 @@ def _before(hub: Footfall, entity: str, ids: Sequence[str]) -> Mapping[str, Mapp
     rows = directory.rows(entity, sorted(known.values())).to_pylist()
     accounts: Mapping[int, str] = {}
     if entity == "user":
-        texts = hub.people.texts("accounts")
-        wanted = {row["account_key"] for row in rows}
-        pairs = zip(texts.column("key").to_pylist(), texts.column("text").to_pylist(), strict=True)
-        accounts = {key: text for key, text in pairs if key in wanted}
+        wanted = sorted({row["account_key"] for row in rows if row["account_key"] is not None})
+        texts = hub.people.texts("accounts", pa.array(wanted, pa.int32()))
+        accounts = dict(zip(texts.column("key").to_pylist(), texts.column("text").to_pylist(), strict=True))
     told: dict[int, dict[str, Any]] = {}
     for row in rows:
         given = json.loads(row["attributes"])
