@@ -20,9 +20,7 @@ AUDIENCE: Final = Record(
             True,
         ),
         Field("rule", Anything(), "Who is in: a text such as 'AND(plan = pro, visits > 5)', or the tree."),
-        Field(
-            "list_by", Text(), "Instead of a rule: the field whose values are imported as a list."
-        ),
+        Field("list_by", Text(), "Instead of a rule: the field whose values are imported as a list."),
         Field("label", Text(), "Name for people."),
         Field("description", Text(), "What it is for."),
         Field("tells", Text(TOLD), "Which changes become segment_match events.", default="both"),

@@ -45,6 +45,13 @@ version: 1
 #     type: NUMBER
 #     merge: max
 
+# People chosen by what they are and what they did, or listed by somebody.
+# audiences:
+#   - name: active-pros
+#     rule: AND(account.plan = Premium, COUNT(feature export WITHIN 30d) > 3)
+#   - name: partners
+#     list_by: email
+
 # Ways into buckets. Never a secret, only where it is: ${{env:VARIABLE}} or ${{file:PATH}}.
 # authorizations:
 #   - name: warehouse

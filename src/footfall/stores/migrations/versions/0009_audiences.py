@@ -29,9 +29,7 @@ def upgrade() -> None:
         "audience_value",
         sa.Column("audience", sa.String(length=63), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["audience"], ["audience.name"], name="fk_audience_value_audience", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["audience"], ["audience.name"], name="fk_audience_value_audience", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("audience", "value", name="pk_audience_value"),
         sqlite_with_rowid=False,
     )
