@@ -6,6 +6,7 @@ import pytest
 
 from footfall.errors import Refused
 from footfall.model.attribute_definitions import check, of_plain, plain_of, usual
+from footfall.model.user_fields import user_fields
 
 
 def test_a_default_attribute_has_its_own_type_and_the_name_of_its_column():
@@ -64,3 +65,9 @@ def test_a_definition_is_read_as_it_was_written_without_what_is_usual(plain):
     written = plain_of(definition)
     assert of_plain(written) == definition
     assert {"entity": "user", "type": definition.type, **plain} == written
+
+
+def test_sets_and_maps_are_lists_and_maps_to_an_audience_export():
+    fields = {each.name: each.type for each in user_fields([("seats", "MAP"), ("tags", "SET"), ("n", "NUMBER")])}
+    named = {name: fields[f"customAttribute_{name}"] for name in ("seats", "tags", "n")}
+    assert named == {"seats": "Map", "tags": "List", "n": "Number"}
