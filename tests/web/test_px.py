@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from px_client import WRITE_KEY, Client
 from served_api import TOKEN, served
+from starlette.requests import Request
 
 from footfall.model.attribute_definitions import usual
 from footfall.model.audiences import Audience
 from footfall.stores.audiences import SqlAudiences
+from footfall.web.px.events import asked
+from footfall.wire.px_query import Scroll, write_scroll
 from footfall.wiring.profiles import attributes_of
 
 
@@ -143,6 +147,13 @@ def test_events_are_scrolled_by_the_scroll_id_alone(px: Client) -> None:
     assert {name: event.get("email") for name, event in found.items()} == {
         "Nora@example.com": "n@x.example", "bob/1 ü": None, "carl": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "of_page"), [(10**9, 1_000), (0, 25), (7, 7)])
+def test_a_page_is_never_larger_than_the_largest_whatever_its_scroll_id_says(size: int, of_page: int) -> None:
+    query = f"scrollId={write_scroll(Scroll('users', 0, size))}".encode()
+    request = Request({"type": "http", "query_string": query, "headers": []})
+    assert asked(request, "users", datetime(2026, 11, 23, tzinfo=UTC)).size == of_page
 
 
 def test_lists_of_definitions_go_by_page_number(px: Client) -> None:

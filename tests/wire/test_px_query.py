@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -176,3 +178,10 @@ def test_a_scroll_id_that_was_never_given_is_refused(text: str) -> None:
 def test_a_scroll_id_of_another_list_is_refused() -> None:
     with pytest.raises(BadRecord):
         read_scroll(write_scroll(Scroll("/y", 0, 25)), "/x")
+
+
+@pytest.mark.parametrize("after", ["9" * 400, "-" + "9" * 400, "NaN", "Infinity", "1e999", str(1 << 63)])
+def test_a_scroll_id_with_a_number_that_cannot_be_is_refused(after: str) -> None:
+    text = json.dumps({"of": "/x"})[:-1] + f', "after": [{after}]}}'
+    with pytest.raises(BadRecord):
+        read_scroll(base64.urlsafe_b64encode(text.encode()).decode(), "/x")

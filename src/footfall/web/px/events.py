@@ -35,7 +35,8 @@ def asked(request: Request, of: str, now: datetime) -> Scroll:
     given = request.query_params
     if text := given.get("scrollId", ""):
         scroll = read_scroll(text, of)
-        return replace(scroll, size=number(request, "pageSize", scroll.size or PAGE_DEFAULT, 1, PAGE_MAX))
+        size = min(scroll.size or PAGE_DEFAULT, PAGE_MAX)  # whoever sent it may have written it
+        return replace(scroll, size=number(request, "pageSize", size, 1, PAGE_MAX))
     return Scroll(
         of=of,
         at=(now - _EPOCH) // timedelta(milliseconds=1),
