@@ -191,6 +191,21 @@ def test_a_denied_user_is_denied_until_they_are_not(px: Client) -> None:
     assert px.ask("GET", "/users/denylist/nobody").status == 404
 
 
+def test_a_denied_user_cannot_be_written_and_is_undenied_also_when_deleted(px: Client) -> None:
+    user = {**USER, "identifyId": "banned", "title": "First"}
+    px.ask("POST", "/users", user)
+    assert px.ask("PUT", "/users/denylist/banned", {"denied": True}).status == 204
+    refused = px.ask("PUT", "/users/banned", {"title": "Second"})
+    assert (refused.status, refused.body["externalapierror"]["message"]) == (400, "User is denied")
+    assert px.get("/users/banned")["title"] == "First"
+    assert px.ask("DELETE", "/users/banned").status == 204
+    assert px.ask("POST", "/users", user).status == 400
+    assert px.ask("GET", "/users/banned").status == 404  # nothing brought them back
+    assert px.get("/users/denylist/banned")["denied"] is True
+    assert px.ask("PUT", "/users/denylist/banned", {"denied": False}).status == 204
+    assert px.ask("POST", "/users", user).status == 201
+
+
 def test_deletes_and_denials_are_in_the_audit_log_without_names(px: Client) -> None:
     px.ask("POST", "/users", {**USER, "identifyId": "secret@example.com"})
     uid = px.get("/users/secret@example.com")["aptrinsicId"]

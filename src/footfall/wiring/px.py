@@ -9,7 +9,7 @@ from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
 from footfall.engines.database import Limits
-from footfall.errors import BadRecord
+from footfall.errors import BadRecord, Missing
 from footfall.model.api_keys import well_formed
 from footfall.model.audit import Actor
 from footfall.ports import Batch
@@ -84,9 +84,11 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
 
     def deny(key: int, identify_id: str, denied: bool) -> None:
         with hub.database.transaction():
-            uid = directory.rows("user", [key])["uid"][0].as_py()
+            uids = hub.people.users(hub.zone.day_of(hub.clock()), [key]).read_all()["uid"].to_pylist()
+            if not uids:  # all that is known of them is of a later day
+                raise Missing("User not found")
             removals.deny(identify_id, hub.clock(), denied=denied)
-            hub.note("user.deny", f"user {uid}", None, {"denied": denied})
+            hub.note("user.deny", f"user {uids[0]}", None, {"denied": denied})
 
     def write(events: Sequence[Mapping[str, Any]], *, settled: bool) -> None:
         body = json.dumps(list(events), ensure_ascii=False).encode()

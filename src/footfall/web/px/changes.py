@@ -53,6 +53,7 @@ def _create(entity: str) -> Any:
         event = _EVENTS[entity](body, id_, px.new_id())
 
         def work() -> dict[str, Any]:
+            _check_heard(px, entity, id_)
             if px.directory.find(entity, id_) is not None:
                 raise Answered(
                     400, f"{entity.capitalize()} already exists", f"Change it by PUT {_PATHS[entity]}/{{id}}"
@@ -75,6 +76,7 @@ def _update(entity: str, *, in_body: bool = False) -> Any:
 
         def work() -> None:
             _key(px, entity, id_)
+            _check_heard(px, entity, id_)
             px.write([event], settled=True)
 
         await px.work(work, writes=True)
@@ -106,7 +108,7 @@ async def _look(request: Request, px: Px) -> Response:
     id_ = wire.check_id(request.path_params["id"])
 
     def work() -> dict[str, Any]:
-        _key(px, "user", id_)
+        _ever_known(px, id_)
         return {"identifyId": id_, "denied": id_ in px.removals.denied()}
 
     return answer(await px.work(work))
@@ -120,7 +122,7 @@ async def _deny(request: Request, px: Px) -> Response:
     id_ = wire.check_id(request.path_params["id"])
 
     def work() -> None:
-        px.deny(_key(px, "user", id_), id_, denied)
+        px.deny(_ever_known(px, id_), id_, denied)
 
     await px.work(work, actor)
     return nothing()
@@ -131,3 +133,17 @@ def _key(px: Px, entity: str, id_: str) -> int:
     if key is None:
         raise Answered(404, f"{entity.capitalize()} not found")
     return key
+
+
+def _ever_known(px: Px, identify_id: str) -> int:
+    """The key of a user, also of one who is deleted: the deny list outlives that. Raises 404."""
+    key = px.people.key_of(identify_id)
+    if key is None:
+        raise Answered(404, "User not found")
+    return key
+
+
+def _check_heard(px: Px, entity: str, id_: str) -> None:
+    """Raises 400 for a user of whom settling ignores everything."""
+    if entity == "user" and id_ in px.removals.denied():
+        raise Answered(400, "User is denied", "Send denied: false to /users/denylist/{id} first")
