@@ -97,10 +97,19 @@ def test_bad_rows_are_kept_and_their_neighbours_applied(hub, tmp_path, place):
 def test_a_file_of_which_no_row_can_be_used_fails_with_the_reason_and_applies_nothing(hub, tmp_path, place):
     (place / "crm.csv").write_bytes(b"id,at\n1,soon\n2,later\n")
     desk = desk_of(hub, tmp_path)
-    with pytest.raises(Refused, match=r"not one of the 2 rows .*line 2: 'at' is no instant"):
+    with pytest.raises(Refused, match=r"not one of the 2 rows .*line 2: bad_timestamp in 'at'\.") as told:
         import_file(desk, plan_of({"timestamp": "at"}), one_file(desk.bucket, "crm.csv"))
+    assert "soon" not in str(told.value)
     assert [(each.state, each.applied) for each in desk.ledger.all()] == [("failed", 0)]
     assert imported(hub) == []
+
+
+def test_a_long_file_of_which_no_row_can_be_used_fails_as_a_short_one_does(hub, tmp_path, place):
+    (place / "crm.csv").write_bytes(b"id,at\n" + b"".join(b"%d,31/12/2025\n" % n for n in range(30_001)))
+    desk = desk_of(hub, tmp_path)
+    with pytest.raises(Refused, match=r"not one of the [\d,]+ rows read"):
+        import_file(desk, plan_of({"timestamp": "at"}), one_file(desk.bucket, "crm.csv"))
+    assert [(each.state, each.bad) for each in desk.ledger.all()] == [("failed", 0)]
 
 
 def test_a_file_that_is_cut_off_applies_no_row(hub, tmp_path, place):

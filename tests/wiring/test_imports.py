@@ -164,9 +164,9 @@ def test_bad_rows_are_written_as_they_came_and_can_be_mended_and_imported(hub, p
 
 def test_a_column_that_is_to_have_a_meaning_has_to_be_there(hub, place):
     (place / "crm.csv").write_bytes(rows(1))
-    with pytest.raises(Refused, match=r"crm.csv has no column 'when'\. It has at, id, who|It has id, at, who"):
+    with pytest.raises(Refused, match=r"crm.csv has no column 'when'\. It has 3 columns; --preview"):
         import_now(hub, Origin(url=str(place)), settings(timestamp="when"), silent)
-    with pytest.raises(Refused, match=r"no column 'at'\. It has id"):
+    with pytest.raises(Refused, match=r"no column 'at'\. It has 1 columns"):
         import_now(hub, Origin(url=str(place)), settings(fields=["id"]), silent)
 
 
@@ -322,7 +322,8 @@ def test_a_job_whose_file_cannot_be_read_waits_for_a_person_or_leaves_it_out(hub
     import_job(hub, place, prefix="crm_")
     assert run_due(hub) == [("failed", 0, 0)]
     assert hub.jobs.get("crm").state == "paused"
-    assert "'at' is no instant" in hub.jobs.get("crm").cause
+    assert "bad_timestamp in 'at'" in hub.jobs.get("crm").cause
+    assert "soon" not in hub.jobs.get("crm").cause
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,6 @@ BODY_BYTES: Final = 2 << 20
 BODIES_AT_ONCE: Final = 8
 # If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
 FIRST_ROWS: Final = 1_000
-COLUMNS_SHOWN: Final = 30
 UNKNOWN: Final = ("unknown_user", "unknown_account")
 LOOKED_AT: Final = 1_000  # of the newest imports of a scope
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -290,9 +289,9 @@ def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
     names = [name for name, _ in found.columns]
     kept = options.fields or names
     absent = [name for name in events.columns if name not in names or name not in kept]
-    if absent and names:
-        shown = ", ".join(kept[:COLUMNS_SHOWN]) + (" …" if len(kept) > COLUMNS_SHOWN else "")
-        raise Refused(f"{file.key} has no column {', '.join(map(repr, absent))}", f"It has {shown}")
+    if absent and names:  # of a file without a header the names would be data
+        shown = f"It has {len(kept)} columns; --preview shows them"
+        raise Refused(f"{file.key} has no column {', '.join(map(repr, absent))}", shown)
     return desk.ledger.describe(begun.id, {"columns": names, "delimiter": found.delimiter})
 
 
@@ -353,14 +352,16 @@ class _Reading:
 
     def _require_some_good(self, *, least: int) -> None:
         """Raises ``Refused`` when there are ``least`` rows, or more, and not one can be used."""
-        some = self._state.next_row or self._applied or self._unchanged or self._rows
+        if len(self._bad) < least or self._state.next_row or self._applied or self._unchanged:
+            return
+        self._make()
         # Whoever is not known yet is no sign that the file is read wrongly.
-        if len(self._bad) >= least and not some and not any(bad.code in UNKNOWN for bad in self._bad):
+        if not self._applied and not any(bad.code in UNKNOWN for bad in self._bad):
             first = min(self._bad, key=lambda bad: bad.number)
             where = f"line {first.line}" if first.line else f"row {first.number + 1}"
-            raise Refused(
+            raise Refused(  # without the message, which has what stands in the row
                 f"not one of the {len(self._bad):,} rows read of {self._state.file.key} can be used; "
-                f"{where}: {first.message}",
+                f"{where}: {first.code}" + (f" in {first.field!r}" if first.field else ""),
                 "Look at it with --preview: is it the delimiter, the header, a column's name or the format?",
             )
 

@@ -20,7 +20,6 @@ NAME_BYTES_MAX: Final = 1_000
 # Tried in this order where the delimiter is to be found.
 DELIMITERS: Final = (",", ";", "t", "|")
 _SAMPLE_ROWS: Final = 100
-_SHOWN_NAMES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +119,12 @@ def _kept(names: Sequence[str], wanted: Sequence[str], line: int, name: str) -> 
     chosen = set(wanted)
     for place, text in enumerate(names):
         if text in places and (not chosen or text in chosen):
-            what = f"{name}, line {line}: columns {places[text] + 1} and {place + 1} are both called {text!r}"
+            what = f"{name}, line {line}: columns {places[text] + 1} and {place + 1} have the same name"
             raise Refused(what, "Rename one of them; if this is no header, say that there is none")
         places.setdefault(text, place)
     if missing := [text for text in wanted if text not in places]:
-        shown = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
-        what = f"{name}, line {line}: there is no column {missing[0]!r}; there are {shown}"
-        raise Refused(what, "Choose other fields, or give the right delimiter and header")
+        what = f"{name}, line {line}: there is no column {missing[0]!r} among {len(names)}"
+        raise Refused(what, "Choose other fields, or give the right delimiter and header; --preview shows the columns")
     return tuple(places[text] for text in sorted(chosen or places))
 
 
