@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -22,11 +22,12 @@ from footfall.web.px.replies import Answered, refusal, refused
 
 HEADER: Final = "x-aptrinsic-api-key"
 BODY_BYTES_MAX: Final = 1 << 20
-# Threads that look things up at once: each takes memory of the engine. Those that write mostly wait, and what waits
-# together is settled together. And requests that may wait for a thread.
-AT_ONCE: Final = 4
-WRITING_AT_ONCE: Final = 32
-WAITING_MAX: Final = 64
+# Threads at once, by what they do. Those that look things up take memory of the engine each. Those that change
+# something mostly wait, for a day's close at times, and what waits together is settled together. Whose key it is is a
+# short question that must not wait for either.
+_Kind = Literal["key", "read", "write"]
+AT_ONCE: Final[Mapping[_Kind, int]] = {"key": 4, "read": 4, "write": 32}
+WAITING_MAX: Final = 64  # requests of a kind, with those that have a thread
 
 Found = TypeVar("Found")
 Handler = Callable[[Request, "Px"], Awaitable[Response]]
@@ -68,31 +69,37 @@ class Px:
     new_id: Callable[[], str]
     transaction: Callable[[], AbstractContextManager[None]]
     act_as: Callable[[Actor], None]
-    _threads: dict[bool, CapacityLimiter] = field(default_factory=dict, init=False)
-    _waiting: int = field(default=0, init=False)
+    _threads: dict[_Kind, CapacityLimiter] = field(default_factory=dict, init=False)
+    _waiting: dict[_Kind, int] = field(default_factory=lambda: dict.fromkeys(AT_ONCE, 0), init=False)
 
     async def work(self, do: Callable[[], Found], actor: Actor | None = None, *, writes: bool = False) -> Found:
-        """Run in a thread, in the name of ``actor``. writes: may wait for settling. Raises 429 when too many wait."""
-        if not self._threads:
-            self._threads = {False: CapacityLimiter(AT_ONCE), True: CapacityLimiter(WRITING_AT_ONCE)}
-        if self._waiting >= WAITING_MAX:
-            raise Answered(429, "Too many requests at once", retry_after_s=1)
+        """Run in a thread. actor: in whose name it changes something. writes: it may wait for settling.
+
+        Raises 429 when too many wait that do the like.
+        """
 
         def run() -> Found:
             if actor is not None:
                 self.act_as(actor)
             return do()
 
-        self._waiting += 1
+        return await self._run(run, "write" if writes or actor is not None else "read")
+
+    async def _run(self, do: Callable[[], Found], kind: _Kind) -> Found:
+        if not self._threads:
+            self._threads = {each: CapacityLimiter(most) for each, most in AT_ONCE.items()}
+        if self._waiting[kind] >= WAITING_MAX:
+            raise Answered(429, "Too many requests at once", retry_after_s=1)
+        self._waiting[kind] += 1
         try:
-            return await to_thread.run_sync(run, limiter=self._threads[writes])
+            return await to_thread.run_sync(do, limiter=self._threads[kind])
         finally:
-            self._waiting -= 1
+            self._waiting[kind] -= 1
 
     async def let_in(self, request: Request, needed: str) -> Actor:
         """Who calls, if the key is good for the scope ``needed``. Raises 401 and 403."""
         key = request.headers.get(HEADER, "").strip()
-        found = await self.work(lambda: self.identify(key)) if key else None
+        found = await self._run(lambda: self.identify(key), "key") if key else None
         if found is None:
             raise Answered(401, "Unauthorized or bad API Key", "Send an API key in X-APTRINSIC-API-KEY")
         actor, scope = found
