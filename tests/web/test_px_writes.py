@@ -57,6 +57,29 @@ def test_a_user_who_is_there_is_not_made_again(px: Client) -> None:
     assert (answer.status, answer.body["externalapierror"]["status"]) == (400, "BAD_REQUEST")
 
 
+def test_of_many_who_make_one_user_at_once_one_does(px: Client) -> None:
+    user = {**USER, "identifyId": "raced"}
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: px.ask("POST", "/users", user).status, range(8)))
+    assert sorted(statuses) == [201] + [400] * 7
+
+
+def test_changes_of_one_engagement_at_once_are_all_kept(px: Client) -> None:
+    def change(n: int) -> int:
+        if n % 2:
+            return px.ask("PUT", "/engagement/envs", {"engagementId": "r", "envs": ["Stage"]}).status
+        return px.ask("PUT", "/engagement/state", {"engagementId": "r", "state": "PAUSE"}).status
+
+    for _ in range(3):
+        made = {"id": "r", "name": "R", "type": "IN_APP_GUIDE", "environments": ["QA"], "status": "STARTED"}
+        assert px.api.ask("PUT", "/metadata", {"engagements": [made]}).status == 200
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(change, range(4))) == [200] * 4
+        found = px.get("/engagement/r")
+        assert (found["state"], found["envs"]) == ("PAUSED", ["Stage"])
+    assert px.ask("DELETE", "/engagement/r").status == 200
+
+
 def test_what_is_changed_is_what_the_body_says(px: Client) -> None:
     px.ask("POST", "/users", {**USER, "identifyId": "a/b ü", "title": "Dr", "score": 1, "phone": "1"})
     assert px.ask("PUT", "/users/a%2Fb%20%C3%BC", {"score": 2, "title": None}).status == 204  # null says nothing

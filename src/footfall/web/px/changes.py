@@ -6,7 +6,9 @@ it; a custom event is answered when it is safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Condition
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -44,7 +46,29 @@ def routes(px: Px) -> Sequence[Route]:
     return found
 
 
+class _Turns:
+    """One at a time of each name, several names at once."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._taken: set[str] = set()
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: name not in self._taken)
+            self._taken.add(name)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken.discard(name)
+                self._changed.notify_all()
+
+
 def _create(entity: str) -> Any:
+    turns = _Turns()  # there is nobody to find until the first of two is settled
+
     async def create(request: Request, px: Px) -> Response:
         await px.let_in(request, "write")
         body = await body_of(request)
@@ -52,7 +76,7 @@ def _create(entity: str) -> Any:
         id_ = wire.id_of(body, entity)
         event = _EVENTS[entity](body, id_, px.new_id())
 
-        def work() -> dict[str, Any]:
+        def make() -> dict[str, Any]:
             _check_heard(px, entity, id_)
             if px.directory.find(entity, id_) is not None:
                 raise Answered(
@@ -61,6 +85,10 @@ def _create(entity: str) -> Any:
             px.write([event], settled=True)
             px.removals.told(entity, id_, px.clock())  # it may say nothing but the id
             return {_NEXT[entity]: id_}
+
+        def work() -> dict[str, Any]:
+            with turns.of(id_):
+                return make()
 
         return answer(await px.work(work, writes=True), 201)
 

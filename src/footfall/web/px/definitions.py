@@ -77,10 +77,11 @@ async def change_feature(request: Request, px: Px) -> Response:
     body = await body_of(request)
 
     def work() -> None:
-        feature = _feature(px, request.path_params["id"])
-        name, parent = _text(body, "name", feature.name), _text(body, "parentFeatureId", feature.parent_feature_id)
-        changed = replace(feature, name=name or feature.name, parent_feature_id=None if parent == _ROOT else parent)
-        px.catalogue.write(Metadata(features=(changed,)), px.clock())
+        with px.transaction():
+            feature = _feature(px, request.path_params["id"])
+            name, parent = _text(body, "name", feature.name), _text(body, "parentFeatureId", feature.parent_feature_id)
+            changed = replace(feature, name=name or feature.name, parent_feature_id=None if parent == _ROOT else parent)
+            px.catalogue.write(Metadata(features=(changed,)), px.clock())
 
     await px.work(work, actor)
     return nothing()
@@ -94,12 +95,8 @@ async def change_state(request: Request, px: Px) -> Response:
         raise Answered(400, f"state must be one of {', '.join(_STATES)}")
     environments = _environments(body) if "envs" in body else None
 
-    def work() -> None:
-        found = _engagement(px, body.get("engagementId"))
-        envs = found.environments if environments is None else environments
-        _write(px, replace(found, status=state, environments=envs))
-
-    await px.work(work, actor)
+    change: dict[str, Any] = {"status": state} | ({} if environments is None else {"environments": environments})
+    await px.work(lambda: _change(px, body.get("engagementId"), **change), actor)
     return answer({"status": 200, "errors": []})
 
 
@@ -107,16 +104,14 @@ async def change_environments(request: Request, px: Px) -> Response:
     actor = await px.let_in(request, "write")
     body = await body_of(request)
     environments = _environments(body)
-    await px.work(
-        lambda: _write(px, replace(_engagement(px, body.get("engagementId")), environments=environments)), actor
-    )
+    await px.work(lambda: _change(px, body.get("engagementId"), environments=environments), actor)
     return answer({"status": 200, "errors": []})
 
 
 async def delete_engagement(request: Request, px: Px) -> Response:
     actor = await px.let_in(request, "write")
     wanted = request.path_params["id"]
-    await px.work(lambda: _write(px, replace(_engagement(px, wanted), status="DELETED")), actor)
+    await px.work(lambda: _change(px, wanted, status="DELETED"), actor)
     return answer({"status": 200, "errors": []})
 
 
@@ -134,9 +129,12 @@ def _engagement(px: Px, wanted: object) -> Engagement:
     return found
 
 
-def _write(px: Px, changed: Engagement) -> None:
-    metadata = Metadata(surveys=(changed,)) if isinstance(changed, Survey) else Metadata(engagements=(changed,))
-    px.catalogue.write(metadata, px.clock())
+def _change(px: Px, wanted: object, **changes: Any) -> None:
+    """Set these fields of an engagement, the others as they are by then. Raises 404."""
+    with px.transaction():
+        changed = replace(_engagement(px, wanted), **changes)
+        metadata = Metadata(surveys=(changed,)) if isinstance(changed, Survey) else Metadata(engagements=(changed,))
+        px.catalogue.write(metadata, px.clock())
 
 
 def _text(body: Any, name: str, otherwise: str | None) -> str | None:
