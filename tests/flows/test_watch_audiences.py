@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pytest
 from small_watch import SmallWatch, small_watch
 
+from footfall.disk import drafted
+from footfall.errors import Unavailable
 from footfall.flows.watch_audiences import Moved, Watching, as_merged, compared
 from footfall.model.audience_text import read
 from footfall.model.audiences import ENTERED, LEFT, STAYED, Audience
@@ -69,6 +72,43 @@ def test_an_audience_says_which_changes_become_events(watched: SmallWatch, tells
     say(watched, "2", ada="free")
     watched.look(audience)
     assert [change for _, _, change in watched.told()] == expected
+
+
+def visit(watch: SmallWatch, mark: str) -> None:
+    watch.hub.accept(
+        [{"type": "track", "event": "export", "userId": "ada", "messageId": f"ada-{mark}",
+          "timestamp": watch.hub.now.isoformat()}]
+    )  # fmt: skip
+    watch.hub.settle()
+
+
+def test_two_looks_at_once_write_the_file_of_a_day_each_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "2026-12-01.parquet"
+    with drafted(path) as first:
+        first.write_text("one", encoding="utf-8")
+        with drafted(path) as second:
+            second.write_text("two", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "two"
+    assert path.read_text(encoding="utf-8") == "one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_a_later_look_took_away_is_a_reason_to_look_again(watched: SmallWatch) -> None:
+    visit(watched, "1")
+    people = replace(watched.population(), usage=lambda: {watched.hub.now.date(): str(watched.folder / "gone.parquet")})
+    asked = [Audience("a", read("COUNT(event) > 0"))]
+    with pytest.raises(Unavailable), watched.engine.open(asked, people):
+        pass
+
+
+def test_what_came_between_a_look_and_the_sealing_of_its_day_counts_at_the_next_look(watched: SmallWatch) -> None:
+    visit(watched, "1")
+    day = watched.hub.now.date()
+    assert watched.members("COUNT(event) = 1") == ["ada"]
+    visit(watched, "2")
+    watched.hub.now += timedelta(days=2)
+    watched.hub.close_day(day)
+    assert watched.members("COUNT(event) = 2") == ["ada"]
 
 
 def test_matches_are_the_segment_rows_of_the_rollups(watched: SmallWatch) -> None:

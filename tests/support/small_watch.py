@@ -52,7 +52,7 @@ class SmallWatch:
             ),
             accounts=partial(people.accounts, day),
             account_attributes=people.custom_attributes("account"),
-            usage=lambda: files_before(hub.books, after, self.folder / "usage", self.engine.usage),
+            usage=lambda: files_before(hub.books, after, self.folder / "usage", self.engine.usage, sealed_stands=False),
             listed=lambda name: pa.array(self.lists[name], pa.string()),
         )
 

@@ -51,15 +51,13 @@ class DuckDBEngine:
 
     def activity(self, day: DayInput, path: str) -> None:
         """Write what the day adds to totals; see ``queries/activity_of_day.sql`` for its two kinds of rows."""
-        part = f"{path}.part"
-        with self._database() as database:
+        with disk.drafted(Path(path)) as draft, self._database() as database:
             _load(database, day)
             database.run(
                 f"COPY ({query('activity_of_day')} ORDER BY engagement NULLS FIRST, user_key, account_key NULLS FIRST) "
-                f"TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)",
+                f"TO {literal(str(draft))} (FORMAT parquet, COMPRESSION zstd)",
                 "write the day's activity",
             )
-        disk.put_in_place(Path(part), Path(path))
 
     def open(self, day: DayInput) -> OpenedDay:
         place = self._take()

@@ -50,8 +50,7 @@ class DuckMembership:
 
     def usage(self, day: DayInput, path: str) -> None:
         """See ``queries/usage_of_day.sql`` for the columns; ``day`` is one more."""
-        part = f"{path}.part"
-        with self._database() as database:
+        with disk.drafted(Path(path)) as draft, self._database() as database:
             database.script(query("macros"))
             database.events(day.files)
             for name in ("users", "accounts"):
@@ -62,10 +61,10 @@ class DuckMembership:
             attribute(database, microseconds(day.start), microseconds(day.end))
             rows = f"SELECT DATE '{day.day.isoformat()}' AS day, * FROM ({query('usage_of_day')})"
             database.run(
-                f"COPY ({rows}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+                f"COPY ({rows}) TO {literal(str(draft))} "
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
                 "write what users did that day",
             )
-        disk.put_in_place(Path(part), Path(path))
 
     @contextmanager
     def open(self, audiences: Sequence[Audience], people: Population) -> Iterator[OpenMemberships]:

@@ -148,14 +148,15 @@ def activity_before(books: Books, day: date) -> dict[date, str]:
     return files_before(books, day, books.activity_dir, books.engine.activity)
 
 
-def files_before(books: Books, day: date, folder: Path, write: Write) -> dict[date, str]:
+def files_before(books: Books, day: date, folder: Path, write: Write, *, sealed_stands: bool = True) -> dict[date, str]:
     """The file in ``folder`` of every earlier day that holds events; those that are not there yet are written first.
 
-    write: makes one from a day, which has neither snapshots nor metadata, at a path.
+    write: makes one from a day, which has neither snapshots nor metadata, at a path. sealed_stands: the file of a
+    sealed day was written when it was sealed, and stands; else it may be older, and is compared with the day.
     """
     known = {path.name: path for path in sorted(folder.glob("*.parquet"))}
     by_day = {date.fromisoformat(name[:10]): name for name in known}
-    sealed = {state.day for state in books.ledger.days() if state.revision and not state.touched}
+    sealed = {state.day for state in books.ledger.days() if sealed_stands and state.revision and not state.touched}
     found: dict[date, str] = {}
     facts: Facts | None = None
     for earlier in sorted(each for each in books.lake.days() if each <= day - timedelta(days=1)):

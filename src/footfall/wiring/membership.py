@@ -72,7 +72,9 @@ def population(hub: Footfall, now: datetime, keys: Sequence[int] | None = None, 
         ),
         accounts=partial(people.accounts, day),
         account_attributes=people.custom_attributes("account"),
-        usage=lambda: files_before(hub.books, after, hub.settings.data / "usage", membership_engine(hub).usage),
+        usage=lambda: files_before(
+            hub.books, after, hub.settings.data / "usage", membership_engine(hub).usage, sealed_stands=False
+        ),
         listed=audiences_of(hub).values,
     )
 
