@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -187,6 +188,15 @@ def test_a_held_file_is_the_same_however_often_it_is_read(tmp_path):
     held.drop("im1")
     held.drop("im1")
     assert list((tmp_path / "held").iterdir()) == []
+
+
+def test_what_a_process_that_died_had_begun_to_hold_is_dropped_with_the_next_file(tmp_path):
+    held = FolderHeldFiles(tmp_path / "held")
+    held.hold("im1", 3, lambda: [b"abc"])
+    for number in (1, os.getpid()):
+        (tmp_path / "held" / f".im2.file.{number}-0a1b2c3d").write_bytes(b"ab")
+    held.hold("im3", 3, lambda: [b"abc"])
+    assert sorted(path.name for path in (tmp_path / "held").iterdir()) == ["im1.file", "im3.file"]
 
 
 @pytest.mark.parametrize("chunks", [[b"abc"], [b"abc", b"defg"], []])

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from import_desk import Crash, Falling, LogAndStore, desk_of, imported, plan_of
 from small_hub import SmallHub, small_hub
@@ -28,6 +30,7 @@ from footfall.flows.import_files import (
 )
 from footfall.model.import_names import FileRow
 from footfall.model.imports import Cursor
+from footfall.sources.parquet_rows import ParquetReader
 from footfall.stores.row_snapshots import FolderSnapshots
 
 CSV = b"id,name\n1,Ana\n2,Ben\n3,Cem\n"
@@ -100,6 +103,7 @@ def test_a_file_of_which_no_row_can_be_used_fails_with_the_reason_and_applies_no
     with pytest.raises(Refused, match=r"not one of the 2 rows .*line 2: bad_timestamp in 'at'\.") as told:
         import_file(desk, plan_of({"timestamp": "at"}), one_file(desk.bucket, "crm.csv"))
     assert "soon" not in str(told.value)
+    assert desk.held.names() == []
     assert [(each.state, each.applied) for each in desk.ledger.all()] == [("failed", 0)]
     assert imported(hub) == []
 
@@ -313,6 +317,26 @@ def test_a_file_that_cannot_be_read_stops_its_row_unless_it_may_be_left_out(hub,
     assert {each.file.key: each.state for each in desk.ledger.all()}["crm_20261102.csv"] == "failed"
 
 
+def test_a_file_that_is_damaged_in_the_middle_is_left_out_or_taken_back(hub, tmp_path, place, monkeypatch):
+    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
+    parquet = place / "crm_20261101.parquet"
+    pq.write_table(pa.table({"id": [f"{n * 7919}" for n in range(20_000)]}), parquet, row_group_size=5_000)
+    at = pq.read_metadata(parquet).row_group(3).column(0).data_page_offset
+    body = parquet.read_bytes()
+    parquet.write_bytes(body[:at] + b"\xff" * 200 + body[at + 200 :])
+    desk = replace(desk_of(hub, tmp_path), reader=ParquetReader())
+    plan, files = plan_of(format="parquet"), replace(row(), format="parquet")
+    for _ in range(2):
+        with pytest.raises(Damaged, match=r"`footfall imports undo im\w+` takes its rows back"):
+            list(import_row(desk, plan, files))
+    (one,) = desk.ledger.all()
+    assert (one.state, one.is_applied, desk.held.names()) == ("failed", True, [one.id])
+    pq.write_table(pa.table({"id": ["a"]}), place / "crm_20261102.parquet")
+    done = list(import_row(desk, replace(plan, skip_bad_files=True), files))
+    assert [each.file.key for each in done] == ["crm_20261102.parquet"]
+    assert desk.held.names() == []
+
+
 def test_waiting_for_a_file_ends_quietly_however_often(hub, tmp_path, place):
     desk = desk_of(hub, tmp_path)
     for _ in range(5):
@@ -389,18 +413,19 @@ def test_rows_to_compare_with_that_are_lost_are_told_and_can_be_done_without(hub
     assert [each.applied for each in import_row(desk, plan_of(compare=True), row())] == [1]
 
 
-def test_how_a_file_is_read_stays_as_it_was_when_it_began(hub, tmp_path, place, monkeypatch):
+@pytest.mark.parametrize("which", [0, -1])
+def test_how_a_file_is_read_stays_as_it_was_when_its_first_row_was_sent(hub, tmp_path, place, monkeypatch, which):
     hand_over_often(monkeypatch)
     (place / "crm.csv").write_bytes(b"id;u\n1;a\n2;b\n3;c\n4;d\n")
     file = version_of(LocalBucket(place).stat("crm.csv"))
     falling = Falling()
     import_file(desk_of(hub, tmp_path, falling=falling), plan_of({"delimiter": ";"}, scope="count"), file)
-    last = len(falling.names) - falling.names[::-1].index("advance")
-    desk = desk_of(hub, tmp_path, falling=Falling(last))
+    at = [place for place, name in enumerate(falling.names, 1) if name == "advance"][which]
+    desk = desk_of(hub, tmp_path, falling=Falling(at))
     with pytest.raises(Crash):
         import_file(desk, plan_of({"delimiter": ";", "identify_id": "u"}), file)
     hub.now += timedelta(hours=1)
     done = import_file(desk_of(hub, tmp_path), plan_of({"delimiter": "|"}), file)
     assert done.applied == 4
     assert done.began_at == datetime(2026, 12, 1, 12, tzinfo=UTC)
-    assert done.settings == {"delimiter": ";", "identify_id": "u", "columns": ["id", "u"]}
+    assert done.settings == {"delimiter": ";", "identify_id": "u", "columns": ["id", "u"], "sent": True}

@@ -21,7 +21,7 @@ from typing import Any, Final
 from footfall import observe
 from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.model.import_names import FileRow, base_of, literal_start, position_of
-from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions
+from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions
 from footfall.model.reading import EVENTS_MAX
 from footfall.ports import (
     BadRow,
@@ -130,7 +130,7 @@ def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
         cursor = desk.ledger.cursor(row.job)
         if at is not None and (cursor.at is None or (at, one.file.key) > (cursor.at, cursor.key)):
             cursor = replace(cursor, at=at, key=one.file.key, missed=0)
-        yield import_file(desk, plan, one.file, cursor=cursor)
+        yield from _unless_bad(desk, plan, one.file, cursor)
     cursor = desk.ledger.cursor(row.job)
     coming = files_after(desk.bucket, row, cursor)
     if not coming:
@@ -139,19 +139,24 @@ def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
     for at, file in coming:
         desk.beat()
         cursor = replace(desk.ledger.cursor(row.job), at=at, key=file.key, missed=0)
-        try:
-            yield import_file(desk, plan, file, cursor=cursor)
-        except (Damaged, Refused) as error:
-            if not plan.skip_bad_files:
-                raise
-            observe.went_wrong("file left out", error, key=file.key, job=row.job)
-            desk.ledger.move(cursor)
+        yield from _unless_bad(desk, plan, file, cursor)
+
+
+def _unless_bad(desk: Desk, plan: Plan, file: FileVersion, cursor: Cursor) -> Iterator[FileImport]:
+    """Apply a file, or go on without it where that is wanted."""
+    try:
+        yield import_file(desk, plan, file, cursor=cursor)
+    except (Damaged, Refused) as error:
+        if not plan.skip_bad_files:
+            raise
+        observe.went_wrong("file left out", error, key=file.key, job=cursor.job)
+        desk.ledger.move(cursor)
 
 
 def import_changed(desk: Desk, plan: Plan, job: str, key: str, *, on_missing: str = "wait") -> Iterator[FileImport]:
     """Apply a file that is written anew under one name, when it is another than last time."""
     for one in half_applied(desk, plan, key):
-        yield import_file(desk, plan, one.file, cursor=replace(desk.ledger.cursor(job), key=key, missed=0))
+        yield from _unless_bad(desk, plan, one.file, replace(desk.ledger.cursor(job), key=key, missed=0))
     cursor = desk.ledger.cursor(job)
     try:
         file = version_of(desk.bucket.stat(key))
@@ -184,7 +189,7 @@ def half_applied(desk: Desk, plan: Plan, key: str = "") -> Sequence[FileImport]:
     of the one before must not stand beside it as a part. key: only of this file.
     """
     held = set(desk.held.names())
-    found = [one for one in desk.ledger.all(scope=plan.scope, limit=LOOKED_AT) if one.id in held and one.next_row]
+    found = [one for one in desk.ledger.all(scope=plan.scope, limit=LOOKED_AT) if one.id in held and one.is_applied]
     here = [one for one in found if one.place == desk.bucket.url and one.state in ("reading", "failed")]
     return [one for one in reversed(here) if key in ("", one.file.key)]
 
@@ -193,7 +198,7 @@ def tidy(desk: Desk, scope: str) -> None:
     """Let go of what nobody needs any more: files of imports that are over, rows that no file is compared with."""
     cursor = desk.ledger.cursor(scope)
     mine = desk.ledger.all(scope=scope, limit=LOOKED_AT)
-    over = {one.id for one in mine if one.state in ("done", "undone")}
+    over = {one.id for one in mine if one.state in ("done", "undone") or (one.state == "failed" and not one.is_applied)}
     for name in over.intersection(desk.held.names()):
         desk.held.drop(name)
     for name in {one.id for one in mine}.intersection(desk.snapshots.names()) - {cursor.snapshot, cursor.before}:
@@ -220,7 +225,12 @@ def import_file(desk: Desk, plan: Plan, file: FileVersion, *, cursor: Cursor | N
     try:
         state = _apply(desk, begun, known.snapshot if plan.compare else None)
     except (Refused, Damaged) as error:
-        desk.ledger.finish(begun.id, "failed", desk.clock(), error=str(error))
+        failed = desk.ledger.finish(begun.id, "failed", desk.clock(), error=str(error))
+        if plan.skip_bad_files or not failed.is_applied:
+            desk.held.drop(failed.id)
+        elif isinstance(error, Damaged):
+            hint = f"`footfall imports undo {failed.id}` takes its rows back; then the mended file is read"
+            raise Damaged(error.what, f"{error.hint}. {hint}" if error.hint else hint) from error
         raise
     if cursor is not None:
         # Without a comparison nobody knows the rows of this file: the next one is compared with none.
@@ -266,13 +276,9 @@ def _hold(desk: Desk, begun: FileImport) -> None:
         rows = f"; {begun.next_row:,} rows of it were applied" if begun.next_row else ""
         desk.ledger.finish(begun.id, "failed", desk.clock(), error=f"{what}{rows}")
         raise Conflict(what, "It is read at the next run as it is then") from error
-    if not begun.next_row:
-        try:
-            for _ in desk.decode(file.key, desk.held.read(begun.id)):
-                desk.beat()
-        except (Damaged, Refused):
-            desk.held.drop(begun.id)
-            raise
+    if not begun.is_applied:
+        for _ in desk.decode(file.key, desk.held.read(begun.id)):
+            desk.beat()
 
 
 def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
@@ -280,7 +286,7 @@ def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
 
     Raises ``Refused`` when one that has a meaning is not among them. Of JSON only all of its rows would tell.
     """
-    if begun.next_row or begun.format == "json":
+    if begun.is_applied or begun.format == "json":
         return begun
     file = begun.file
     options, events = desk.meaning(begun)
@@ -352,7 +358,7 @@ class _Reading:
 
     def _require_some_good(self, *, least: int) -> None:
         """Raises ``Refused`` when there are ``least`` rows, or more, and not one can be used."""
-        if len(self._bad) < least or self._state.next_row or self._applied or self._unchanged:
+        if len(self._bad) < least or self._state.is_applied or self._applied or self._unchanged:
             return
         self._make()
         # Whoever is not known yet is no sign that the file is read wrongly.
@@ -370,6 +376,8 @@ class _Reading:
         if self._next_row <= self._state.next_row:
             return
         self._make()
+        if self._bodies and not self._state.is_applied:
+            self._state = self._desk.ledger.describe(self._state.id, {SENT: True})
         _append(self._desk, self._state, self._bodies)
         bad = sorted(self._bad, key=lambda row: row.number)
         self._state = self._desk.ledger.advance(

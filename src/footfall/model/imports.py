@@ -16,6 +16,8 @@ ON_MISSING: Final = ("stop", "wait", "alert")
 # reading → done, or failed, which goes on where it was when it is tried again. Either → undoing → undone, for good: the
 # same file is another import then.
 STATES: Final = ("reading", "done", "failed", "undoing", "undone")
+# Among the settings of an import: rows of it were given to the log, though none may be counted yet.
+SENT: Final = "sent"
 BAD_TEXT_CHARS: Final = 4_096  # that are kept of a bad row
 BAD_ROWS_KEPT: Final = 10_000  # of one import, with their text; beyond, they are counted
 
@@ -94,6 +96,11 @@ class FileImport:
     unchanged: int = 0
     bad: int = 0
     error: str = ""
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether rows of it may be in the log, so that it has to go on as it began."""
+        return bool(self.next_row or self.settings.get(SENT))
 
 
 @dataclass(frozen=True, slots=True)

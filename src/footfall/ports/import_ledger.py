@@ -37,8 +37,8 @@ class Imports(Protocol):
         settings: Mapping[str, Any],
         at: datetime,
     ) -> FileImport:
-        """The import of this file; one that failed is being read again. Until its first row is applied it takes what is
-        said here, afterwards it stays as it began."""
+        """The import of this file; one that failed is being read again. Until its first row is applied (see
+        ``FileImport.is_applied``) it takes what is said here, afterwards it stays as it began."""
 
     def known(self, scope: str, place: str, file: FileVersion) -> FileImport | None:
         """The newest import of this file, undone or not."""

@@ -14,11 +14,13 @@ from footfall.errors import Conflict, FootfallError, Refused, Unavailable
 
 CHUNK_BYTES: Final = 1 << 20
 _SUFFIX: Final = ".file"
+# Of drafts that are being written here: a process in a container often has the number of the one before it.
+_WRITER: Final = f"{os.getpid()}-{os.urandom(4).hex()}"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FolderHeldFiles:
-    """See ``ports.HeldFiles``. folder: made when something is first held."""
+    """See ``ports.HeldFiles``. folder: made when something is first held; one process at a time holds files in it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -29,7 +31,10 @@ class FolderHeldFiles:
             if path.exists():
                 return
             disk.make_folder(self._folder, 0o700)
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            for draft in self._folder.glob(f".*{_SUFFIX}.*"):
+                if draft.suffix != f".{_WRITER}":  # of a process that died
+                    draft.unlink(missing_ok=True)
+            draft = path.with_name(f".{path.name}.{_WRITER}")
             try:
                 written = self._write(draft, chunks())
                 if written != size_bytes:

@@ -49,7 +49,7 @@ class SqlImports:
                 again: dict[str, Any] = {}
                 if known.state == "failed":
                     again = {"state": "reading", "ended_at": None, "error": ""}
-                if known.state != "done" and not known.next_row:
+                if known.state != "done" and not known.is_applied:
                     told = json.dumps(dict(settings), ensure_ascii=False)
                     again |= {"stream": stream, "format": format, "settings": told, "began_at": to_us(at)}
                 if again:
