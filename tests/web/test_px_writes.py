@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from px_client import WRITE_KEY, Client
 from served_api import served
 
+from footfall.model.audiences import Audience
 from footfall.stores.audiences import SqlAudiences
 
 USER = {"identifyId": "eve", "propertyKeys": ["AP-1"]}
@@ -294,28 +296,54 @@ def test_another_system_fills_a_segment(px: Client) -> None:
             return list(SqlAudiences(hub.database, hub.note).values(name).to_pylist())
 
     made = px.ask("POST", "/external_segment/metadata", {"externalId": "CDP 7!", "name": "VIP", "description": "d"})
-    assert made.body == {"id": "cdp-7", "name": "VIP", "description": "d", "externalId": "CDP 7!"}
+    segment = made.body["id"]
+    assert re.fullmatch("cdp-7-[0-9a-f]{8}", segment)
+    assert made.body == {"id": segment, "name": "VIP", "description": "d", "externalId": "CDP 7!"}
     again = {"externalId": "CDP 7!", "name": "VIP"}
-    assert px.ask("POST", "/external_segment/metadata", again).body["id"] == "cdp-7"
+    assert px.ask("POST", "/external_segment/metadata", again).body["id"] == segment
     assert px.ask("POST", "/external_segment/metadata", again, failIfExists="true").status == 400
-    assert px.ask("PUT", "/external_segment/metadata", {"id": "cdp-7", "name": "Gold"}).status == 200
-    assert px.get("/segment/cdp-7") == {"id": "cdp-7", "name": "Gold"}
+    assert px.ask("PUT", "/external_segment/metadata", {"id": segment, "name": "Gold"}).status == 200
+    assert px.get(f"/segment/{segment}") == {"id": segment, "name": "Gold"}
 
     def update(add: list[str], remove: list[str], **more: Any) -> int:
-        action = {"segmentId": "cdp-7", "lastQualificationTime": "2026-11-01T00:00:00Z"}
+        action = {"segmentId": segment, "lastQualificationTime": "2026-11-01T00:00:00Z"}
         body = {"add": [action | {"identities": add}], "remove": [action | {"identities": remove}], **more}
         return px.ask("POST", "/external_segment/update_membership", body).status
 
     assert update(["a", "b", "c"], []) == 200
     assert update(["d"], ["b", "nobody"], identityType="IDENTIFY_ID") == 200
-    assert values("cdp-7") == ["a", "c", "d"]
+    assert values(segment) == ["a", "c", "d"]
     assert update(["e"], [], identityType="GLOBAL_ID") == 400
     assert update([""], []) == 400
-    unknown = {"add": [{"segmentId": "cdp-7", "identities": ["z"]}, {"segmentId": "nobody", "identities": ["z"]}]}
+    unknown = {"add": [{"segmentId": segment, "identities": ["z"]}, {"segmentId": "nobody", "identities": ["z"]}]}
     assert px.ask("POST", "/external_segment/update_membership", unknown).status == 404
-    assert values("cdp-7") == ["a", "c", "d"]  # all or nothing
+    assert values(segment) == ["a", "c", "d"]  # all or nothing
     assert px.ask("POST", "/external_segment/metadata", {"name": "é"}).status == 400
     assert px.ask("PUT", "/external_segment/metadata", {"id": "nobody", "name": "x"}).status == 404
+
+
+def test_names_that_differ_are_segments_that_differ(px: Client) -> None:
+    names = ["VIP (EU)", "VIP EU", "vip eu", "Клиенты 1", "Партнёры 1", "x" * 63, "x" * 70, "x" * 71]
+    made = [px.ask("POST", "/external_segment/metadata", {"name": name}).body["id"] for name in names]
+    assert len(set(made)) == len(names)
+    assert made[5] == names[5]
+    again = [
+        px.ask("POST", "/external_segment/metadata", {"externalId": each, "name": "n"}).body["id"] for each in made
+    ]
+    assert again == made
+
+
+def test_only_lists_of_identify_ids_are_filled(px: Client) -> None:
+    with px.api.hub() as hub:
+        audiences = SqlAudiences(hub.database, hub.note)
+        audiences.add(Audience("by-mail", listed="email"), hub.clock())
+        audiences.put_values("by-mail", ["a@x.example"], hub.clock())
+    assert px.ask("POST", "/external_segment/metadata", {"name": "by-mail"}).status == 400
+    for action in ("add", "remove"):
+        body = {action: [{"segmentId": "by-mail", "identities": ["a@x.example", "b"]}]}
+        assert px.ask("POST", "/external_segment/update_membership", body).status == 400
+    with px.api.hub() as hub:
+        assert SqlAudiences(hub.database, hub.note).values("by-mail").to_pylist() == ["a@x.example"]
 
 
 def test_many_who_write_at_once_each_find_what_they_wrote(px: Client) -> None:

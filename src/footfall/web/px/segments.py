@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from footfall.web.px.events import PREFIX
 from footfall.web.px.replies import Answered, answer
 
 _NAME_CHARACTERS_MAX: Final = 63
+_DIGEST_BYTES: Final = 4
 
 
 def routes(px: Px) -> Sequence[Route]:
@@ -63,7 +65,7 @@ async def create(request: Request, px: Px) -> Response:
     def work() -> Audience:
         with px.transaction():
             known = {each.name: each for each in px.audiences.all()}.get(made.name)
-            if known is not None and (fail or not known.listed):
+            if known is not None and (fail or known.listed != IDENTIFY):
                 raise Answered(400, f"Segment {made.name} already exists")
             return known or px.audiences.add(made, px.clock())
 
@@ -96,6 +98,8 @@ async def update_membership(request: Request, px: Px) -> Response:
         with px.transaction():
             for name in dict.fromkeys([*added, *removed]):
                 known = _get(px, name)
+                if known.listed != IDENTIFY:
+                    raise Answered(400, f"Segment {name} is no list of identify ids")
                 gone = removed.get(name, frozenset())
                 if gone:
                     kept = (each for each in px.audiences.values(known.name).to_pylist() if each not in gone)
@@ -119,11 +123,18 @@ def _external(audience: Audience, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _id_of(given: object) -> str:
-    """Lower-case letters, digits, ``.``, ``_`` and ``-`` of a name. Raises 400 if none are left."""
-    name = re.sub(r"[^a-z0-9._-]+", "-", str(given).lower()).lstrip("._-")[:_NAME_CHARACTERS_MAX].rstrip("-")
+    """Lower-case letters, digits, ``.``, ``_`` and ``-`` of a name. Raises 400 if none are left.
+
+    When that is not all of the name, a digest follows: different names are different segments.
+    """
+    text = str(given)
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:_NAME_CHARACTERS_MAX].rstrip("-")
     if not name:
         raise Answered(400, "name must hold letters or digits of ASCII")
-    return name
+    if name == text:
+        return name
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{name[: _NAME_CHARACTERS_MAX - len(digest) - 1].rstrip('-')}-{digest}"
 
 
 def _text(body: Mapping[str, Any], name: str, otherwise: str | None = None) -> str:
