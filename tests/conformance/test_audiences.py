@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from new_store import open_store
 
 from footfall.errors import Conflict, Damaged, Missing, Refused
-from footfall.model.audience_text import read
+from footfall.model.audience_rules import Compare, Field
+from footfall.model.audience_text import TEXT_MAX, read
 from footfall.model.audiences import MEMBERSHIP_COLUMNS, Audience
 from footfall.ports import Audiences, Membership, MembershipStates
 from footfall.stores.audiences import SqlAudiences
@@ -68,6 +70,20 @@ def test_audiences_hold_together(audiences: Audiences) -> None:
     audiences.delete("a")
     audiences.delete("b")
     assert list(audiences.all()) == []
+
+
+@pytest.mark.parametrize("word", ["9", "x"])
+def test_a_rule_is_refused_at_first_or_can_be_read_ever_after(audiences: Audiences, word: str) -> None:
+    """What is kept is longer than these texts: values are put in quotes, and spaces between them."""
+    kept = Audience("kept", Compare(Field("plan"), "in", ("y" * (TEXT_MAX - len('plan IN ("")')),)))
+    audiences.add(kept, AT)
+    values = (TEXT_MAX - len("plan IN ()")) // len(f"{word},")
+    with pytest.raises(Refused, match="characters, written out"):
+        audiences.add(Audience("long", read(f"plan IN ({','.join([word] * values)})")), AT)
+    with pytest.raises(Refused, match="characters, written out"):
+        audiences.add(replace(kept, rule=Compare(Field("plan"), "in", ("\n" * (TEXT_MAX - 12),))), AT)
+    assert [each.name for each in audiences.all()] == ["kept"]
+    audiences.delete("kept")
 
 
 def test_a_list_is_replaced_whole_or_added_to(audiences: Audiences) -> None:

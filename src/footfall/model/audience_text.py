@@ -56,7 +56,7 @@ KINDS: Final = {
 _SHORT: Final = {word: short for short, word in KINDS.items()}
 _ACCOUNT_PREFIX: Final = "account."
 _RESERVED: Final = frozenset({"and", "or", "not", "all", "include", "exists", "in", "between", "contains", "like"})
-_TEXT_MAX: Final = 65_536
+TEXT_MAX: Final = 65_536
 _DAYS: Final = {"d": 1, "w": 7}
 
 _TOKEN: Final = re.compile(
@@ -101,8 +101,8 @@ class _Token:
 
 def read(text: str) -> Rule:
     """The rule that a text says. Raises ``BadRule`` with line and column, ``Refused`` for a rule that cannot be one."""
-    if len(text) > _TEXT_MAX:
-        raise Refused(f"a rule of {len(text):,} characters", f"At most {_TEXT_MAX:,}: make a list of them")
+    if len(text) > TEXT_MAX:
+        raise Refused(f"a rule of {len(text):,} characters", f"At most {TEXT_MAX:,}: make a list of them")
     reader = _Reader(text, _tokens(text))
     rule = reader.rule(DEPTH_MAX)
     if reader.next.kind != "end":

@@ -14,6 +14,7 @@ from typing import Final
 
 from footfall.errors import Refused
 from footfall.model.audience_rules import Everyone, Rule, check, included
+from footfall.model.audience_text import TEXT_MAX, write
 
 ENTER: Final = "enter"
 EXIT: Final = "exit"
@@ -56,6 +57,9 @@ class Audience:
         if self.tells not in TOLD:
             raise Refused(f"'{self.tells}' is nothing to tell", f"Choose one of {', '.join(TOLD)}")
         check(self.rule)
+        # It is kept as its one text, which may be longer than the text or the tree that it came from.
+        if (length := len(write(self.rule))) > TEXT_MAX:
+            raise Refused(f"a rule of {length:,} characters, written out", f"At most {TEXT_MAX:,}: make a list of them")
 
     @property
     def needs(self) -> frozenset[str]:
