@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from datetime import time as wall_time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import weed
 from pysequoia import Tsk
 
+from footfall.codecs import openpgp
 from footfall.codecs.openpgp import OpenPgp
 from footfall.codecs.openpgp_keys import check_certificate
 from footfall.codecs.zip_archive import ZipArchive
@@ -24,6 +28,7 @@ from footfall.errors import Damaged, Refused
 from footfall.model.authorizations import Authorization
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
+from footfall.sources import parquet_rows
 from footfall.wiring import Footfall, imports
 from footfall.wiring.authorizations import add_authorization, bucket_at
 from footfall.wiring.import_bad_rows import bad_rows_of, write_bad_rows
@@ -188,6 +193,20 @@ def test_a_preview_shows_a_packed_file_and_imports_nothing(hub, place):
     assert [name for name, _ in found.columns] == ["id", "at", "who"]
     assert len(found.rows) == 2
     assert not (hub.settings.data / "log").exists()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_is_too_long_for_memory_is_put_into_the_data_directory(hub, place, monkeypatch, packed):
+    table, key = pa.table({"id": ["1", "2"], "at": ["2026-11-20", "2026-11-20"]}), Tsk.generate("Importer")
+    pq.write_table(table, place / "crm.parquet")
+    if packed:
+        (place / "crm.parquet").write_bytes(b"".join(sealed_for(key).encode([(place / "crm.parquet").read_bytes()])))
+    (place / "key").write_text(str(key))
+    origin = Origin(url=str(place), pgp_private_key=place / "key" if packed else None)
+    monkeypatch.setattr(openpgp if packed else parquet_rows, "HELD_BYTES", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "full"))
+    assert len(preview_of(hub, origin, "crm.parquet", "parquet", settings().read).rows) == 2
+    assert import_now(hub, origin, settings("crm.parquet", format="parquet"), silent)[0].applied == 2
 
 
 @pytest.mark.parametrize(

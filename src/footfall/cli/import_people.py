@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["import_", "import_people"]  # the group, with the command in it
 
 SHOWN: Final = 20
+LOADED_BEFORE: Final = "the file was loaded before in the same way and is left alone; `imports undo` takes it back"
 
 
 @command(import_, "people")
@@ -69,7 +70,7 @@ def import_people(
 
 
 def _load(here: Here, origin: Origin, settings: ImportSettings, options: dict[str, Any], shown: int | None) -> None:
-    from itertools import islice
+    from itertools import chain, islice
 
     from footfall.wiring.imports import known_before, ledger_of
     from footfall.wiring.people_import import load_people
@@ -77,16 +78,21 @@ def _load(here: Here, origin: Origin, settings: ImportSettings, options: dict[st
     screen = here.screen
     with here.opened() as hub, screen.progress() as progress:
         if known_before(hub, origin, settings):
-            screen.say("the file was loaded before in the same way and is left alone; `imports undo` takes it back")
+            screen.say(LOADED_BEFORE)
             raise typer.Exit(Exit.NOTHING_TO_DO)
         imported, inserted = load_people(hub, origin, settings, options, progress)
-        (one,) = imported
-        bad = list(islice(ledger_of(hub).bad_rows(one.id), shown))
-    told = {"file": one.file.key, "import": one.id, "updated": one.applied - inserted, "inserted": inserted,
-            "failed": one.bad}  # fmt: skip
-    _say_bad(screen, bad, one.bad)
+        ledger = ledger_of(hub)
+        bad = list(islice(chain.from_iterable(ledger.bad_rows(each.id) for each in imported), shown))
+    if not imported:
+        screen.say(LOADED_BEFORE)
+        raise typer.Exit(Exit.NOTHING_TO_DO)
+    # Another file of that name may have been broken off: it was finished first.
+    one, applied, failed = imported[-1], sum(each.applied for each in imported), sum(each.bad for each in imported)
+    told = {"file": one.file.key, "import": one.id, "updated": max(0, applied - inserted), "inserted": inserted,
+            "failed": failed}  # fmt: skip
+    _say_bad(screen, bad, failed)
     screen.result(told | {"bad": [asdict(row) for row in bad]}, _sum(told) + f" ({one.id})")
-    if one.bad:
+    if failed:
         raise typer.Exit(Exit.PARTIAL)
 
 

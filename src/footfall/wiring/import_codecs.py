@@ -13,6 +13,8 @@ from footfall.codecs.zstd_frame import ZstdFrame
 from footfall.errors import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from footfall.codecs.openpgp_keys import PrivateKey
     from footfall.ports import Codec
 
@@ -29,17 +31,20 @@ _PACKETS: Final = (0xC1, 0xC3, 0x84, 0x85, 0x86, 0x8C, 0x8D, 0x8E)
 _ENCRYPTED: Final = (".pgp", ".gpg", ".asc")
 
 
-def unpacked(name: str, chunks: Iterable[bytes], private: PrivateKey | None = None) -> Iterator[bytes]:
+def unpacked(
+    name: str, chunks: Iterable[bytes], private: PrivateKey | None = None, spool: Path | None = None
+) -> Iterator[bytes]:
     """The bytes of a file before they were compressed and encrypted, whichever came first and however often.
 
-    private: opens what is encrypted. Raises ``Refused`` for that without it, and as ``Codec.decode``.
+    private: opens what is encrypted. spool: folder for encrypted messages that are too long for memory.
+    Raises ``Refused`` for what is encrypted without a key, and as ``Codec.decode``.
     """
     rest: Iterator[bytes] = iter(chunks)
     for _ in range(LAYERS_MAX):
         head, rest = _peeked(rest)
         codec = next((kind() for sign, kind in _SIGNS if head.startswith(sign)), None)
         if codec is None and _is_encrypted(name, head, private):
-            codec = _opener(name, private)
+            codec = _opener(name, private, spool)
         if codec is None:
             break
         rest = iter(codec.decode(rest))
@@ -65,7 +70,7 @@ def _is_encrypted(name: str, head: bytes, private: PrivateKey | None) -> bool:
     return told and bool(head) and head[0] in _PACKETS
 
 
-def _opener(name: str, private: PrivateKey | None) -> Codec:
+def _opener(name: str, private: PrivateKey | None, spool: Path | None) -> Codec:
     if private is None:
         raise Refused(
             f"{name} is encrypted with OpenPGP",
@@ -73,4 +78,4 @@ def _opener(name: str, private: PrivateKey | None) -> Codec:
         )
     from footfall.codecs.openpgp import OpenPgp
 
-    return OpenPgp(Plain(), private=private)
+    return OpenPgp(Plain(), private=private, spool=spool)

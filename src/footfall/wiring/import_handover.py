@@ -64,7 +64,7 @@ def _by_server(
         changed_at=now, authorization=origin.authorization, label=f"import into {settings.stream} by command",
         options={**told, **more, "stream": settings.stream, "format": settings.format, BY_COMMAND: True},
     )  # fmt: skip
-    begun = {each.id for each in ledger_of(hub).all(scope=settings.by_command, limit=100_000)}
+    before = {each.id for each in _done(hub, settings)}
     add_job(hub, job)
     try:
         run = _awaited(hub, job, settings, progress)
@@ -74,8 +74,13 @@ def _by_server(
     if run.state != "succeeded":
         raise Refused(run.error or f"the server {run.state} it", run.hint)
     hub.settle()
-    ledger = ledger_of(hub)
-    return [each for each in ledger.all(scope=settings.by_command, limit=100_000) if each.id not in begun]
+    return [each for each in _done(hub, settings) if each.id not in before]
+
+
+def _done(hub: Footfall, settings: ImportSettings) -> list[FileImport]:
+    """What commands like this one imported, oldest first."""
+    known = ledger_of(hub).all(scope=settings.by_command, limit=100_000)
+    return [each for each in reversed(known) if each.state == "done"]
 
 
 def _awaited(hub: Footfall, job: Job, settings: ImportSettings, progress: Progress) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -105,6 +105,13 @@ def ledger_of(hub: Footfall) -> SqlImports:
     return SqlImports(hub.database)
 
 
+def spool_of(hub: Footfall) -> Path:
+    """The folder for files that are too long for memory while they are read; opening the log empties it."""
+    folder: Path = hub.settings.data / "spill"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 # --- by hand -------------------------------------------------------------------------------------
 
 
@@ -182,9 +189,8 @@ def preview_of(hub: Footfall, origin: Origin, name: str, format: str, read: Read
     """What the beginning of a file tells."""
     bucket, private = origin.bucket(hub), origin.private_key(hub)
     file = one_file(bucket, name)
-    return reader_of(format).preview(
-        unpacked(name, bucket.open(file.key, version=file.version), private), read, name=name
-    )
+    text = unpacked(name, bucket.open(file.key, version=file.version), private, spool_of(hub))
+    return reader_of(hub, format).preview(text, read, name=name)
 
 
 def preview_told(
@@ -302,8 +308,8 @@ def _rehearsed(
         files = [] if known is not None and known.state == "done" else [file]
     for file in files:
         rows = bad = 0
-        text = unpacked(file.key, bucket.open(file.key, version=file.version), private)
-        for batch in reader_of(settings.format).rows(text, settings.read, name=file.key):
+        text = unpacked(file.key, bucket.open(file.key, version=file.version), private, spool_of(hub))
+        for batch in reader_of(hub, settings.format).rows(text, settings.read, name=file.key):
             rows, bad = rows + len(batch.rows), bad + len(batch.bad)
         note = "new" if not bad else f"new; {bad:,} more rows cannot be read"
         yield FileFacts(file.key, rows, file.size_bytes, note=note)
@@ -340,18 +346,14 @@ def _desk(
         held=FolderHeldFiles(folder),
         ledger=ledger_of(hub),
         snapshots=FolderSnapshots(folder),
-        reader=reader_of(settings.format),
-        decode=partial(_unpacked, private),
+        reader=reader_of(hub, settings.format),
+        decode=partial(unpacked, private=private, spool=spool_of(hub)),
         meaning=partial(_meaning, hub),
         log=log,
         clock=hub.clock,
         beat=beat,
         moved=moved,
     )
-
-
-def _unpacked(private: PrivateKey | None, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    return unpacked(name, chunks, private)
 
 
 def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
@@ -363,7 +365,7 @@ def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
     return read, NativeRows(one.id, one.stream, one.began_at, columns)
 
 
-def reader_of(format: str) -> RowReader:
+def reader_of(hub: Footfall, format: str) -> RowReader:
     """What reads files of a format."""
     if format == "csv":
         from footfall.sources.csv_rows import CsvReader
@@ -375,4 +377,4 @@ def reader_of(format: str) -> RowReader:
         return JsonReader()
     from footfall.sources.parquet_rows import ParquetReader
 
-    return ParquetReader()
+    return ParquetReader(spool_of(hub))

@@ -18,7 +18,7 @@ from footfall.stores.directory import SqlDirectory
 from footfall.wiring.import_codecs import unpacked
 from footfall.wiring.import_handover import import_anyhow
 from footfall.wiring.import_settings import ImportSettings
-from footfall.wiring.imports import Origin, chosen_files, reader_of
+from footfall.wiring.imports import Origin, chosen_files, reader_of, spool_of
 from footfall.wiring.people_rows import people_rows
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def look_ahead(hub: Footfall, origin: Origin, settings: ImportSettings, *, compa
     private = origin.private_key(hub)
     bucket = origin.bucket(hub)
     for file in chosen_files(bucket, settings):
-        text = unpacked(file.key, bucket.open(file.key, version=file.version), private)
-        for batch in reader_of(settings.format).rows(text, settings.read, name=file.key):
+        text = unpacked(file.key, bucket.open(file.key, version=file.version), private, spool_of(hub))
+        for batch in reader_of(hub, settings.format).rows(text, settings.read, name=file.key):
             said, bad = events.read(batch.rows)
             bad = sorted([*batch.bad, *bad], key=lambda row: row.number)
             found.failed += len(bad)
