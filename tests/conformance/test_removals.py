@@ -12,7 +12,9 @@ import pytest
 from small_hub import SmallHub, small_hub
 
 from footfall.engines.shaping import DuckShaper
+from footfall.model.attribute_definitions import usual
 from footfall.ports import Batch, Directory, Removals
+from footfall.stores.attributes import SqlAttributes
 from footfall.stores.directory import SqlDirectory
 from footfall.stores.removals import SqlRemovals
 
@@ -43,6 +45,10 @@ class World:
         received = int(self.hub.now.timestamp() * 1_000_000)
         self.hub.log.append(Batch(received, "web", "native", "batch", 1, (), "", "", body))
         self.hub.settle()
+
+    def identify_by(self, name: str) -> None:
+        """Users who say the same value of this attribute are one person."""
+        SqlAttributes(self.hub.database, self.hub.zone).define(usual("user", name, is_identifier=True), BEGIN)
 
     def remove(self, id: str, at: datetime, entity: str = "user", *, hard: bool = False) -> None:
         key = self.directory.find(entity, id)
@@ -102,6 +108,18 @@ def test_who_is_deleted_is_in_no_list_and_deleted_in_exports(world: World) -> No
     before = world.hub.people.users(world.hub.zone.day_of(BEGIN)).read_all().to_pylist()
     assert [row["deleted"] for row in before] == [False, False]
     assert list(world.directory.users_of([world.directory.find("account", "acme") or 0]).values()) == [1]
+
+
+def test_who_turned_out_to_be_another_is_found_by_no_name(world: World) -> None:
+    world.identify_by("mail")
+    world.tell("old", BEGIN, mail="x@example.com")
+    world.tell("other", BEGIN, mail="y@example.com")
+    world.tell("new", BEGIN + timedelta(hours=1), mail="x@example.com", plan="pro")
+    world.hub.now = BEGIN + DAY
+    assert world.seen() == {"old": {"mail": "x@example.com", "plan": "pro"}, "other": {"mail": "y@example.com"}}
+    assert world.directory.find("user", "new") is None
+    assert world.directory.known("user", ["new"]) == {}
+    assert list(world.directory.alike("user", ["NEW"])) == []
 
 
 @pytest.mark.parametrize(("days", "hard", "known"), [(6.9, False, True), (7.1, False, False), (1, True, False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -45,24 +46,17 @@ class SqlDirectory:
             return [int(key) for (key,) in raw(connection).execute(query, (*values, beyond, limit))]
 
     def find(self, entity: str, id: str) -> int | None:
-        with self._database.reading() as connection:
-            query, values = self._visible(connection, entity)
-            row = raw(connection).execute(f"SELECT key FROM {query} AND text = ?", (*values, id)).fetchone()
-        return None if row is None else int(row[0])
+        found = self._named(entity, "text = ?", id)
+        return found[0][1] if found else None
 
     def known(self, entity: str, ids: Sequence[str]) -> Mapping[str, int]:
-        with self._database.reading() as connection:
-            query, values = self._visible(connection, entity)
-            query = f"SELECT text, key FROM {query} AND text IN (SELECT value FROM json_each(?))"
-            asked = msgspec.json.encode(list(ids)).decode()
-            return {str(text): int(key) for text, key in raw(connection).execute(query, (*values, asked))}
+        asked = msgspec.json.encode(list(ids)).decode()
+        return dict(self._named(entity, "text IN (SELECT value FROM json_each(?))", asked))
 
     def alike(self, entity: str, ids: Sequence[str]) -> Sequence[int]:
-        with self._database.reading() as connection:
-            query, values = self._visible(connection, entity)
-            query = f"SELECT key FROM {query} AND text COLLATE NOCASE IN (SELECT value FROM json_each(?)) ORDER BY key"
-            asked = msgspec.json.encode(list(ids)).decode()
-            return [int(key) for (key,) in raw(connection).execute(query, (*values, asked))]
+        asked = msgspec.json.encode(list(ids)).decode()
+        found = self._named(entity, "text COLLATE NOCASE IN (SELECT value FROM json_each(?))", asked)
+        return [key for _, key in found]
 
     def rows(self, entity: str, keys: Sequence[int]) -> pa.Table:
         with self._database.reading() as connection:
@@ -96,10 +90,21 @@ class SqlDirectory:
         query = f"{_TABLES[entity]} WHERE first_at < ? AND key NOT IN (SELECT value FROM json_each(?))"
         return query, (until, _encoded(hidden))
 
-    def _hidden(self, connection: Connection, entity: str, until: int) -> set[int]:
-        """Keys of those who are deleted, or merged into another user."""
+    def _named(self, entity: str, condition: str, asked: str) -> list[tuple[str, int]]:
+        """(text, key) of those that are there and answer a condition on their text, by key."""
+        _, until = self._now()
+        query = f"SELECT text, key FROM {_TABLES[entity]} WHERE first_at < ? AND {condition} ORDER BY key"
+        with self._database.reading() as connection:
+            found = [(str(text), int(key)) for text, key in raw(connection).execute(query, (until, asked))]
+            hidden = self._hidden(connection, entity, until, [key for _, key in found]) if found else frozenset()
+        return [(text, key) for text, key in found if key not in hidden]
+
+    def _hidden(
+        self, connection: Connection, entity: str, until: int, around: Sequence[int] | None = None
+    ) -> AbstractSet[int]:
+        """Keys of those who are deleted, or merged into another user. around: at least of these; None for everybody."""
         deleted = {key for key, fate in fates(connection, entity, until).items() if fate.deleted}
-        return deleted | set(Snapshots(connection).merges(until)) if entity == "user" else deleted
+        return deleted | Snapshots(connection).merges(until, around).keys() if entity == "user" else deleted
 
     def _everybody(self, entity: str) -> Iterator[pa.RecordBatch]:
         with self._database.reading() as connection:
