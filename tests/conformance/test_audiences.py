@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +13,9 @@ import pytest
 from new_store import open_store
 
 from footfall.errors import Conflict, Damaged, Missing, Refused
-from footfall.model.audience_rules import Compare, Field
+from footfall.model.audience_rules import DEPTH_MAX, Compare, Field
 from footfall.model.audience_text import TEXT_MAX, read
-from footfall.model.audiences import MEMBERSHIP_COLUMNS, Audience
+from footfall.model.audiences import MEMBERSHIP_COLUMNS, Audience, check_together, evaluable
 from footfall.ports import Audiences, Membership, MembershipStates
 from footfall.stores.audiences import SqlAudiences
 from footfall.stores.membership_files import MembershipFiles
@@ -70,6 +71,21 @@ def test_audiences_hold_together(audiences: Audiences) -> None:
     audiences.delete("a")
     audiences.delete("b")
     assert list(audiences.all()) == []
+
+
+def test_audiences_are_made_of_others_only_so_deep() -> None:
+    """Whatever their order by name, and however many they are."""
+    for order in (range(1000), range(999, -1, -1)):
+        names = [f"a{n:03}" for n in order]
+        chain = [Audience(names[0]), *(Audience(b, read(f"INCLUDE {a}")) for a, b in pairwise(names))]
+        good, faults = evaluable(chain)
+        assert [each.name for each in good] == names[:DEPTH_MAX]
+        assert len(faults) == 1000 - DEPTH_MAX
+        assert faults[names[DEPTH_MAX]] == "it is made of audiences more than 40 deep"
+        assert len(faults[names[-1]]) < 100
+    with pytest.raises(Refused, match="40 deep"):
+        check_together(chain[: DEPTH_MAX + 1])
+    check_together(chain[:DEPTH_MAX])
 
 
 @pytest.mark.parametrize("word", ["9", "x"])

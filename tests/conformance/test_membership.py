@@ -149,6 +149,19 @@ def test_an_audience_that_cannot_be_evaluated_takes_only_those_with_it_that_are_
             opened.keys("bad")
 
 
+def test_an_explanation_tells_of_each_audience_once(engine, tmp_path: Path) -> None:
+    audiences = [Audience("a0")]
+    audiences += [Audience(f"a{n}", read(f"AND(INCLUDE a{n - 1}, NOT NOT INCLUDE a{n - 1})")) for n in range(1, 16)]
+    people = TOWN.population(engine, tmp_path)
+    with engine.open(audiences, people) as opened:
+        found = opened.explain("a15", keys_of(people)["ada"])
+    assert found.member
+    assert found.reason is not None
+    lines = list(found.reason.lines())
+    assert len(lines) == 15 * 5 + 1
+    assert lines[-1].endswith("INCLUDE a14")
+
+
 def test_somebody_who_is_not_there_is_not_known(engine, tmp_path: Path) -> None:
     with engine.open([Audience("a")], TOWN.population(engine, tmp_path)) as opened:
         assert not opened.explain("a", 12345).known

@@ -25,7 +25,7 @@ from footfall.engines.subjects import Subjects
 from footfall.errors import Refused
 from footfall.model.audience_fields import Fields
 from footfall.model.audience_reasons import Explanation, Reason
-from footfall.model.audience_rules import Field, Included, Rule, Value, parts_of
+from footfall.model.audience_rules import DEPTH_MAX, Field, Included, Rule, Value, parts_of
 from footfall.model.audiences import Audience, evaluable
 
 if TYPE_CHECKING:
@@ -198,25 +198,27 @@ class _Look:
         row = self._row(["p.identify_id"], {})
         if row is None:
             return Explanation(name, "", known=False, member=False)
-        reason = self._reason(name)
+        reason = self._reason(name, set())
         return Explanation(name, str(row[0]), known=True, member=reason.holds, reason=reason)
 
-    def _reason(self, name: str) -> Reason:
+    def _reason(self, name: str, told: set[str], depth: int = 0) -> Reason:
+        """told: the audiences that are explained already; each is once. depth: of the rule within the explanation."""
         audience = self._audiences[name]
+        told.add(name)
         if not audience.listed:
-            return self._reason_of(audience.rule)
+            return self._reason_of(audience.rule, told, depth)
         subject = Field(audience.listed)
         found, holds = self._needed([f"p.{self._rules.column(subject)}", f"p.{self._members[name]}"], {})
         return Reason(f"{audience.listed} is on the list of {name}", bool(holds), asked=True, found=found)
 
-    def _reason_of(self, rule: Rule) -> Reason:
+    def _reason_of(self, rule: Rule, told: set[str], depth: int) -> Reason:
         rules = replace(self._rules, bound={})
         subject = asked_of(rule)
         value = "NULL" if subject is None else rules.shown(subject)
         found, holds = self._needed([value, rules.sql(rule)], rules.bound)
-        parts = tuple(self._reason_of(part) for part in parts_of(rule))
-        if isinstance(rule, Included):
-            parts = (self._reason(rule.audience),)
+        parts = tuple(self._reason_of(part, told, depth + 1) for part in parts_of(rule))
+        if isinstance(rule, Included) and rule.audience not in told and depth < DEPTH_MAX:
+            parts = (self._reason(rule.audience, told, depth + 1),)
         return Reason(shown(rule), bool(holds), parts, asked=subject is not None, found=found)
 
     def _look_at(self, user_key: int) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from footfall.errors import Refused
-from footfall.model.audience_rules import Everyone, Rule, check, included
+from footfall.model.audience_rules import DEPTH_MAX, Everyone, Rule, check, included
 from footfall.model.audience_text import TEXT_MAX, write
 
 ENTER: Final = "enter"
@@ -74,38 +74,55 @@ class Audience:
 def evaluable(audiences: Sequence[Audience]) -> tuple[list[Audience], dict[str, str]]:
     """The audiences, each after those it is made of, else by name; and of those that cannot be, what is wrong.
 
-    An audience that includes itself, by whatever way, or one that is not there, cannot be evaluated.
+    An audience that includes itself, by whatever way, one that is not there, or more than ``DEPTH_MAX`` of them one
+    within another, cannot be evaluated.
     """
     known = {audience.name: audience for audience in audiences}
-    done: dict[str, Audience] = {}
+    needs = {name: sorted(audience.needs) for name, audience in known.items()}
+    # Of those that cannot be evaluated it is 0.
+    levels: dict[str, int] = {}
     faults: dict[str, str] = {}
+    causes: dict[str, str] = {}
+    for first in sorted(known):
+        # Those being looked at, each included by the one before it, with what is left to look at: they may be many.
+        way = {first: iter(needs[first])}
+        while way and first not in levels:
+            name = next(reversed(way))
+            inner = next((each for each in way[name] if each in known and each not in levels and each not in way), None)
+            if inner is not None:
+                way[inner] = iter(needs[inner])
+                continue
+            level = 1 + max((levels.get(needed, 0) for needed in needs[name]), default=0)
+            cause = _cause(needs[name], list(way), known)
+            lost = next((needed for needed in needs[name] if needed in faults), "")
+            if not cause and not lost and level > DEPTH_MAX:
+                cause = f"it is made of audiences more than {DEPTH_MAX} deep"
+            if cause or lost:
+                causes[name] = cause or causes[lost]
+                faults[name] = cause or f"it includes '{lost}': {causes[lost]}"
+                level = 0
+            levels[name] = level
+            del way[name]
+    return [known[name] for name, level in levels.items() if level], faults
 
-    def visit(name: str, way: tuple[str, ...]) -> None:
-        if name in done or name in faults:
-            return
-        for needed in sorted(known[name].needs):
-            if needed in (*way, name):
-                ring = (*way, name)[(*way, name).index(needed) :]
-                faults[name] = f"it is made of itself: {' includes '.join((*ring, needed))}"
-            elif needed not in known:
-                faults[name] = f"it includes '{needed}', which is not there"
-            else:
-                visit(needed, (*way, name))
-                if needed in faults:
-                    faults.setdefault(name, f"it includes '{needed}': {faults[needed]}")
-        if name not in faults:
-            done[name] = known[name]
 
-    for name in sorted(known):
-        visit(name, ())
-    return list(done.values()), faults
+def _cause(needs: Sequence[str], way: Sequence[str], known: Mapping[str, Audience]) -> str:
+    """What is wrong with the includes of the last one on the way, apart from faults of those it includes."""
+    for needed in needs:
+        if needed in way:
+            return f"it is made of itself: {' includes '.join((*way[way.index(needed) :], needed))}"
+        if needed not in known:
+            return f"it includes '{needed}', which is not there"
+    return ""
 
 
 def check_together(audiences: Sequence[Audience]) -> None:
     """Raises ``Refused`` if one of them cannot be evaluated because of those it includes."""
     _, faults = evaluable(audiences)
     for name, fault in sorted(faults.items()):
-        raise Refused(f"audience '{name}': {fault}", "Include audiences that are there, and none in a ring")
+        raise Refused(
+            f"audience '{name}': {fault}", f"Include audiences that are there, none in a ring, {DEPTH_MAX} deep"
+        )
 
 
 def users_of(audiences: Mapping[str, Audience], name: str) -> list[str]:
