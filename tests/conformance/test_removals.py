@@ -168,6 +168,24 @@ def test_deleting_an_account_deletes_the_users_that_belong_to_it(world: World) -
     assert {name: row["deleted"] for name, row in world.exported("account").items()} == {"acme": True, "beta": False}
 
 
+def test_deleting_an_account_deletes_whom_it_shows_and_no_others(world: World) -> None:
+    world.identify_by("mail")
+    hour = timedelta(hours=1)
+    world.tell("moved", BEGIN, "acme", mail="x@example.com")
+    world.tell("again", BEGIN + hour, "beta", mail="x@example.com")  # the same person, who is in beta now
+    world.tell("joined", BEGIN, mail="y@example.com")
+    world.tell("second", BEGIN + hour, "acme", mail="y@example.com")  # the same person, who is in acme now
+    world.tell("stays", BEGIN, "gamma")
+    world.hub.now = BEGIN + 2 * hour
+    keys = {id: world.directory.find("account", id) or 0 for id in ("acme", "beta", "gamma")}
+    users = world.directory.users_of(list(keys.values()))
+    assert users == {keys["acme"]: 1, keys["beta"]: 1, keys["gamma"]: 1}
+    world.remove("acme", BEGIN + 3 * hour, "account")
+    world.hub.now = BEGIN + 4 * hour
+    assert list(world.seen()) == ["moved", "stays"]
+    assert world.directory.users_of(list(keys.values())) == {keys["beta"]: 1, keys["gamma"]: 1}
+
+
 def test_events_of_a_denied_user_are_quarantined_without_their_text(world: World) -> None:
     world.tell("a", BEGIN, plan="pro")
     world.removals.deny("a", world.hub.now, denied=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.stores.database import Database, raw
-from footfall.stores.removals import fates
+from footfall.stores.fates import fates
 from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds
 
 if TYPE_CHECKING:
@@ -67,17 +68,8 @@ class SqlDirectory:
 
     def users_of(self, accounts: Sequence[int]) -> Mapping[int, int]:
         _, until = self._now()
-        query = """SELECT account_key, count(*) FROM (
-                SELECT user_key, account_key FROM member AS said
-                WHERE at < ?1 AND account_key IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
-                    SELECT 1 FROM member AS later
-                    WHERE later.user_key = said.user_key AND later.at > said.at AND later.at < ?1)
-                GROUP BY user_key, account_key)
-            WHERE user_key NOT IN (SELECT value FROM json_each(?3)) GROUP BY account_key"""
         with self._database.reading() as connection:
-            hidden = _encoded(self._hidden(connection, "user", until))
-            asked = _encoded(accounts)
-            return {int(key): int(count) for key, count in raw(connection).execute(query, (until, asked, hidden))}
+            return Counter(Snapshots(connection).belonging(accounts, until).values())
 
     def _now(self) -> tuple[date, int]:
         day = self._zone.day_of(self._clock())

@@ -20,10 +20,10 @@ from footfall.stores import schema
 from footfall.stores.database import Database, raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import Facts, earliest, latest_sayings
+from footfall.stores.fates import hear, removed_texts
 from footfall.stores.hearing import Hearing, needs_every_word
 from footfall.stores.histories import Histories
 from footfall.stores.remaking import forget
-from footfall.stores.removals import hear, removed_texts
 from footfall.stores.sayings import Sayings
 from footfall.stores.showing import types_of
 from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped

@@ -18,9 +18,9 @@ from footfall.ports import Held, Joining, Profile, Tie
 from footfall.stores.database import Database, from_us, raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import day_number
+from footfall.stores.fates import fates, refated
 from footfall.stores.histories import attributes_of, decode_registers
 from footfall.stores.identities import Identities
-from footfall.stores.removals import fates, refated
 from footfall.stores.sayings import KNOWN_BEFORE, Sayings
 from footfall.stores.showing import Shown, types_of
 from footfall.stores.snapshots import Snapshots, microseconds

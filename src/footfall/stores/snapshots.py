@@ -16,10 +16,10 @@ from footfall.model.people import Registers, resolve
 from footfall.stores.database import raw, to_us
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import day_number
+from footfall.stores.fates import fates, homeless, refated
 from footfall.stores.histories import decode_registers, encode_registers
 from footfall.stores.identities import Identities
 from footfall.stores.keys import columns
-from footfall.stores.removals import fates, homeless, refated
 from footfall.stores.showing import Shown
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _INSTANT: Final = pa.timestamp("us", "UTC")
 _CHUNK: Final = 50_000
+_FEW: Final = 1_000  # users whose merges are sooner found one by one than with everybody's
 
 USERS: Final = pa.schema(
     [
@@ -99,6 +100,29 @@ class Snapshots:
             attributes = [shown.text(decode_registers(each)) if each else shown.nothing for each in registers]
             columns_ = [numbers, texts, first_at, modified, [key in gone for key in numbers], attributes]
             yield _batch(columns_, ACCOUNTS)
+
+    def belonging(self, accounts: Sequence[int], until: int) -> dict[int, int]:
+        """{user: account} of those who are shown as users of these accounts before ``until``, by user."""
+        query = """SELECT DISTINCT user_key FROM member
+                   WHERE at < ? AND account_key IN (SELECT value FROM json_each(?))"""
+        said = raw(self._connection).execute(query, (until, msgspec.json.encode(list(accounts)).decode()))
+        ever = {int(user) for (user,) in said}
+        merged = self.merges(until, sorted(ever) if len(ever) <= _FEW else None)
+        users = sorted(ever | {merged[user][0] for user in ever if user in merged})
+        if not users:
+            return {}
+        asked = set(users)
+        united = {user: into for user, into in merged.items() if user in asked or into[0] in asked}
+        belong = self._members(united, until, users).accounts_of(pa.array(users, pa.int32())).to_pylist()
+        fated = fates(self._connection, "user", until)
+        gone = (
+            merged.keys()
+            | {key for key, fate in fated.items() if fate.deleted}
+            | set(homeless(self._connection, fated))
+        )
+        wanted = set(accounts)
+        pairs = zip(users, belong, strict=True)
+        return {user: account for user, account in pairs if account in wanted and user not in gone}
 
     def merges(self, until: int | None, around: Sequence[int] | None = None) -> dict[int, tuple[int, int]]:
         """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all), by alias or
