@@ -89,6 +89,15 @@ def test_quarantined_records_are_kept_as_they_came_newest_first(stores, shape):
 # --- 2: days and revisions ---
 
 
+def test_quarantined_records_are_found_by_their_source_and_a_part_of_them(stores, shape, monkeypatch):
+    monkeypatch.setattr(sql_ledger, "_ROWS_AT_ONCE", 2)
+    stores.ledger.settled(0, 100, shape(quarantined=[(0, 0), (0, 7), (40, 2), (41, 0), (50, 1)]), AT)
+    found = [message for _code, message, _body in stores.ledger.quarantined_with("web", "{}")]
+    assert found == ["record 0/0", "record 0/7", "record 40/2", "record 41/0", "record 50/1"]
+    assert list(stores.ledger.quarantined_with("app", "{}")) == []
+    assert list(stores.ledger.quarantined_with("web", "_}")) == []
+
+
 def test_a_day_nobody_heard_of_was_never_sealed(stores):
     assert stores.ledger.day(DAY) == DayState(DAY, 0, None, 0, touched=False)
     assert stores.ledger.days() == []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as wall_time
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from footfall.errors import Damaged, Refused
 from footfall.model.authorizations import Authorization
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
+from footfall.ports import Batch
 from footfall.sources import parquet_rows
 from footfall.wiring import Footfall, imports
 from footfall.wiring.authorizations import add_authorization, bucket_at
@@ -151,6 +153,20 @@ def test_bad_rows_and_what_settling_refuses_are_told_together(hub, place):
     assert [(bad.number, bad.code) for bad in bad_rows_of(hub, done.id)] == [
         (1, "bad_timestamp"), (3, "too_few_fields"), (2, "time_out_of_range"),
     ]  # fmt: skip
+
+
+def test_what_others_send_with_ids_like_those_of_rows_is_no_bad_row(hub, place):
+    (place / "crm.csv").write_bytes(rows(1) + b"3,1980-01-01,x\n")
+    (done,) = import_now(hub, Origin(url=str(place)), settings(), silent)
+    answers: SimpleQueue[int | Exception] = SimpleQueue()
+    for number in ("x", "", "²", "9" * 5_000):
+        body = f'[{{"event_id":"{done.id}-{number}"}}]'.encode()
+        refused = ((0, "bad_id", "it is no id"),)
+        hub.log.submit(Batch(1_790_000_000_000_000, "crm", "native", "batch", 1, refused, "", "", body), answers.put)
+        assert isinstance(answers.get(), int)
+    hub.settle()
+    assert hub.ledger.counts()["crm"].quarantined == 5
+    assert [(bad.number, bad.code) for bad in bad_rows_of(hub, done.id)] == [(1, "time_out_of_range")]
 
 
 def test_bad_rows_are_written_as_they_came_and_can_be_mended_and_imported(hub, place):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, func, select, tuple_
 
 from footfall.errors import Conflict
 from footfall.ports import Counts, DayState, Delivered
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # So many of the newest ranges keep their own counters, so that settle can repeat them; older ones are added up.
 RANGES_KEPT: Final = 1_000
 _SUM: Final = -1
+_ROWS_AT_ONCE: Final = 1_000
 _QUARANTINED: Final = pa.schema(
     [
         ("position", pa.int64()),
@@ -88,6 +89,27 @@ class SqlLedger:
         for row in rows:
             row["received_at"] = from_us(row["received_at"])
         return pa.Table.from_pylist(rows, schema=_QUARANTINED)
+
+    def quarantined_with(self, source: str, mark: str) -> Iterator[tuple[str, str, str]]:
+        """(code, message, body) of the records of a source that could not be used and contain ``mark``, oldest first.
+
+        The store looks for it, and not more than a thousand are in memory.
+        """
+        table = schema.quarantine
+        place = tuple_(table.c.position, table.c.index)
+        columns = [table.c[name] for name in ("position", "index", "code", "message", "body")]
+        mine = and_(table.c.source == source, table.c.body.contains(mark, autoescape=True))
+        query = select(*columns).where(mine).order_by(table.c.position, table.c.index).limit(_ROWS_AT_ONCE)
+        after = (-1, -1)
+        while True:
+            with self._database.reading() as connection:
+                found = connection.execute(query.where(place > after)).all()
+            for position, index, code, message, body in found:
+                after = (position, index)
+                if mark in body:  # the store may not tell capital letters from small ones
+                    yield code, message, body
+            if len(found) < _ROWS_AT_ONCE:
+                return
 
     def day(self, day: date) -> DayState:
         """The state of a day; one that nothing is known of is at revision 0."""

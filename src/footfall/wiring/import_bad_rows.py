@@ -16,14 +16,14 @@ from footfall.wiring.imports import ledger_of
 if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall
 
-QUARANTINED_MAX: Final = 100_000  # of the newest that are looked through
+_DIGITS_MAX: Final = 19
 
 
 def bad_rows_of(hub: Footfall, id: str) -> Iterator[BadRow]:
     """The rows that no event could be made of, then those that settling refused."""
     one = ledger_of(hub).get(id)
     yield from ledger_of(hub).bad_rows(id)
-    yield from sorted(_quarantined(hub, one), key=lambda bad: bad.number)
+    yield from _quarantined(hub, one)
 
 
 def write_bad_rows(hub: Footfall, id: str, path: Path) -> tuple[int, int]:
@@ -88,13 +88,13 @@ def _row_of(text: str) -> Mapping[str, Any] | None:
 def _quarantined(hub: Footfall, one: FileImport) -> Iterator[BadRow]:
     seen: set[int] = set()
     mark = f'"event_id":"{one.id}-'
-    for row in hub.ledger.quarantined(QUARANTINED_MAX).to_pylist():
-        _before, found, after = row["body"].partition(mark)
-        if row["source"] != one.stream or not found:
+    for code, message, body in hub.ledger.quarantined_with(one.stream, mark):
+        told = body.partition(mark)[2].partition('"')[0]
+        if not (told.isascii() and told.isdecimal() and len(told) < _DIGITS_MAX):  # of whoever sends to that stream
             continue
-        number = int(after.partition('"')[0])
+        number = int(told)
         if number not in seen:  # one that was sent again after a crash was refused twice
             seen.add(number)
-            event = _row_of(row["body"]) or {}
+            event = _row_of(body) or {}
             text = json.dumps(event.get("attributes", {}), ensure_ascii=False, separators=(",", ":"))
-            yield BadRow(number, 0, "", row["code"], row["message"], text[:BAD_TEXT_CHARS])
+            yield BadRow(number, 0, "", code, message, text[:BAD_TEXT_CHARS])
