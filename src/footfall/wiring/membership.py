@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from footfall.errors import Missing, Refused
+from footfall.errors import Missing, Refused, Unavailable
 from footfall.model.audience_fields import Fields, typed
 from footfall.model.audience_reasons import Explanation
 from footfall.model.audience_rules import Compare, Field, Rule, walk
@@ -165,10 +166,15 @@ def chosen(hub: Footfall, names: Sequence[str], rule: Rule | None = None) -> tup
 
 
 class Looks:
-    """What can be asked of audiences; each look is at everybody, as of an instant, by default of now."""
+    """What can be asked of audiences; each look is at everybody, as of an instant, by default of now.
 
-    def __init__(self, hub: Footfall) -> None:
-        self._hub = hub
+    One look at a time: each has an engine of its own, with all the memory that the settings allow. Who waits longer
+    than ``wait_s`` is told to come again, by ``Unavailable``.
+    """
+
+    def __init__(self, hub: Footfall, wait_s: float = 5.0) -> None:
+        self._hub, self._wait_s = hub, wait_s
+        self._one_at_a_time = Lock()
 
     def count(
         self, names: Sequence[str], at: datetime | None = None
@@ -227,11 +233,18 @@ class Looks:
             raise Refused("nothing to look at", "Give the name of an audience, or a rule")
         return chosen(self._hub, [name] if name else [], rule)
 
+    @contextmanager
     def _opened(
         self, audiences: Sequence[Audience], at: datetime | None, keys: Sequence[int] | None = None
-    ) -> AbstractContextManager[OpenMemberships]:
-        people = population(self._hub, at or self._hub.clock(), keys)
-        return membership_engine(self._hub).open(audiences, people)
+    ) -> Iterator[OpenMemberships]:
+        if not self._one_at_a_time.acquire(timeout=self._wait_s):
+            raise Unavailable("somebody looks at audiences already", "Ask again when that is done", retry_after_s=5)
+        try:
+            people = population(self._hub, at or self._hub.clock(), keys)
+            with membership_engine(self._hub).open(audiences, people) as opened:
+                yield opened
+        finally:
+            self._one_at_a_time.release()
 
 
 def _check_found(opened: OpenMemberships, name: str) -> None:
