@@ -177,6 +177,17 @@ def test_imports_are_listed_newest_first(ledger):
     assert [each.id for each in ledger.all(limit=1)] == [second.id]
 
 
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_an_import_that_is_being_taken_back_does_not_end_otherwise(ledger, state):
+    first = begin(ledger)
+    for taken in ("undoing", "undone"):
+        ledger.finish(first.id, taken, NOW)
+        with pytest.raises(Conflict, match=f"{first.id} is {taken}"):
+            ledger.finish(first.id, state, NOW, cursor=Cursor("job", key="x.csv"))
+        assert ledger.get(first.id).state == taken
+    assert ledger.cursor("job").key == ""
+
+
 # --- HeldFiles ---------------------------------------------------------------------------------------------------
 
 

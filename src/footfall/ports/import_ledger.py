@@ -21,6 +21,7 @@ class Imports(Protocol):
     2. ``advance`` moves an import on from the row it is at, together with what it tells, or changes nothing and raises
        ``Conflict``: when the import is at another row, or is not being read.
     3. What ``finish`` is given, the cursor included, is there together or not at all.
+       What is being undone, or is undone, cannot be ``done`` or ``failed`` any more: that is a ``Conflict``.
     4. Of bad rows the first ``BAD_ROWS_KEPT`` of an import are kept, all are counted.
 
     An id that nobody knows is ``Missing``.

@@ -106,9 +106,11 @@ class SqlImports:
             return _get(connection, before.id)
 
     def finish(self, id: str, state: str, at: datetime, *, error: str = "", cursor: Cursor | None = None) -> FileImport:
-        """End an import, and move a job's cursor with it."""
+        """End an import, and move a job's cursor with it. What is not being read cannot be done or have failed."""
         with self._database.writing() as connection:
-            _get(connection, id)
+            known = _get(connection, id)
+            if state in ("done", "failed") and known.state not in ("reading", state):
+                raise Conflict(f"import {id} is {known.state}", "Somebody takes it back; it is read at the next run")
             values = {"state": state, "ended_at": to_us(at), "error": error}
             connection.execute(file_import.update().where(file_import.c.id == id).values(values))
             if cursor is not None:
