@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -128,6 +129,13 @@ def test_a_list_may_be_of_another_field(engine, tmp_path: Path) -> None:
     people = TOWN.population(engine, tmp_path)
     with engine.open([Audience("mails", listed="email")], people) as opened:
         assert names(opened, "mails") == ["ada"]
+
+
+@pytest.mark.parametrize("given", ["1.5", "1.50", "15e-1"])
+def test_a_list_of_numbers_has_them_however_they_are_written(engine, tmp_path: Path, given: str) -> None:
+    people = replace(TOWN.population(engine, tmp_path), listed=lambda _: pa.array([given, "many"]))
+    with engine.open([Audience("some", listed="ltv")], people) as opened:
+        assert names(opened, "some") == ["bob"]
 
 
 def test_an_audience_that_cannot_be_evaluated_takes_only_those_with_it_that_are_made_of_it(

@@ -115,6 +115,9 @@ def test_lists_are_imported_and_changes_are_told(shop: Shop, tmp_path: Path) -> 
     assert [(event["source"], event["name"]) for event in matches] == [("audiences", "vips")]
     wrong = shop.run("audiences", "import-list", "vips", str(tmp_path / "more.csv"), "--column", "name", ok=False)
     assert "has no column 'name'" in wrong.stderr
+    other = shop.run("audiences", "import-list", "vips", str(tmp_path / "vips.txt"), "--by", "plan", ok=False)
+    assert "audience 'vips' is a list by identifyId" in other.stderr
+    shop.run("audiences", "import-list", "vips", str(tmp_path / "vips.txt"), "--by", "identifyId")
 
 
 def test_an_audience_that_is_wrong_says_why(shop: Shop) -> None:

@@ -87,7 +87,7 @@ def audiences_import_list(
     here: Here,
     name: Name,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="One value a line; or CSV with --column.")],
-    by: Annotated[str, typer.Option(help="The field whose values these are.")] = "identifyId",
+    by: Annotated[str, typer.Option(help="The field whose values these are; identifyId by default.")] = "",
     column: Annotated[str, typer.Option(help="The column of a CSV file with a header that has the values.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Add to what the list holds.")] = False,
     label: Label = "",
@@ -96,15 +96,19 @@ def audiences_import_list(
     backfill: Backfill = False,
 ) -> None:
     """Make an audience of the people on a list, or replace what it holds."""
-    from footfall.model.audiences import Audience
+    from footfall.errors import Refused
+    from footfall.model.audiences import IDENTIFY, Audience
     from footfall.wiring.membership import audiences_of, listed_in
 
-    made = Audience(name, listed=by, label=label, description=description, tells=tells, backfill=backfill)
+    made = Audience(name, listed=by or IDENTIFY, label=label, description=description, tells=tells, backfill=backfill)
     with here.opened() as hub:
         store, at = audiences_of(hub), hub.clock()
         with hub.database.transaction():
-            if not any(each.name == name for each in store.all()):
+            there = next((each for each in store.all() if each.name == name), None)
+            if there is None:
                 store.add(made, at)
+            elif by and there.listed and by != there.listed:
+                raise Refused(f"audience '{name}' is a list by {there.listed}", "Leave out --by, or take another name")
             values = store.put_values(name, listed_in(file, column), at, keep=keep)
     here.screen.result({"name": name, "values": values}, f"Audience {name}: {values:,} values")
 

@@ -27,6 +27,7 @@ from footfall.model.audience_fields import Fields
 from footfall.model.audience_reasons import Explanation, Reason
 from footfall.model.audience_rules import DEPTH_MAX, Field, Included, Rule, Value, parts_of
 from footfall.model.audiences import Audience, evaluable
+from footfall.model.columns import NUMBER
 
 if TYPE_CHECKING:
     from footfall.ports import DayInput, OpenMemberships, Population
@@ -129,8 +130,11 @@ class _Look:
         return True
 
     def _listed(self, audience: Audience) -> str:
-        column = self._rules.column(Field(audience.listed))
-        return f"((CAST(p.{column} AS VARCHAR) IN (SELECT value FROM list_{len(self._audiences)})) IS TRUE)"
+        subject = Field(audience.listed)
+        column, given = f"p.{self._rules.column(subject)}", f"list_{len(self._audiences)}"
+        if self._rules.fields.type_of(subject) == NUMBER:  # 12345 is 12345.0
+            return f"(({column} IN (SELECT try_cast(value AS DOUBLE) FROM {given})) IS TRUE)"
+        return f"((CAST({column} AS VARCHAR) IN (SELECT value FROM {given})) IS TRUE)"
 
     def _read_list(self, audience: Audience, people: Population) -> None:
         place = list(self._audiences).index(audience.name)
