@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 import served_api
+from sqlalchemy import select
 
 from footfall.stores.repeats import SqlRepeats
+from footfall.stores.schema import answered_request
 from footfall.web.api.app import describe
 
 SLOT = {"slot": "2026-03-09"}
@@ -51,6 +55,17 @@ def test_a_key_that_is_shown_once_is_shown_to_who_lost_the_answer(api):
     with api.hub() as hub:
         SqlRepeats(hub.database, hub.vault).forget(served_api.now() + timedelta(days=2))
     assert api.ask("POST", "/api/sources", asked, **named("s-1")).status == 409
+
+
+def test_what_is_kept_of_a_request_tells_nobody_who_guesses_its_body(api, place):
+    body = json.dumps({"name": "guessed", "to": place}).encode()
+    kind = {"content-type": "application/json", **named("g-1")["headers"]}
+    assert api.ask("POST", "/api/jobs", raw=body, headers=kind).status == 201
+    guesses = {sha256(guess).hexdigest() for guess in (body, b"\0" + body)}
+    with api.hub() as hub, hub.database.reading() as connection:
+        kept = set(connection.execute(select(answered_request.c.request)).scalars())
+    assert kept
+    assert not kept & guesses
 
 
 def test_another_request_under_the_same_key_is_refused(api, place):
