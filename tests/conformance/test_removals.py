@@ -177,13 +177,36 @@ def test_deleting_an_account_deletes_whom_it_shows_and_no_others(world: World) -
     world.tell("second", BEGIN + hour, "acme", mail="y@example.com")  # the same person, who is in acme now
     world.tell("stays", BEGIN, "gamma")
     world.hub.now = BEGIN + 2 * hour
-    keys = {id: world.directory.find("account", id) or 0 for id in ("acme", "beta", "gamma")}
+    keys = {name: world.directory.find("account", name) or 0 for name in ("acme", "beta", "gamma")}
     users = world.directory.users_of(list(keys.values()))
     assert users == {keys["acme"]: 1, keys["beta"]: 1, keys["gamma"]: 1}
     world.remove("acme", BEGIN + 3 * hour, "account")
     world.hub.now = BEGIN + 4 * hour
     assert list(world.seen()) == ["moved", "stays"]
     assert world.directory.users_of(list(keys.values())) == {keys["beta"]: 1, keys["gamma"]: 1}
+
+
+@pytest.mark.parametrize(("days", "known"), [(1, True), (20, False)])
+def test_of_a_deleted_person_each_user_comes_back_by_themselves_and_then_they_are_one(
+    world: World, days: float, known: bool
+) -> None:
+    world.identify_by("mail")
+    world.tell("old", BEGIN, mail="x@example.com", plan="pro")
+    world.tell("new", BEGIN + timedelta(hours=1), mail="x@example.com", seats=1)
+    world.hub.now = BEGIN + timedelta(hours=2)
+    assert list(world.seen()) == ["old"]
+    world.remove("old", world.hub.now)
+    assert world.seen() == {}
+    world.hub.now += days * DAY
+    world.tell("new", world.hub.now, title="back")
+    before = {"mail": "x@example.com", "seats": 1} if known else {}
+    assert world.seen() == {"new": before | {"title": "back"}}
+    world.hub.now += timedelta(hours=1)
+    world.tell("old", world.hub.now, phone="1")
+    if known:
+        assert world.seen() == {"old": before | {"plan": "pro", "title": "back", "phone": "1"}}
+    else:
+        assert world.seen() == {"new": {"title": "back"}, "old": {"phone": "1"}}
 
 
 def test_events_of_a_denied_user_are_quarantined_without_their_text(world: World) -> None:

@@ -18,6 +18,7 @@ from footfall.model.audience_text import read
 from footfall.model.audiences import ENTERED, LEFT, STAYED, Audience
 from footfall.ports import Batch, Membership
 from footfall.stores.membership_files import MembershipFiles
+from footfall.stores.removals import SqlRemovals
 
 NOW = "2026-12-01T12:01:00Z"
 PRO = Audience("pros", read("plan = pro"))
@@ -227,6 +228,21 @@ def test_who_turns_out_to_be_a_member_neither_enters_nor_leaves(watched: SmallWa
     watched.hub.settle()
     assert watched.look(PRO) == [Moved("pros", 1)]
     assert watched.told() == []
+
+
+def test_who_comes_back_without_the_one_they_turned_out_to_be_enters_once(watched: SmallWatch) -> None:
+    say(watched, "1", ada="pro", also_ada="pro")
+    watched.hub.accept([{"type": "alias", "userId": "ada", "previousId": "also_ada", "messageId": "m"}])
+    watched.hub.settle()
+    assert watched.look(PRO) == [Moved("pros", 1)]
+    ada = watched.hub.people.key_of("ada")
+    assert ada is not None
+    SqlRemovals(watched.hub.database).remove("user", ada, watched.hub.now, hard=False)
+    watched.hub.now += timedelta(hours=1)
+    say(watched, "2", also_ada="pro")
+    assert watched.look(PRO) == [Moved("pros", 1, 1, 1)]
+    assert watched.look(PRO) == [Moved("pros", 1)]
+    assert watched.told() == [("also_ada", "pros", "enter"), ("ada", "pros", "exit")]
 
 
 def test_an_audience_that_cannot_be_evaluated_keeps_its_members(watched: SmallWatch) -> None:

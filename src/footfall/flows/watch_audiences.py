@@ -75,7 +75,7 @@ def watch_audiences(watch: Watch, audiences: Sequence[Audience], now: datetime) 
 
 def _compare(watch: Watch, audience: Audience, keys: pa.Array, now: datetime) -> Moved:
     before = watch.states.read(audience.name)
-    known = None if before is None else as_merged(before.rows, watch.merges())
+    known = None if before is None else as_merged(before.rows, _final(watch.merges(), keys))
     rows = compared(known, keys, now, backfill=audience.backfill)
     changes = rows["change"]
     entered, left = (int(pc.sum(pc.equal(changes, each)).as_py() or 0) for each in (ENTERED, LEFT))
@@ -98,6 +98,11 @@ def compared(before: pa.Table | None, keys: pa.Array, now: datetime, *, backfill
     here = pa.table([keys, since, change], names=list(MEMBERSHIP_COLUMNS))
     gone = _table(left["user_key"], pa.array([now_us] * left.num_rows, pa.int64()), [LEFT] * left.num_rows)
     return pa.concat_tables([here, gone.cast(here.schema)])
+
+
+def _final(merges: pa.Table, keys: pa.Array) -> pa.Table:
+    """Without those who are shown by themselves again, because the user that they were merged into was deleted."""
+    return merges.filter(pc.invert(pc.is_in(merges["user_key"], value_set=keys)))
 
 
 def as_merged(rows: pa.Table, merges: pa.Table) -> pa.Table:

@@ -35,6 +35,10 @@ class Fate:
     forgotten: int | None = None
     born_at: int | None = None
 
+    def hides(self, at: int) -> bool:
+        """Whether what was said at an instant is not known any more, or nothing is."""
+        return self.deleted or (self.forgotten is not None and at <= self.forgotten)
+
 
 def fate(removals: Iterable[Removal], until: int) -> Fate | None:
     """The fate as of the end of ``until``; None for who was never deleted before."""

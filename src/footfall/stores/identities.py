@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from footfall.model.attribute_definitions import AttributeDefinition
+    from footfall.model.removals import Fate
 
 
 class Identities:
@@ -62,18 +63,25 @@ class Identities:
             )
 
     def verdicts(
-        self, until: int | None, last_of: Mapping[int, int], around: Iterable[int] | None = None
+        self,
+        until: int | None,
+        last_of: Mapping[int, int],
+        around: Iterable[int] | None = None,
+        fated: Mapping[int, Fate] | None = None,
     ) -> list[Verdict]:
         """What becomes of every value that users said before ``until`` (None: ever), as many as may share it.
 
         last_of: who a user that was merged by alias is. around: only values that lead to these users, over whatever
-        others; what becomes of them depends on no other.
+        others; what becomes of them depends on no other. fated: what deletes made of users; what they hide joins
+        nobody.
         """
         shared: list[Shared] = []
         found = self._shared(until) if around is None else self._leading_to(around, until, last_of)
         for (field, value), holders in found:
             first: dict[int, int] = {}
             for user, at in holders:
+                if fated and user in fated and fated[user].hides(at):
+                    continue
                 last = last_of.get(user, user)
                 first[last] = min(first.get(last, at), at)
             if len(first) > 1:

@@ -225,7 +225,7 @@ class _Portrait:
         identities = Identities(self._connection, self._defined.identifiers)
         refused = {
             (each.shared.field, each.shared.value): each.outcome
-            for each in identities.verdicts(self._until, self._snapshots.aliased(self._until), keys)
+            for each in identities.verdicts(self._until, self._snapshots.aliased(self._until), keys, self._fates)
         }
         ties = []
         for field, value in identities.of(keys, self._until):

@@ -23,15 +23,17 @@ class SqlRemovals:
         with self._database.writing() as connection:
             driver = raw(connection)
             snapshots = Snapshots(connection)
-            users = [key] if entity == "user" else sorted(snapshots.belonging([key], instant + 1))
             # Of what is told at the same instant nothing is known to be later.
+            users = [key] if entity == "user" else sorted(snapshots.belonging([key], instant + 1))
+            merged, shown = snapshots.merges(instant + 1, users), set(users)
+            users += sorted(user for user, (into, _) in merged.items() if into in shown)
             rows = [("user", user) for user in users] + ([(entity, key)] if entity == "account" else [])
             driver.executemany(
                 "INSERT INTO removal (entity, key, at, hard) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [(*row, instant, hard) for row in rows],
             )
             asked = msgspec.json.encode(users).decode()
-            uids = "SELECT uid FROM users WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key"
+            uids = """SELECT uid FROM json_each(?) AS asked JOIN users ON users.key = asked.value ORDER BY asked.id"""
             return [uid for (uid,) in driver.execute(uids, (asked,))]
 
     def told(self, entity: str, id: str, at: datetime) -> None:

@@ -23,10 +23,12 @@ from footfall.stores.keys import columns
 from footfall.stores.showing import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Set
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
     from datetime import date, datetime
 
     from sqlalchemy import Connection
+
+    from footfall.model.removals import Fate
 
 _INSTANT: Final = pa.timestamp("us", "UTC")
 _CHUNK: Final = 50_000
@@ -107,7 +109,7 @@ class Snapshots:
                    WHERE at < ? AND account_key IN (SELECT value FROM json_each(?))"""
         said = raw(self._connection).execute(query, (until, msgspec.json.encode(list(accounts)).decode()))
         ever = {int(user) for (user,) in said}
-        merged = self.merges(until, sorted(ever) if len(ever) <= _FEW else None)
+        merged = self.merges(until, sorted(ever))
         users = sorted(ever | {merged[user][0] for user in ever if user in merged})
         if not users:
             return {}
@@ -115,21 +117,22 @@ class Snapshots:
         united = {user: into for user, into in merged.items() if user in asked or into[0] in asked}
         belong = self._members(united, until, users).accounts_of(pa.array(users, pa.int32())).to_pylist()
         fated = fates(self._connection, "user", until)
-        gone = (
-            merged.keys()
-            | {key for key, fate in fated.items() if fate.deleted}
-            | set(homeless(self._connection, fated))
-        )
+        deleted = {key for key, fate in fated.items() if fate.deleted}
+        gone = merged.keys() | deleted | set(homeless(self._connection, fated))
         wanted = set(accounts)
         pairs = zip(users, belong, strict=True)
         return {user: account for user, account in pairs if account in wanted and user not in gone}
 
     def merges(self, until: int | None, around: Sequence[int] | None = None) -> dict[int, tuple[int, int]]:
-        """{user: (last one, instant of the user's own merge)} of merges said before ``until`` (None: all), by alias or
-        by sharing what identifies. around: at least those of these users; None for everybody's."""
-        aliased = self._aliased(until)
+        """{user: (last one, instant of the user's own merge)} of merges said before ``until``, by alias or by sharing
+        what identifies, without those who are deleted by then; None: all that were ever said. around: at least those of
+        these users; None for everybody's."""
+        if around is not None and len(around) > _FEW:
+            around = None
+        fated = {} if until is None else fates(self._connection, "user", until)
+        aliased = self._aliased(until, fated)
         identities = Identities(self._connection, read_defined(self._connection, "user").identifiers)
-        verdicts = identities.verdicts(until, {user: last for user, (last, _) in aliased.items()}, around)
+        verdicts = identities.verdicts(until, {user: last for user, (last, _) in aliased.items()}, around, fated)
         same = identities.persons(verdicts)
         if not same:
             return aliased
@@ -138,9 +141,10 @@ class Snapshots:
 
     def aliased(self, until: int | None) -> dict[int, int]:
         """{user: last one} of the merges by alias alone."""
-        return {user: last for user, (last, _) in self._aliased(until).items()}
+        fated = {} if until is None else fates(self._connection, "user", until)
+        return {user: last for user, (last, _) in self._aliased(until, fated).items()}
 
-    def _aliased(self, until: int | None) -> dict[int, tuple[int, int]]:
+    def _aliased(self, until: int | None, fated: Mapping[int, Fate]) -> dict[int, tuple[int, int]]:
         rows = raw(self._connection).execute(
             """SELECT merged.key, alias.text, into_user.key, into_user.text, alias.at
                FROM alias JOIN users AS merged ON merged.text = alias.text
@@ -152,6 +156,8 @@ class Snapshots:
         keys: dict[str, int] = {}
         said: dict[str, tuple[str, int]] = {}
         for merged_key, merged, into_key, into, at in rows:
+            if any(fated[key].hides(at) for key in (merged_key, into_key) if key in fated):
+                continue
             keys[merged], keys[into] = merged_key, into_key
             said[merged] = (into, at)  # the last in order stands: latest, then larger text
         return {keys[text]: (keys[last], said[text][1]) for text, last in resolve(said).items()}
