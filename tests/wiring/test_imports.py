@@ -26,6 +26,7 @@ from footfall.codecs.zip_archive import ZipArchive
 from footfall.codecs.zstd_frame import ZstdFrame
 from footfall.config import load_settings
 from footfall.errors import Damaged, Refused
+from footfall.flows import import_files
 from footfall.model.authorizations import Authorization
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
@@ -397,6 +398,27 @@ def test_a_job_waits_for_settling_rather_than_fill_the_log_that_clients_write_to
         hub.settle()
         thread.join(20)
     assert hub.jobs.runs("crm", 1)[0].state == "succeeded"
+
+
+def test_an_import_that_a_job_still_reads_is_taken_back_with_all_that_it_gave(hub, place, monkeypatch):
+    monkeypatch.setattr(imports, "UNSETTLED_MAX", 0)
+    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
+    (place / "crm_20261123.csv").write_bytes(rows(*range(100_000)))
+    import_job(hub, place, prefix="crm_")
+    assert hub.log.end() == hub.lake.position()
+    thread = threading.Thread(target=run_due, args=(hub,))
+    thread.start()
+    try:
+        while not any(each.applied for each in ledger_of(hub).all()):
+            thread.join(0.05)
+        (one,) = ledger_of(hub).all()
+        undone, dropped = undo_import(hub, one.id)
+    finally:
+        hub.settle()
+        thread.join(20)
+    assert one.applied < dropped < 100_000
+    assert (undone.state, stored(hub)) == ("undone", 0)
+    assert (hub.jobs.runs("crm", 1)[0].state, ledger_of(hub).get(one.id).state) == ("failed", "undone")
 
 
 def test_a_job_by_another_process_than_the_one_that_holds_the_log_is_left_to_that_one(hub, place, clock, tmp_path):

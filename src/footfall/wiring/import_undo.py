@@ -13,27 +13,32 @@ from footfall.errors import Conflict, Refused
 from footfall.model.imports import FileImport
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
-from footfall.wiring.imports import FOLDER, ledger_of
+from footfall.wiring.imports import BY_COMMAND, FOLDER, job_settings, ledger_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from footfall.model.jobs import Job
     from footfall.wiring.hub import Footfall
 
 _TRIES: Final = 20
+_LOOKS: Final = 150
+_LOOK_EVERY_S: Final = 0.2
 
 
 def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
     """Drop the events of an import; returns it and how many there were. May be repeated after it broke off.
 
     What its rows said about people is forgotten, see ``People.forget``. The same file may be imported again.
-    Raises ``Refused`` for one that is undone.
+    Waits while a job reads it. Raises ``Refused`` for one that is undone, ``Conflict`` when the job does not stop.
     """
     ledger = ledger_of(hub)
     one = ledger.get(id)
     if one.state == "undone":
         raise Refused(f"import {id} is undone already")
     ledger.finish(id, "undoing", hub.clock())
+    if one.state in ("reading", "undoing"):
+        _wait_for_readers(hub, one)
     hub.settle()
     dropped = 0
     for day, found in _events(hub, one):
@@ -45,6 +50,23 @@ def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
     _step_back(hub, one)
     hub.note("import.undo", f"import {id}", {"state": one.state}, {"state": "undone", "events": dropped})
     return ledger.finish(id, "undone", hub.clock()), dropped
+
+
+def _wait_for_readers(hub: Footfall, one: FileImport) -> None:
+    """Let whoever reads the file notice: what it has given to the log by then is taken back too."""
+    readers = [job.name for job in hub.jobs.all() if job.kind == "import" and one.scope in _scopes(job)]
+    for _ in range(_LOOKS):
+        if not any(hub.jobs.slots(name, ("running",), 1) for name in readers):
+            return
+        hub.settle()  # a job waits for it when the log is full
+        time.sleep(_LOOK_EVERY_S)
+    raise Conflict(
+        f"import {one.id} is still being read by {', '.join(readers)}", "Pause the job, then undo the import again"
+    )
+
+
+def _scopes(job: Job) -> tuple[str, ...]:
+    return (job.name, job_settings(job).by_command) if job.options.get(BY_COMMAND) else (job.name,)
 
 
 def _events(hub: Footfall, one: FileImport) -> Iterator[tuple[date, pa.Array]]:
