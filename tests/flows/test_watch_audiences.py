@@ -16,6 +16,7 @@ from footfall.errors import Unavailable
 from footfall.flows.watch_audiences import Moved, Watching, as_merged, compared
 from footfall.model.audience_text import read
 from footfall.model.audiences import ENTERED, LEFT, STAYED, Audience
+from footfall.model.reports import by_name
 from footfall.ports import Batch, Membership
 from footfall.stores.membership_files import MembershipFiles
 from footfall.stores.removals import SqlRemovals
@@ -120,14 +121,37 @@ def test_matches_are_the_segment_rows_of_the_rollups(watched: SmallWatch) -> Non
     watched.hub.close_day(day, unfinished=True)
     opened = watched.hub.open_day(day)
     try:
-        from footfall.model.reports import by_name
-
         rows = [row for batch in opened.values(by_name("User_Event_Rollups"), "2.0") for row in batch.to_pylist()]
     finally:
         opened.close()
     found = [list(row.values()) for row in rows if "SEGMENT" in row.values()]
     assert len(found) == 1
     assert "ada" in found[0]
+
+
+def test_entering_an_audience_makes_nobody_active(watched: SmallWatch) -> None:
+    group = {"type": "group", "userId": "ada", "groupId": "acme", "messageId": "g",
+             "timestamp": watched.hub.now.isoformat()}  # fmt: skip
+    watched.hub.accept([group])
+    say(watched, "1", ada="pro")
+    watched.hub.now += timedelta(days=1)
+    watched.look(BACKFILLED)
+    assert watched.told() == [("ada", "pros", "enter")]
+    assert active_users(watched) == {"acme": (0, 1)}
+    visit(watched, "2")
+    assert active_users(watched) == {"acme": (1, 1)}
+
+
+def active_users(watch: SmallWatch) -> dict[str, tuple[int, int]]:
+    """(active that day, active that month) of each account."""
+    report, opened = by_name("Accounts"), watch.hub.open_day(watch.hub.zone.day_of(watch.hub.now))
+    try:
+        names = [column.name for column in opened.columns(report, "2.0")]
+        values = [row.values() for batch in opened.values(report, "2.0") for row in batch.to_pylist()]
+    finally:
+        opened.close()
+    rows = [dict(zip(names, row, strict=True)) for row in values]
+    return {row["id"]: (row["dailyActiveUsers"], row["monthlyActiveUsers"]) for row in rows}
 
 
 def test_what_visitors_did_counts_for_the_users_they_turn_out_to_be(watched: SmallWatch) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from footfall.engines.attribution import AccountFill, Attribution
 from footfall.engines.database import Database, query
+from footfall.model.event import EventType
 from footfall.model.reports import CATALOGUE, Report
 
 _COUNT: Final = "count the day's events"
@@ -32,9 +33,10 @@ def types_with(source: str) -> frozenset[int]:
 
 def build(database: Database, attribution: Attribution) -> None:
     """Make the tables ``cube`` (who, what, n) and ``pairs`` (key, user_key, account_key, n: events of each *who* that
-    is somebody), and the macros that take such numbers apart.
+    is somebody, done: those that make a user active), and the macros that take such numbers apart.
 
-    who: 0 for the events of nobody. Events of types that no report counts have type 0: they make a user active.
+    who: 0 for the events of nobody. Events of types that no report counts have type 0: they make a user active, as all
+    do but those that tell which audience a user is in.
     """
     _macros(database)
     counted_types = frozenset(int(t) for r in counted() for t in r.words)
@@ -54,7 +56,9 @@ def build(database: Database, attribution: Attribution) -> None:
     database.run(f"CREATE TABLE cube AS {sql}", _COUNT)
     database.run(
         "CREATE TABLE pairs AS SELECT who AS key, user_of(who)::INTEGER AS user_key, "
-        "account_of(who)::INTEGER AS account_key, sum(n)::BIGINT AS n FROM cube WHERE who != 0 GROUP BY who",
+        "account_of(who)::INTEGER AS account_key, sum(n)::BIGINT AS n, "
+        f"coalesce(sum(n) FILTER (type_of(what) != {int(EventType.SEGMENT_MATCH)}), 0)::BIGINT AS done "
+        "FROM cube WHERE who != 0 GROUP BY who",
         _COUNT,
     )
 

@@ -1,4 +1,5 @@
--- What the day's events add to totals, in two kinds of rows. With user_key: one per user and account (null: none).
+-- What the day's events add to totals, in two kinds of rows. With user_key: one per user and account (null: none)
+-- who did something; to enter or leave an audience is nothing that a user does.
 -- With engagement (term key): showings that were viewed that day, by anybody.
 WITH seen AS (
     SELECT
@@ -19,6 +20,7 @@ SELECT
     0::BIGINT AS views
 FROM pairs a
 LEFT JOIN seen s ON s.user_key = a.user_key AND s.account_key IS NOT DISTINCT FROM a.account_key
+WHERE a.done > 0
 UNION ALL
 SELECT
     NULL, NULL, name, 0, 0, NULL, 0,
