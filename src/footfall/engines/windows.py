@@ -204,7 +204,8 @@ class WindowRows:
         # Each of them by one thread: with more, every join of every slice takes memory for every thread.
         self.database.run("SET threads = 1", _READ)
         keys = next(keys for keys in self._slices if self._division.part(keys) == part)
-        edges = [first for first, _, _ in self._slices[keys]] + [self._ends.get(keys, self._wanted.to_seq)]
+        last = min(self._ends.get(keys, self._wanted.to_seq), self._wanted.to_seq)
+        edges = [*(first for first, _, _ in self._slices[keys]), last]
         statement = _statement(row, sources)
         with ThreadPoolExecutor(threads, thread_name_prefix="slice") as pool:
             try:
