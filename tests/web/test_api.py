@@ -311,6 +311,12 @@ CHANGES = [
     ("POST", "/api/days/{day}/close", None),
     ("POST", "/api/days/{day}/reopen", None),
     ("POST", "/api/imports/{id}/undo", None),
+    ("PUT", "/api/attributes/{entity}/{name}", {"type": "NUMBER"}),
+    ("DELETE", "/api/attributes/{entity}/{name}", None),
+    ("POST", "/api/audiences", {"name": "logged", "list_by": "email"}),
+    ("PUT", "/api/audiences/{name}", {"list_by": "email", "label": "changed"}),
+    ("PUT", "/api/audiences/{name}/values", {"values": ["ada@example.com"]}),
+    ("DELETE", "/api/audiences/{name}", None),
     ("POST", "/api/channels", MAIL | {"name": "logged"}),
     ("PUT", "/api/channels/{name}", {**SETTINGS, "host": "smtp2.example.com"}),
     ("PUT", "/api/channels/{name}/secrets", {"user": "hub", "password": KEY_SECRET}),
@@ -334,6 +340,7 @@ LOOKING = {
     ("POST", "/api/places/policies"),
     ("POST", "/api/jobs/{name}/rehearsals"),
     ("POST", "/api/import-previews"),
+    ("POST", "/api/audience-counts"),
     ("POST", "/api/channels/{name}/test"),
 }
 
@@ -362,7 +369,7 @@ def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
         if path.startswith("/api/notices"):
             path = path.replace("{id}", give_up(api))
         before = api.ask("GET", "/api/audit", limit=1).body["changes"][0]["number"]
-        target = path.replace("{name}", "logged").replace("{day}", "2026-01-08")
+        target = path.replace("{name}", "logged").replace("{entity}", "user").replace("{day}", "2026-01-08")
         answer = api.ask(method, target, given)
         assert answer.status in (200, 201, 202), (method, path, answer.text)
         if "close" in path or "undo" in path:
