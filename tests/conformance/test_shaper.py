@@ -527,6 +527,19 @@ def test_identify_tells_of_a_user_and_links_the_visitor(shaper):
     ]
 
 
+def test_null_is_told_because_it_takes_back_what_was_known(shaper):
+    event = {
+        "type": "identify", "userId": "ada", "traits": {"mail": None, "city": "null"},
+        "context": {"traits": {"mail": "b@x", "plan": None}},
+    }  # fmt: skip
+    told = {"mail": None, "city": "null", "plan": None}
+    assert ("user", "ada", None, told) in facts(shaper.shape(logged(batch(event))))
+    native = {"type": "identify", "identify_id": "ada", "user": {"mail": None}, "account": {"id": "acme", "tier": None}}
+    shape = shaper.shape(logged(native, dialect="native"))
+    assert ("user", "ada", None, {"mail": None}) in facts(shape)
+    assert ("account", None, "acme", {"tier": None}) in facts(shape)
+
+
 def test_group_tells_of_an_account_and_its_member(shaper):
     event = {"type": "group", "userId": "ada", "groupId": "acme", "traits": {"name": "Acme"}}
     shape = shaper.shape(logged(batch(event)))

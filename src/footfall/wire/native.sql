@@ -66,8 +66,8 @@ SELECT
         json_field('user_agent', json_text(e.user_agent)))
     ) AS properties,
     json_map(e.global_context) AS global_context,
-    json_map(e."user") AS user_attributes,
-    CASE WHEN a.id IS NULL THEN json_map(e.account) ELSE json_map(json_merge_patch(e.account, '{"id": null}')) END
+    json_said(e."user") AS user_attributes,
+    CASE WHEN a.id IS NULL THEN json_said(e.account) ELSE json_said(json_merge_patch(e.account, '{"id": null}')) END
         AS account_attributes
 FROM (
     -- Layer by layer, because a CASE writes its operand out once per arm and a macro its argument once per use.

@@ -47,8 +47,8 @@ SELECT
     ) END AS properties,
     NULL::VARCHAR AS global_context,
     -- What a person or an account is said to be: `traits` wins over `context.traits`, name by name.
-    CASE WHEN type_text = 'identify' THEN json_merged(e.context.traits, e.traits) END AS user_attributes,
-    CASE WHEN type_text = 'group' THEN json_merged(e.context.traits, e.traits) END AS account_attributes
+    CASE WHEN type_text = 'identify' THEN json_said_both(e.context.traits, e.traits) END AS user_attributes,
+    CASE WHEN type_text = 'group' THEN json_said_both(e.context.traits, e.traits) END AS account_attributes
 FROM (
     SELECT
         *,

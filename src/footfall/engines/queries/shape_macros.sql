@@ -12,17 +12,25 @@ CREATE TEMP MACRO json_map(value) AS CASE
     ELSE value::VARCHAR
 END;
 
+-- A non-empty JSON object as it was said, its nulls too: of people they take back what was known. NULL for anything else.
+CREATE TEMP MACRO json_said(value) AS CASE
+    WHEN starts_with(value::VARCHAR, '{') AND value::VARCHAR <> '{}' THEN value::VARCHAR
+END;
+
 -- `"name":value`, or NULL. The name is ours and needs no escape.
 CREATE TEMP MACRO json_field(name, value) AS concat('"', name, '":') || value;
 
 -- Braces around joined fields, or NULL when there are none.
 CREATE TEMP MACRO json_object_of(fields) AS '{' || nullif(fields, '') || '}';
 
--- Two JSON objects as one; names of the second win.
-CREATE TEMP MACRO json_merged(first, second) AS CASE
-    WHEN json_map(first) IS NULL THEN json_map(second)
-    WHEN json_map(second) IS NULL THEN json_map(first)
-    ELSE json_merge_patch(json_map(first), json_map(second))::VARCHAR
+-- What two JSON objects say together; names of the second win. A patch would leave out its nulls, so there the one is
+-- written behind the other: who reads a name twice takes the last.
+CREATE TEMP MACRO json_said_both(first, second) AS CASE
+    WHEN json_said(first) IS NULL THEN json_said(second)
+    WHEN json_said(second) IS NULL THEN json_said(first)
+    WHEN contains(second::VARCHAR, 'null')
+        THEN left(first::VARCHAR, -1) || ',' || substr(second::VARCHAR, 2)
+    ELSE json_merge_patch(first, second)::VARCHAR
 END;
 
 -- Microseconds since 1970 of an ISO 8601 text or of a count of seconds, milliseconds or microseconds; NULL if neither.
