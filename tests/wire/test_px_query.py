@@ -154,7 +154,7 @@ VALUES = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
     st.integers(-(2**62), 2**62),
     st.booleans(),
-    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.floats(-(2.0**62), 2.0**62, width=32),
 )
 
 
