@@ -113,10 +113,14 @@ def _said(body: Body, names: Sequence[str], dates: Sequence[str]) -> Event:
     said: Event = {name: _scalar(body, name) for name in names if name in body}
     said |= {name: _date(body, name) for name in dates if name in body}
     place = _object(body, "location") or {}
-    place = {name: _scalar(place, name) for name in _LOCATION if name in place}
-    said |= {"location": place} if place else {}
-    custom = _object(body, "customAttributes")
-    return said | ({"customAttributes": custom} if custom else {})
+    said |= {"location": _not_null({name: _scalar(place, name) for name in _LOCATION if name in place})}
+    said |= {"customAttributes": _not_null(_object(body, "customAttributes") or {})}
+    # Clients of PX send null for what they do not know.
+    return {name: value for name, value in said.items() if value not in (None, {})}
+
+
+def _not_null(said: Event) -> Event:
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _scalar(body: Body, name: str) -> Any:
