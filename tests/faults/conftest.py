@@ -21,7 +21,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deliveries]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def proxies() -> Iterator[Callable[[Dialect], FaultProxy]]:
     """One before the server as it is, one before a server that is as strict as Google."""
     weed.server().bucket(BUCKET)
