@@ -98,7 +98,7 @@ class Screen:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
         for i, column in enumerate(columns):
             number = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
             table.add_column(column, justify="right" if number else "left", overflow="fold")
@@ -107,6 +107,8 @@ class Screen:
         console = Console()
         if not console.is_terminal:
             console = Console(width=200)
+        if title:
+            console.print(f"\n{title}")  # of a table it would be broken at the table's width
         console.print(table)
 
     @contextmanager

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 
 import pytest
 
-from footfall.cli import main
 from footfall.model.api_keys import well_formed
 
 
 @pytest.fixture
-def type_in(install, monkeypatch, capsys):
-    """type_in("audit", "ls") -> (exit code, output, errors), in this process: starting one takes two seconds."""
-    hub = install()
-
-    def type_in(*arguments: str) -> tuple[int, str, str]:
-        for name, value in hub.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return type_in
+def type_in(install, type_in):
+    return partial(type_in, install())
 
 
 def test_a_key_is_printed_once_listed_without_it_and_revoked(type_in):

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import weed
-
-from footfall.cli import main
 
 USERS = """id,mail,state,joined,points,seats,firm
 ana,ana@example.com,CA,1795248000123,7,3,acme
@@ -31,24 +27,6 @@ MAPPING = {
         "ACCOUNT": {"id": "firm", "plan": "state", "numberOfEmployees": "seats"},
     },
 }  # fmt: skip
-
-
-@pytest.fixture
-def asked(monkeypatch, capsys) -> Callable[..., Any]:
-    """The JSON answer of a command that ends with ``code``."""
-
-    def ask(hub, *arguments: str, code: int = 0) -> Any:
-        for name, value in hub.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["footfall", *arguments, "--json"])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, errors = capsys.readouterr()
-        assert int(ended.value.code or 0) == code, f"{arguments}: {ended.value.code}\n{out}\n{errors}"
-        return json.loads(out) if out else errors
-
-    return ask
 
 
 @pytest.fixture

@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import weed
 
-from footfall.cli import main
-
 DAY = "2026-11-20"
 CSV = f"id,at,who,kind\n1,{DAY}T10:00:00Z,ana,Order\n2,{DAY}T11:00:00Z,ben,Order\n3,soon,cem,Order\n"
-
-
-@pytest.fixture
-def type_in(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
-    """type_in(hub, "imports", "ls") -> (exit code, output, errors), in this process: starting one takes two seconds."""
-
-    def type_in(hub, *arguments: str) -> tuple[int, str, str]:
-        for name, value in hub.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return type_in
-
-
-@pytest.fixture
-def asked(type_in) -> Callable[..., Any]:
-    """The JSON answer of a command that ends with ``code``."""
-
-    def ask(hub, *arguments: str, code: int = 0) -> Any:
-        ended, out, errors = type_in(hub, *arguments, "--json")
-        assert ended == code, f"{arguments}: {ended}\n{out}\n{errors}"
-        return json.loads(out)
-
-    return ask
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +11,9 @@ import pytest
 import weed
 from pysequoia import Tsk
 
-from footfall.cli import main
-
 DAY = "2026-03-09"
 EVENT = {"type": "track", "event": "Report opened", "userId": "ada", "timestamp": f"{DAY}T15:00:00Z"}
 REPORTS = "User_Custom_Event_Rollups,Users"
-
-
-@pytest.fixture
-def type_in(monkeypatch, capsys):
-    """type_in(hub, "jobs", "ls") -> (exit code, output, errors), in this process: starting one takes two seconds."""
-
-    def type_in(hub, *arguments: str) -> tuple[int, str, str]:
-        for name, value in hub.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return type_in
-
-
-@pytest.fixture
-def asked(type_in) -> Callable[..., Any]:
-    """The JSON answer of a command that ends with ``code``."""
-
-    def ask(hub, *arguments: str, code: int = 0) -> Any:
-        ended, out, errors = type_in(hub, *arguments, "--json")
-        assert ended == code, f"{arguments}: {ended}\n{out}\n{errors}"
-        return json.loads(out)
-
-    return ask
 
 
 @pytest.fixture

@@ -6,12 +6,11 @@ import csv
 import gzip
 import io
 import json
-import sys
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
-from footfall.cli import main
 from footfall.config import load_settings
 from footfall.ports import Batch
 from footfall.wiring import Footfall
@@ -26,19 +25,8 @@ def hub(install):
 
 
 @pytest.fixture
-def type_in(hub, monkeypatch, capsys):
-    """type_in("people", "show", "ada") -> (exit code, output, errors), in this process."""
-
-    def type_in(*arguments: str) -> tuple[int, str, str]:
-        for name, value in hub.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["footfall", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return type_in
+def type_in(hub, type_in):
+    return partial(type_in, hub)
 
 
 @pytest.fixture

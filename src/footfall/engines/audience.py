@@ -8,8 +8,6 @@ in which users arrive.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +19,7 @@ from footfall import disk
 from footfall.engines.audience_draft import KINDS_KEY, Draft, describe_draft
 from footfall.engines.audience_filter import parameters, where
 from footfall.engines.audience_values import Values
-from footfall.engines.database import Database, Limits, literal, query
+from footfall.engines.database import Database, Limits, literal, query, scratch
 from footfall.errors import Refused
 from footfall.model.columns import STRING
 from footfall.model.user_fields import (
@@ -61,30 +59,19 @@ class DuckAudience:
         self._limits = limits or Limits()
 
     def draft(self, export: AudienceExport, given: AudienceInput, before: Path | None, path: Path) -> None:
-        with self._database() as database:
+        with scratch(self._limits, self._spill_dir, "audience") as database:
             _Choice(export, given, before, database).write(path)
 
     def state(self, draft: Path, path: Path) -> None:
-        with self._database() as database:
+        with scratch(self._limits, self._spill_dir, "audience") as database:
             rows = f"SELECT user_key, uid, digest FROM {_parquet(draft)} WHERE change <> 'removed'"
             _copy(database, rows, path)
 
     @contextmanager
     def open(self, export: AudienceExport, draft: Path) -> Iterator[OpenAudience]:
-        with self._database() as database:
+        with scratch(self._limits, self._spill_dir, "audience") as database:
             database.script(query("audience_macros"))
             yield Draft(export, database, draft)
-
-    @contextmanager
-    def _database(self) -> Iterator[Database]:
-        self._spill_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="audience-", dir=self._spill_dir))
-        database = Database(self._limits, folder)
-        try:
-            yield database
-        finally:
-            database.close()
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Choice:

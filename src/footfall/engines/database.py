@@ -1,7 +1,9 @@
-"""A DuckDB of its own for one day: in memory up to a limit, the rest on disk."""
+"""A DuckDB of its own for one piece of work: in memory up to a limit, the rest on disk."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +109,21 @@ def _together(batches: pa.RecordBatchReader) -> Iterator[list[pa.RecordBatch]]:
             some = []
     if some:
         yield some
+
+
+@contextmanager
+def scratch(limits: Limits, spill_dir: Path, name: str) -> Iterator[Database]:
+    """A database for one piece of work, in a folder of its own below ``spill_dir`` that is gone afterwards."""
+    spill_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=spill_dir))
+    try:
+        database = Database(limits, folder)
+        try:
+            yield database
+        finally:
+            database.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Database:

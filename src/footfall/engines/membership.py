@@ -6,8 +6,6 @@ where audiences are made of others. Only the booleans are kept, in ``memberships
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +17,7 @@ import pyarrow.compute as pc
 
 from footfall import disk
 from footfall.engines.attribution import attribute
-from footfall.engines.database import Database, Limits, literal, microseconds, query
+from footfall.engines.database import Database, Limits, literal, microseconds, query, scratch
 from footfall.engines.rule_sql import RuleSql, asked_of, shown
 from footfall.engines.subjects import Subjects
 from footfall.errors import Refused
@@ -51,7 +49,7 @@ class DuckMembership:
 
     def usage(self, day: DayInput, path: str) -> None:
         """See ``queries/usage_of_day.sql`` for the columns; ``day`` is one more."""
-        with disk.drafted(Path(path)) as draft, self._database() as database:
+        with disk.drafted(Path(path)) as draft, scratch(self._limits, self._spill_dir, "membership") as database:
             database.script(query("macros"))
             database.events(day.files)
             for name in ("users", "accounts"):
@@ -69,20 +67,9 @@ class DuckMembership:
 
     @contextmanager
     def open(self, audiences: Sequence[Audience], people: Population) -> Iterator[OpenMemberships]:
-        with self._database() as database:
+        with scratch(self._limits, self._spill_dir, "membership") as database:
             database.script(query("macros") + query("audience_macros"))
             yield _Look(audiences, people, database)
-
-    @contextmanager
-    def _database(self) -> Iterator[Database]:
-        self._spill_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="membership-", dir=self._spill_dir))
-        database = Database(self._limits, folder)
-        try:
-            yield database
-        finally:
-            database.close()
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Look:

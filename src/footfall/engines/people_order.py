@@ -6,17 +6,14 @@ Sources of a selection: ``id`` (identify id or account id), ``uid``, ``account``
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines.database import Database, Limits, literal
+from footfall.engines.database import Database, Limits, literal, scratch
 from footfall.engines.selecting import Key, answers, sort_keys
 from footfall.model.selection import Field, Kind, Selection
 
@@ -35,7 +32,7 @@ class DuckPeopleOrder:
 
     def keys(self, rows: pa.RecordBatchReader, selection: Selection, accounts: Callable[[], pa.Table]) -> pa.Array:
         entity = rows.schema.names[0].removesuffix("_key")
-        with self._database() as database:
+        with scratch(self._limits, self._spill, "people") as database:
             columns = _Columns(entity)
             key = Key(f"e.{entity}_key", Kind.NUMBER)
             order = [*sort_keys(selection.orders, columns), key]
@@ -53,19 +50,6 @@ class DuckPeopleOrder:
         with database.session() as session:
             session.take("batch", pa.Table.from_batches([batch]), "*", _WHAT)
             return list(session.stream(sql, _ROWS, _WHAT))
-
-    @contextmanager
-    def _database(self) -> Iterator[Database]:
-        self._spill.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="people-", dir=self._spill))
-        try:
-            database = Database(self._limits, folder)
-            try:
-                yield database
-            finally:
-                database.close()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Columns:
