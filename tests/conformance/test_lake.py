@@ -269,14 +269,27 @@ def test_a_commit_torn_by_a_power_cut_is_taken_back(opened, tmp_path, left):
     assert sorted(stored(again)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_checkpoint_torn_by_a_power_cut_is_made_from_its_commits_again(opened, tmp_path):
+@pytest.mark.parametrize(
+    ("torn", "whole"),
+    [
+        pytest.param("*.checkpoint.parquet", 100, id="the checkpoint is torn"),
+        pytest.param("*.checkpoint.parquet", None, id="the checkpoint is gone, its hint is there"),
+        pytest.param("_last_checkpoint", 0, id="the hint is empty"),
+        pytest.param("_last_checkpoint", 9, id="the hint is torn"),
+    ],
+)
+def test_a_checkpoint_torn_by_a_power_cut_is_made_from_its_commits_again(opened, tmp_path, torn, whole):
     lake = opened()
     for step in range(CHECKPOINT_EVERY + 1):
         lake.append(rows(1 + step, 1), step + 1)
-    (checkpoint,) = (tmp_path / "lake" / "_delta_log").glob("*.checkpoint.parquet")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    (path,) = (tmp_path / "lake" / "_delta_log").glob(torn)
+    if whole is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:whole])
     again = opened()
     assert (again.position(), sum(again.days().values())) == (CHECKPOINT_EVERY + 1, CHECKPOINT_EVERY + 1)
+    assert path.name in again.repaired or whole is None
 
 
 def test_a_day_in_many_files_is_named_until_it_is_compacted(lake):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from small_hub import findings
 
 from footfall.buckets.local import LocalBucket
+from footfall.model.files import is_manifest
 
 CALLS = "pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat"
 SUPPORT = Path(__file__).parent
@@ -88,7 +90,12 @@ def healed(
         hits += killed(script, folder, point, *more)
         half = delivered(folder)
         assert half.items() <= expected.items(), f"{where}: a file is there that is not whole"
-        described = {key.removesuffix(".manifest.json") + ".gz" for key in half if key.endswith(".manifest.json")}
+        described = {
+            key[: key.rfind("/") + 1] + file["name"]
+            for key, text in half.items()
+            if is_manifest(key)
+            for file in json.loads(text)["files"]
+        }
         assert described <= half.keys(), f"{where}: a manifest came before its data file"
         again(folder)
         assert findings(LocalBucket(folder / "out")) == [], where

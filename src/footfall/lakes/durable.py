@@ -57,7 +57,7 @@ def repair(log: Path) -> list[str]:
     """Remove what a power cut left torn at the end of a table's log; return the names removed.
 
     A torn commit was never answered for, because ``append`` returns after its sync: what it held is still in the
-    event log. A torn checkpoint only sums up commits that are there.
+    event log. A torn checkpoint only sums up commits that are there; its hint may have outlived it.
     """
     torn = list(log.glob("*.json#*"))
     for path in reversed(commits(log)):
@@ -65,8 +65,11 @@ def repair(log: Path) -> list[str]:
             break
         torn.append(path)
     checkpoints = sorted(log.glob("*.checkpoint.parquet"))
-    if checkpoints and not _readable(checkpoints[-1]):
-        torn += [checkpoints[-1], log / "_last_checkpoint"]
+    torn_checkpoints = [path for path in checkpoints[-1:] if not _readable(path)]
+    hint = log / "_last_checkpoint"
+    if hint.exists() and (torn_checkpoints or not _named(hint).exists()):
+        torn.append(hint)
+    torn += torn_checkpoints
     for path in torn:
         path.unlink(missing_ok=True)
     if torn:
@@ -80,6 +83,15 @@ def _whole(commit: Path) -> bool:
         return text != b"" and all(isinstance(json.loads(line), dict) for line in text.splitlines() if line)
     except ValueError:
         return False
+
+
+def _named(hint: Path) -> Path:
+    """The checkpoint a hint names; of a torn hint, one that never is there."""
+    try:
+        version = int(json.loads(hint.read_bytes())["version"])
+    except (ValueError, TypeError, KeyError):
+        version = -1
+    return hint.parent / f"{version:020d}.checkpoint.parquet"
 
 
 def _readable(checkpoint: Path) -> bool:
