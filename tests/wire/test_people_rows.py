@@ -97,3 +97,24 @@ def test_who_is_not_known_is_a_bad_row_unless_they_are_to_be_made():
 def test_a_row_whose_event_would_be_too_large_fails_alone():
     event, bad = made(of_user(), {"id": "ana", "email": "x" * 600_000}, {"id": "ana"})
     assert (event["event_id"], bad.code, bad.number) == ("im1-1", "too_large", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("21/11/2026", "2026-11-21T00:00:00.000Z"), (" 1/2/2026 ", "2026-02-01T00:00:00.000Z")],
+)
+def test_a_date_is_read_in_the_format_that_is_told(text, kept):
+    (event,) = made(of_user(date_format="%d/%m/%Y"), {"id": "ana", "seen": text, "free": text})
+    assert event["user"] == {"seen": kept, "free": text}
+
+
+@pytest.mark.parametrize("text", ["11/21/2026", "2026-11-21", 1795248000123, "0", "99/99/9999"])
+def test_a_date_in_another_format_is_a_bad_row_that_names_column_and_format(text):
+    (bad,) = made(of_user(date_format="%d/%m/%Y"), {"id": "ana", "seen": text})
+    assert (bad.line, bad.field, bad.code) == (2, "seen", "bad_type")
+    assert "in the format %d/%m/%Y" in bad.message
+
+
+def test_without_a_format_of_dates_the_settings_of_an_import_are_what_they_were():
+    assert "date_format" not in of_user().plain()
+    assert PeopleLoading(**of_user(date_format="%d/%m/%Y").plain()).date_format == "%d/%m/%Y"

@@ -39,6 +39,9 @@ def import_people(
     insert_missing: Annotated[
         bool, typer.Option("--insert-missing", help="Also those that are not known yet; they are bad rows by default.")
     ] = False,
+    date_format: Annotated[
+        str, typer.Option(help="Of dates, as MM/dd/yyyy or %m/%d/%Y; milliseconds since 1970 or ISO 8601 by default.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change and write nothing.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Name every row, not just the first twenty.")] = False,
     stream: Annotated[str, typer.Option(help="Source of the events.")] = "people",
@@ -55,7 +58,7 @@ def import_people(
     place, file = place_and_file(url)
     if not file:
         raise Refused("the address is a folder", "Name one of its files")
-    loading = loading_of(_read(mapping), entity, insert_missing=insert_missing)
+    loading = loading_of(_read(mapping), entity, insert_missing=insert_missing, dates=date_format)
     options = {
         "format": format_of(file) or "csv", "file": file, "stream": stream, LOADING: loading.plain(), **how.plain()
     }  # fmt: skip

@@ -5,12 +5,13 @@ Source: PX Data Loader (a product key, and of each object field -> column; field
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from footfall.errors import Refused
 from footfall.model.attributes import canonical, named
+from footfall.model.date_formats import date_format
 
 OBJECTS: Final = {"USER": "user", "ACCOUNT": "account"}
 _CUSTOM: Final = "customAttributes."
@@ -26,6 +27,7 @@ class PeopleLoading:
 
     id, account: column of the id, and of the account a user belongs to. attributes: name -> column.
     product_key: of the events; empty for that of the source. insert_missing: also those that are not known yet.
+    date_format: of ``strptime``, for every date; without one they are milliseconds since 1970 or ISO 8601.
     """
 
     entity: str
@@ -34,16 +36,18 @@ class PeopleLoading:
     account: str = ""
     product_key: str = ""
     insert_missing: bool = False
+    date_format: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it; ``PeopleLoading(**plain)`` is the same."""
-        return asdict(self)
+        """As JSON has it, without a format that there is not; ``PeopleLoading(**plain)`` is the same."""
+        return {name: value for name, value in asdict(self).items() if name != "date_format" or value}
 
 
-def loading_of(mapping: Any, what: str = "", *, insert_missing: bool = False) -> PeopleLoading:
+def loading_of(mapping: Any, what: str = "", *, insert_missing: bool = False, dates: str = "") -> PeopleLoading:
     """Read a mapping. what: ``USER`` or ``ACCOUNT``; not needed of a mapping that has one of them.
 
-    Raises ``Refused`` for a field that there is not, or that nobody can set, and for one that is mapped twice.
+    dates: their format, see ``model.date_formats``. Raises ``Refused`` for a field that there is not, or that nobody
+    can set, for one that is mapped twice, and for a format of dates that cannot be.
     """
     if not isinstance(mapping, Mapping) or not isinstance(mapping.get("fieldMapping"), Mapping):
         raise Refused("the mapping has no fieldMapping", _SHAPE)
@@ -57,10 +61,20 @@ def loading_of(mapping: Any, what: str = "", *, insert_missing: bool = False) ->
         raise Refused(f"the mapping has no columns of {what}", _SHAPE)
     if not isinstance(product_key, str):
         raise Refused("productKey is no text", _SHAPE)
-    return _loading(OBJECTS[what], fields, product_key, insert_missing=insert_missing)
+    found = _loading(OBJECTS[what], fields)
+    return replace(found, product_key=product_key, insert_missing=insert_missing, date_format=date_format(dates))
 
 
-def _loading(entity: str, fields: Mapping[str, str], product_key: str, *, insert_missing: bool) -> PeopleLoading:
+def fields_of(columns: Sequence[str], entity: str) -> dict[str, str]:
+    """The mapping of a file whose columns are called as the fields are; any other name is a custom attribute."""
+    fields = {}
+    for column in columns:
+        beside = column in (*_IDS[entity], "accountId") or canonical(entity, column.removeprefix(_CUSTOM)) is not None
+        fields[column if beside or column.startswith(_CUSTOM) else f"{_CUSTOM}{column}"] = column
+    return fields
+
+
+def _loading(entity: str, fields: Mapping[str, str]) -> PeopleLoading:
     id_, account = "", ""
     attributes: dict[str, str] = {}
     kept: dict[str, str] = {}
@@ -76,7 +90,7 @@ def _loading(entity: str, fields: Mapping[str, str], product_key: str, *, insert
             attributes[name] = column
     if not id_:
         raise Refused(f"no column says which {entity} a row is about", f"Map {_IDS[entity][0]}")
-    return PeopleLoading(entity, id_, attributes, account, product_key, insert_missing)
+    return PeopleLoading(entity, id_, attributes, account)
 
 
 def _attribute(entity: str, field: str) -> str:

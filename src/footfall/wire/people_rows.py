@@ -15,6 +15,7 @@ import msgspec
 from footfall.errors import BadRecord
 from footfall.model.attribute_definitions import MAP, SET, AttributeDefinition
 from footfall.model.attributes import ATTRIBUTES, COERCIONS, Type, as_date, named
+from footfall.model.date_formats import read_date
 from footfall.model.imports import BAD_TEXT_CHARS
 from footfall.model.people_loading import PeopleLoading
 from footfall.model.reading import EVENT_BYTES_MAX, ID_CHARS_MAX
@@ -113,7 +114,7 @@ class PeopleRows:
             raise BadRecord(f"missing_{loading.entity}", f"'{loading.id}' is empty", field=loading.id)
         account = _identity(fields.get(loading.account), loading.account) if loading.account else ""
         values = {
-            name: _fitted(value, type_, column)
+            name: _fitted(value, type_, column, loading.date_format)
             for name, column, type_ in self._attributes
             if (value := fields.get(column)) not in _EMPTY
         }
@@ -150,22 +151,28 @@ def _identity(value: Any, column: str) -> str:
     return text
 
 
-def _fitted(value: Any, type_: str, column: str) -> Any:
-    """A value as its attribute has it; as it is of one that has no type yet."""
+def _fitted(value: Any, type_: str, column: str, dates: str) -> Any:
+    """A value as its attribute has it; as it is of one that has no type yet. dates: their format, or empty."""
     if not type_:
         return value
     if type_ in (SET, MAP):
         fitted = _collection(value, type_)
     else:
-        fitted = _date(value) if type_ in _DATES else COERCIONS[type_](value)
+        fitted = _date(value, dates) if type_ in _DATES else COERCIONS[type_](value)
     if fitted is None:
-        shown = str(value)[:_SHOWN_CHARS]
-        raise BadRecord("bad_type", f"'{column}' is no {type_}: {shown!r}", field=column)
+        shown, told = str(value)[:_SHOWN_CHARS], f" in the format {dates}" if dates and type_ in _DATES else ""
+        raise BadRecord("bad_type", f"'{column}' is no {type_}{told}: {shown!r}", field=column)
     return fitted
 
 
-def _date(value: Any) -> str | None:
-    """Numbers are milliseconds, as the vendor has them, however small."""
+def _date(value: Any, told: str) -> str | None:
+    """By the format that is told and no other; without one, numbers are milliseconds, as the vendor has them, however
+    small."""
+    if told:
+        try:
+            return as_date(read_date(str(value).strip(), told).isoformat())
+        except (ValueError, OverflowError):
+            return None
     if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
         value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
