@@ -159,3 +159,13 @@ def test_a_mistake_is_named_and_leaves_no_job_behind(install, type_in, asked, ar
     assert code == 1, errors
     assert said in errors
     assert asked(hub, "jobs", "ls") == []
+
+
+def test_a_relative_folder_is_that_of_who_typed_it(install, asked, tmp_path, monkeypatch):
+    here = install()
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    assert asked(here, "jobs", "add", "daily", "--to", "out", "--reports", "Users")["to"] == f"{tmp_path}/mine/out"
+    lake = ("authorizations", "add", "lake", "--kind", "ambient", "--endpoint-url", "https://s3.example.com")
+    assert asked(here, *lake, "--ca-bundle", "ca.pem")["ca_bundle"] == f"{tmp_path}/mine/ca.pem"
+    assert asked(here, "authorizations", "change", "lake", "--ca-bundle", "")["ca_bundle"] == ""

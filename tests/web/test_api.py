@@ -49,6 +49,27 @@ def test_a_job_is_made_shown_paused_resumed_and_deleted(api, place):
     assert api.ask("GET", "/api/jobs").body == {"jobs": []}
 
 
+def test_a_folder_relative_to_wherever_the_server_was_started_is_refused_by_the_name_of_its_field(api, place):
+    api.ask("POST", "/api/jobs", JOB | {"name": "placed", "to": place})
+    for folder in ("out", "./out", "~/out", "file:out", ".."):
+        asked = [
+            ("POST", "/api/jobs", "to", JOB | {"name": "relative", "to": folder}),
+            ("POST", "/api/jobs", "to", {"name": "relative", "to": folder, "kind": "import"}),
+            ("PUT", "/api/jobs/placed", "to", {"to": folder}),
+            ("POST", "/api/places/check", "url", {"url": folder}),
+            ("POST", "/api/places/verify", "url", {"url": folder}),
+            ("POST", "/api/import-previews", "url", {"url": folder, "file": "a.csv", "format": "csv"}),
+            ("POST", "/api/authorizations", "ca_bundle", AUTHORIZATION | {"ca_bundle": folder}),
+            ("POST", "/api/channels", "ca_bundle", MAIL | {"ca_bundle": folder}),
+        ]
+        for method, path, field, body in asked:
+            answer = api.ask(method, path, body)
+            assert (answer.status, answer.body["errors"][0]["place"]) == (422, ["body", field]), answer.text
+            assert "give an absolute path" in answer.body["errors"][0]["message"]
+    assert api.ask("GET", "/api/jobs/placed").body["to"] == place
+    assert api.ask("POST", "/api/jobs", JOB | {"name": "whole", "to": f"file://{place}"}).status == 201
+
+
 def test_a_slot_is_run_by_the_server_and_its_run_can_be_seen(api, place):
     api.ask("POST", "/api/jobs", JOB | {"name": "slots", "to": place})
     asked = api.ask("POST", "/api/jobs/slots/runs", {"slot": "2026-03-09"})

@@ -168,11 +168,11 @@ AROUND = Surroundings(Surrounded(), Path())
 
 
 @contextmanager
-def applied(data: Path, text: str) -> Iterator[tuple[Footfall, DefinitionFile]]:
+def applied(data: Path, text: str, around: Surroundings = AROUND) -> Iterator[tuple[Footfall, DefinitionFile]]:
     found = parse_definition_file(text)
     found.require_sound()
     with opened_for(found, Settings(data=data, time_zone="Asia/Tokyo"), lambda: NOW, write=True) as hub:
-        outcome = apply_definitions(hub, found, AROUND, plan_definitions(hub, found, AROUND, prune=False))
+        outcome = apply_definitions(hub, found, around, plan_definitions(hub, found, around, prune=False))
         assert outcome.error is None, (outcome.error, [each.after["schedule"] for each in outcome.failed])
         yield hub, found
 
@@ -199,6 +199,25 @@ def test_a_plan_that_is_not_true_any_more_is_not_applied(tmp_path):
         with pytest.raises(Conflict, match="something was changed since the plan was made"):
             apply_definitions(hub, found, AROUND, chosen)
         assert hub.jobs.get("a").label == "by hand"
+
+
+def test_relative_folders_and_files_begin_at_the_folder_of_the_file_wherever_it_is_applied(tmp_path, monkeypatch):
+    text = """
+authorizations: [{name: lake, kind: ambient, endpoint_url: "https://s3.example.com", ca_bundle: ca.pem}]
+channels: [{name: ops, host: smtp.example.com, sender: a@example.com, to: [a@example.com], ca_bundle: /etc/ca.pem}]
+jobs: [{name: a, to: out}, {name: b, to: "~/out"}, {name: c, to: "s3://bucket/c"}, {name: d, to: /srv/d}]
+"""
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setenv("HOME", "/home/ana")
+    around = Surroundings(Surrounded(), tmp_path / "folder")
+    with applied(tmp_path / "data", text, around) as (hub, found):
+        urls = {job.name: job.url for job in hub.jobs.all()}
+        assert urls == {"a": f"{tmp_path}/folder/out", "b": "/home/ana/out", "c": "s3://bucket/c", "d": "/srv/d"}
+        assert hub.authorizations.get("lake").ca_bundle == f"{tmp_path}/folder/ca.pem"
+        monkeypatch.chdir(tmp_path / "folder")
+        same = plan_definitions(hub, found, Surroundings(Surrounded(), Path()), prune=True)
+        assert (same.changes, same.left) == ((), ())
+        assert f"to: {tmp_path}/folder/out" in export_config(hub)
 
 
 def test_every_secret_there_is_can_be_referred_to():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -59,8 +60,11 @@ class Settings:
     pgp: Annotated[str | None, typer.Option(help="encrypt what is exported, or decrypt what is imported.")] = None
 
     def given(self) -> dict[str, Any]:
-        """By name, those that were given."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """By name, those that were given; a file as it is called from everywhere."""
+        from footfall.config.folders import whole
+
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return given | ({"ca_bundle": whole(self.ca_bundle, Path.cwd())} if self.ca_bundle else {})
 
 
 @command(authorizations, "add")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -137,9 +138,11 @@ def jobs_add(
     of_kind: Options,
 ) -> None:
     """Make a job. Its first slot is the next one on its schedule."""
+    from footfall.config.folders import whole
     from footfall.config.job_definitions import job_of
     from footfall.wiring.jobs import add_job
 
+    to = whole(to, Path.cwd())
     with here.opened() as hub:
         told = {
             "name": name, "kind": kind, "to": to, "label": label, "description": description, "catch_up": catch_up,

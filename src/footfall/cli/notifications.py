@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,6 +135,7 @@ def channels_add(
     secrets: Document = None,
 ) -> None:
     """Add a channel. Secrets come from variables, files or standard input; a webhook's is drawn and shown once."""
+    from footfall.config.folders import whole
     from footfall.wiring.telling import add_channel
 
     screen = here.screen
@@ -145,7 +147,7 @@ def channels_add(
     with here.opened() as hub:
         channel = Channel(
             name=name, kind=kind, host=host, port=port, security=security, sender=sender, to=tuple(to or ()), url=url,
-            ca_bundle=ca_bundle, created_at=hub.clock(),
+            ca_bundle=whole(ca_bundle, Path.cwd()), created_at=hub.clock(),
         )  # fmt: skip
         drawn = add_channel(hub, channel, given)
     _show_drawn(

@@ -9,6 +9,7 @@ from typing import Final
 from footfall.errors import Refused
 
 _REMOTE: Final = re.compile(r"(?P<scheme>s3|gs):(//)?(?P<bucket>[^/]*)(/(?P<folder>.*))?", re.DOTALL)
+_OTHER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
@@ -41,3 +42,12 @@ class Remote:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}/{self.folder}".rstrip("/")
+
+
+def is_relative(url: str) -> bool:
+    """Does the folder that ``url`` names depend on who reads it, and where: ``out``, ``~/out``, ``file:out``?
+
+    False for every address that is no folder, also for one that nobody knows.
+    """
+    folder = url.removeprefix("file:")
+    return not (folder.startswith("/") or _REMOTE.fullmatch(url) or _OTHER.match(url))

@@ -88,7 +88,9 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
     wanted["sources"] = {name: _without_usual(_SOURCE, each.plain) for name, each in found.of("sources").items()}
     wanted["attributes"] = wanted_attributes(found)
     wanted["audiences"] = wanted_audiences(hub, found)
-    wanted["authorizations"] = {name: _settings_of(each.plain) for name, each in found.of("authorizations").items()}
+    wanted["authorizations"] = {
+        name: around.placed(_settings_of(each.plain), "ca_bundle") for name, each in found.of("authorizations").items()
+    }
     for name, plain in wanted["authorizations"].items():
         _check_authorization(hub, found, around, name, plain)
     wanted["channels"] = wanted_channels(hub, found, around)
@@ -96,7 +98,7 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
     wanted["jobs"] = {}
     for name, resource in found.of("jobs").items():
         try:
-            job = job_of(resource.plain, hub.zone, hub.clock())
+            job = job_of(around.placed(resource.plain, "to"), hub.zone, hub.clock())
             _check_job(hub, found, job)
         except FootfallError as error:
             found.blame("jobs", name, error)

@@ -6,9 +6,10 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from footfall.config.definition_file import DefinitionFile
+from footfall.config.folders import whole
 from footfall.config.references import resolve, variable_for
 from footfall.errors import Damaged, FootfallError
 
@@ -25,6 +26,10 @@ class Surroundings:
     def resolved(self, references: Mapping[str, str]) -> dict[str, str]:
         """The secrets that are referred to, by name. Raises ``Refused`` that names the variable or the file."""
         return {name: resolve(each, self.environment, self.folder) for name, each in references.items()}
+
+    def placed(self, plain: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        """A resource whose relative folders and files, the fields ``names``, begin at the folder of the file."""
+        return {**plain, **{name: whole(plain[name], self.folder) for name in names if name in plain}}
 
     def shown(
         self, name: str, held: Sequence[str], wanted: Mapping[str, str] | None, opened: Callable[[], Mapping[str, str]]

@@ -68,7 +68,7 @@ def wanted_channels(hub: Footfall, found: DefinitionFile, around: Surroundings) 
     wanted: dict[str, Plain] = {}
     for name, resource in found.of(CHANNELS).items():
         try:
-            channel = _channel(hub, resource.plain)
+            channel = _channel(hub, around.placed(resource.plain, "ca_bundle"))
             _check_channel(hub, found, around, channel, resource.plain.get("secrets"))
         except FootfallError as error:
             found.blame(CHANNELS, name, error)

@@ -10,7 +10,7 @@ from pydantic import Field
 from footfall.model.authorizations import Authorization, Secrets
 from footfall.web.api.callers import Administering, Desk, Reading, Writing
 from footfall.web.api.repeats import repeatable
-from footfall.web.api.shapes import NAME_PATTERN, Given, Instant, Name, Told, Url, Words
+from footfall.web.api.shapes import NAME_PATTERN, Given, Instant, Name, Place, ServerFile, Told, Words
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
@@ -47,7 +47,7 @@ class AuthorizationSettings(Given):
     description: Words = ""
     region: Setting = ""
     endpoint_url: Setting = ""
-    ca_bundle: Annotated[Setting, Field(description="PEM file on the server.")] = ""
+    ca_bundle: ServerFile = ""
     role_arn: Setting = ""
     encryption: Literal["", "sse_s3", "sse_kms", "sse_c"] = ""
     kms_key_id: Setting = ""
@@ -91,7 +91,7 @@ class Authorizations(Told):
 class TestIn(Given):
     """url: the folder to try. kind: what is to be done there."""
 
-    url: Url
+    url: Place
     kind: Literal["export", "import", "rollups", "activity", "audience", "app_events"] = "export"
 
 

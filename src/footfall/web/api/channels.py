@@ -12,7 +12,7 @@ from footfall.model.channels import ADDRESSES_MAX, Channel
 from footfall.web.api.authorizations import Deleted, Secret, Setting
 from footfall.web.api.callers import Administering, Desk, Reading, Writing
 from footfall.web.api.repeats import repeatable
-from footfall.web.api.shapes import NAME_PATTERN, Given, Instant, Name, Told, Whole
+from footfall.web.api.shapes import NAME_PATTERN, Given, Instant, Name, ServerFile, Told, Whole
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
@@ -51,7 +51,7 @@ class ChannelSettings(Given):
     sender: Annotated[Setting, Field(description="Address that mails come from.")] = ""
     to: Addresses
     url: Annotated[Setting, Field(description="Of a webhook.")] = ""
-    ca_bundle: Annotated[Setting, Field(description="PEM file on the server.")] = ""
+    ca_bundle: ServerFile = ""
 
 
 class ChannelIn(ChannelSettings):

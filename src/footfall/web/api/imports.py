@@ -12,7 +12,7 @@ from footfall.model.imports import FileImport
 from footfall.web.api.callers import Reading, Writing
 from footfall.web.api.paging import Limit
 from footfall.web.api.repeats import repeatable
-from footfall.web.api.shapes import Given, Instant, Name, Told, Url
+from footfall.web.api.shapes import Given, Instant, Name, Place, Told
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
@@ -68,7 +68,7 @@ class BadRows(Told):
 class PreviewIn(Given):
     """file: below the place. options: how it is read, as those of a job of kind `import`."""
 
-    url: Url
+    url: Place
     authorization: Name | Literal[""] = ""
     file: Annotated[str, Field(min_length=1, max_length=1024)]
     format: Literal["csv", "json", "parquet"]

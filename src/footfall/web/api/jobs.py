@@ -16,7 +16,7 @@ from footfall.ports import Planned
 from footfall.web.api.callers import Desk, Reading, Writing
 from footfall.web.api.repeats import repeatable
 from footfall.web.api.runs import RunOut, run_out
-from footfall.web.api.shapes import NAME_PATTERN, Day, Given, Instant, Name, Told, Url, Whole, Words
+from footfall.web.api.shapes import NAME_PATTERN, Day, Given, Instant, Name, Place, Told, Whole, Words
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
@@ -43,7 +43,7 @@ class ScheduleIn(Given):
 class JobSettings(Given):
     """Everything about a job but its name."""
 
-    to: Annotated[Url, Field(description="`s3://bucket/folder`, `gs://bucket/folder`, or, for admins, a folder.")]
+    to: Place
     kind: Literal["rollups", "activity", "audience", "app_events", "import"] = "rollups"
     authorization: Name | Literal[""] = ""
     label: Words = ""

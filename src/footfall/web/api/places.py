@@ -12,7 +12,7 @@ from footfall.model.policies import Grant, use_of
 from footfall.model.remote import Remote
 from footfall.web.api.callers import Reading, Writing
 from footfall.web.api.repeats import repeatable
-from footfall.web.api.shapes import Flag, Given, Name, Told, Url
+from footfall.web.api.shapes import Flag, Given, Name, Place, Told
 from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
@@ -23,7 +23,7 @@ Kind = Literal["export", "import", "rollups", "activity", "audience", "app_event
 class CheckIn(Given):
     """authorization: without one the machine's own access is tried, which is for admins."""
 
-    url: Url
+    url: Place
     authorization: Name | Literal[""] = ""
     kind: Kind = "export"
 
@@ -31,14 +31,14 @@ class CheckIn(Given):
 class VerifyIn(Given):
     """authorization: without one the machine's own access is used, which is for admins."""
 
-    url: Url
+    url: Place
     authorization: Name | Literal[""] = ""
 
 
 class PoliciesIn(Given):
     """principal: ARN of Footfall's own identity; for Google the e-mail of a service account."""
 
-    url: Url
+    url: Place
     kind: Kind = "export"
     read_back: Flag = False
     principal: Annotated[str, Field(max_length=500)] = ""

@@ -18,6 +18,8 @@ from pydantic import (
     StrictInt,
 )
 
+from footfall.model.remote import is_relative
+
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NAME_PATTERN: Final = "^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -62,6 +64,13 @@ def _written(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _absolute(value: str) -> str:
+    """Where the server was started is nothing that a caller knows."""
+    if value and is_relative(value):
+        raise ValueError("is relative to wherever the server was started: give an absolute path, such as /srv/exports")
+    return value
+
+
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_instant),
@@ -72,7 +81,15 @@ Day = Annotated[date, BeforeValidator(_day), AfterValidator(_of_our_time)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Words = Annotated[str, Field(max_length=2_000)]
 Url = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Place = Annotated[
+    Url,
+    AfterValidator(_absolute),
+    Field(description="`s3://bucket/folder`, `gs://bucket/folder`, or, for admins, an absolute folder of the server."),
+]
+ServerFile = Annotated[
+    str, Field(max_length=2_000, description="PEM file on the server, its path absolute."), AfterValidator(_absolute)
+]
 Whole = StrictInt
 Flag = StrictBool
 
-__all__ = ["Day", "Flag", "Given", "Instant", "Name", "Told", "Url", "Whole", "Words"]
+__all__ = ["Day", "Flag", "Given", "Instant", "Name", "Place", "ServerFile", "Told", "Url", "Whole", "Words"]
