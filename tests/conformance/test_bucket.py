@@ -308,3 +308,25 @@ def test_a_file_that_is_written_to_while_it_is_read_is_a_conflict(tmp_path: Path
         file.write(b"!")
     with pytest.raises(Conflict, match="changed while it was read"):
         list(chunks)
+
+
+# --- 8. deleting -----------------------------------------------------------------------------------------------------
+
+
+def test_only_the_version_that_is_meant_is_deleted(bucket: Bucket) -> None:
+    bucket.put("a/b.csv", [b"first"], content_type=TYPE)
+    first = bucket.stat("a/b.csv").version
+    replaced(bucket, "a/b.csv", b"other")
+    with pytest.raises(Conflict):
+        bucket.delete("a/b.csv", version=first)
+    assert read(bucket, "a/b.csv") == b"other"
+    bucket.delete("a/b.csv", version=bucket.stat("a/b.csv").version)
+    assert list(bucket.list()) == []
+
+
+def test_deleting_a_version_that_is_gone_is_no_error(bucket: Bucket) -> None:
+    bucket.put("a.csv", [b"1"], content_type=TYPE)
+    version = bucket.stat("a.csv").version
+    bucket.delete("a.csv")
+    bucket.delete("a.csv", version=version)
+    bucket.delete("never/was.csv", version=version)

@@ -30,7 +30,6 @@ class LocalBucket:
 
     A draft has no name until it is complete (``O_TMPFILE``), so even ``kill -9`` leaves nothing behind; file systems
     without that get a hidden draft file, which ``list`` does not show and which only a kill can leave behind.
-    ``delete`` of a key that is not there does nothing.
     """
 
     def __init__(self, root: Path) -> None:
@@ -112,9 +111,16 @@ class LocalBucket:
             if self._root.is_dir():
                 yield from _walk(self._root, "", prefix)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, version: str = "") -> None:
+        """See ``Bucket.delete``. A folder is asked for the version right before."""
         *folders, name = check_key(key)
         with suppress(KeyError), self._translated(key), self._folder(folders) as folder:
+            if version:
+                file = _open_file(folder, name)
+                try:
+                    self._require(key, file, version)
+                finally:
+                    os.close(file)
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
 

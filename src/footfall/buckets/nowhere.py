@@ -39,5 +39,5 @@ class Nowhere:
     def list(self, prefix: str = "") -> Iterator[Stored]:
         return self._real.list(prefix)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, version: str = "") -> None:
         """Delete nothing."""

@@ -55,7 +55,7 @@ class S3Bucket:
     at a time, at most three parts in memory; the digest of each part is checked by the server when it arrives and
     again afterwards. Without permission to read (a policy of ``s3:PutObject`` alone) the comparison after the upload
     is left out, and the log says so. No ACL and no Content-Encoding is ever sent.
-    ``delete`` of a key that is not there does nothing. server: the endpoint, where it is not the provider's own.
+    server: the endpoint, where it is not the provider's own.
     encryption: asked for with every request that has to; an object that a server stored without it is taken away again.
     orphan_age: unfinished uploads of the same key that are older are aborted when a large object is put.
     """
@@ -323,10 +323,15 @@ class S3Bucket:
                 version, modified_at = str(entry.get("ETag", "")), entry.get("LastModified")
                 yield Stored(key, int(entry["Size"]), version=version, modified_at=modified_at)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, version: str = "") -> None:
+        """See ``Bucket.delete``. Not every server knows a condition on it, so it is looked at before, too."""
         check_key(key)
-        with suppress(KeyError), translated("delete", self._place(key)):  # Google says it when the key is not there
-            self.client.delete_object(Bucket=self._name, Key=self._folder + key)
+        asked = {"IfMatch": version} if version and self._dialect is AWS else {}
+        with suppress(KeyError), self._same(key, {"IfMatch": version} if version else {}):
+            if version and self.stat(key).version != version:
+                raise Conflict(f"{self._place(key)} is another by now")
+            with translated("delete", self._place(key)):  # Google says it when the key is not there
+                self.client.delete_object(Bucket=self._name, Key=self._folder + key, **asked)
 
     def sweep(self, mine: Callable[[str], bool], age: timedelta) -> int:
         """See ``Sweeper.sweep``. Needs ``s3:ListBucketMultipartUploads`` and ``s3:AbortMultipartUpload``."""

@@ -60,6 +60,9 @@ class Bucket(Protocol):
     6. ``open`` and ``stat`` of a key that is not there raise ``KeyError``.
     7. ``list`` and ``stat`` tell the version. ``open`` of a version gives no other one whole: it raises ``Conflict`` at
        once or later, at the end at the latest, when the object is another by now.
+    8. ``delete`` of a key that is not there does nothing. Of a version it takes no other one away: it raises
+       ``Conflict`` when the object is another by now; where a place cannot be asked for both in one step, as of a
+       moment before.
     """
 
     url: str
@@ -72,7 +75,7 @@ class Bucket(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[Stored]: ...
 
-    def delete(self, key: str) -> None: ...
+    def delete(self, key: str, *, version: str = "") -> None: ...
 
 
 @runtime_checkable
