@@ -21,6 +21,7 @@ from footfall.buckets.endpoints import addresses_of
 from footfall.errors import Denied, Refused, Unavailable
 from footfall.model.channels import Channel
 from footfall.model.notices import Message, Notice
+from footfall.notify.callback import Callback
 from footfall.notify.mail import Mail
 from footfall.notify.services import Services
 from footfall.notify.webhook import Webhook
@@ -116,6 +117,26 @@ def by_webhook(stack: ExitStack, tls: certificates.Files) -> Post:
     )
 
 
+def callback(channel: Channel, *, addresses=PRIVATE) -> Callback:
+    return Callback(replace(channel, kind="callback"), PASSWORD, addresses=addresses, agent="footfall/test")
+
+
+def by_callback(stack: ExitStack, tls: certificates.Files) -> Post:
+    server = stack.enter_context(http_server(tls))
+
+    def answer(status: int) -> None:
+        server.statuses = [status]
+
+    return Post(
+        callback(webhook_channel(f"{server.url}/status", tls.authority)),
+        lambda: [f"{headers}{body.decode()}" for _, headers, body in server.got],
+        lambda: answer(503),
+        lambda: answer(403),
+        callback(webhook_channel(f"https://127.0.0.1:{free_port()}/status", tls.authority)),
+        (PASSWORD,),
+    )
+
+
 def by_apprise(stack: ExitStack, tls: certificates.Files) -> Post:
     server = stack.enter_context(http_server())
 
@@ -133,7 +154,10 @@ def by_apprise(stack: ExitStack, tls: certificates.Files) -> Post:
     )
 
 
-@pytest.fixture(params=[pytest.param(each, id=each.__name__[3:]) for each in (by_mail, by_webhook, by_apprise)])
+WAYS = (by_mail, by_webhook, by_callback, by_apprise)
+
+
+@pytest.fixture(params=[pytest.param(each, id=each.__name__[3:]) for each in WAYS])
 def post(request, tls) -> Iterator[Post]:
     with ExitStack() as stack:
         yield request.param(stack, tls)
@@ -332,6 +356,36 @@ def test_a_receiver_whose_certificate_is_not_known_gets_nothing(tls):
         with pytest.raises(Refused, match="certificate"):
             webhook(webhook_channel(server.url)).send(NOTICE)
         assert server.got == []
+
+
+# --- callback ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_is_the_facts_alone_with_the_key_in_its_header(server):
+    told = replace(NOTICE, message=replace(MESSAGE, occasion="imported", facts={"job": "daily", "rows": {"read": 3}}))
+    callback(replace(webhook_channel(f"{server.url}/status"), kind="callback", header="x-status-key")).send(told)
+    ((path, headers, body),) = server.got
+    assert (path, headers["x-status-key"], headers["content-type"]) == ("/status", PASSWORD, "application/json")
+    assert json.loads(body) == {"id": NOTICE.id, "job": "daily", "rows": {"read": 3}}
+
+
+def test_a_callback_without_facts_tells_what_a_webhook_would(server):
+    callback(webhook_channel(server.url)).send(NOTICE)
+    ((_, headers, body),) = server.got
+    assert headers["x-api-key"] == PASSWORD
+    assert (json.loads(body)["type"], json.loads(body)["id"]) == ("footfall.failure", NOTICE.id)
+
+
+def test_no_key_goes_to_an_address_that_is_not_public_or_after_a_redirect(server):
+    port = server.url.rpartition(":")[2]
+    with pytest.raises(Refused, match="not a public address"):
+        callback(webhook_channel(f"https://127.0.0.1:{port}/"), addresses=PUBLIC).send(NOTICE)
+    assert server.got == []
+    with http_server() as elsewhere:
+        server.statuses, server.headers = [308], {"location": elsewhere.url}
+        with pytest.raises(Refused, match="redirects the callback"):
+            callback(webhook_channel(server.url)).send(NOTICE)
+        assert elsewhere.got == []
 
 
 # --- Apprise ----------------------------------------------------------------------------------------------------------

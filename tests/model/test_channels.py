@@ -8,6 +8,7 @@ import pytest
 
 from footfall.errors import Refused
 from footfall.model.channels import (
+    IMPORTED,
     OCCASIONS,
     Channel,
     Rule,
@@ -24,11 +25,14 @@ SIGNING = "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5ISE="
 
 
 def channel(kind: str = "mail", **more) -> Channel:
-    settings = {"mail": MAIL, "webhook": {"url": "https://example.com/hook"}, "apprise": {}}[kind]
+    address = {"url": "https://example.com/hook"}
+    settings = {"mail": MAIL, "webhook": address, "callback": {**address, "header": "x-status-key"}, "apprise": {}}[
+        kind
+    ]
     return Channel(name="ops", kind=kind, created_at=AT, **{**settings, **more})
 
 
-@pytest.mark.parametrize("kind", ["mail", "webhook", "apprise"])
+@pytest.mark.parametrize("kind", ["mail", "webhook", "callback", "apprise"])
 def test_a_channel_comes_back_from_its_plain_form(kind):
     assert read_channel(channel(kind).plain(), AT) == channel(kind)
 
@@ -53,6 +57,12 @@ def test_a_rule_comes_back_from_its_plain_form():
         ("webhook", {"url": "https://example.com/?token=canary"}, "address of the webhook"),
         ("webhook", {"url": "https://example.com/a b"}, "address of the webhook"),
         ("webhook", {"to": ("ops@example.com",)}, "no use for to"),
+        ("webhook", {"header": "x-api-key"}, "no use for header"),
+        ("callback", {"url": "https://example.com/?token=canary"}, "address of the callback"),
+        ("callback", {"header": "x key"}, "header of an API key"),
+        ("callback", {"header": "x-api-key\r\nhost"}, "header of an API key"),
+        ("callback", {"header": "Host"}, "header of an API key"),
+        ("callback", {"header": "content-length"}, "header of an API key"),
         ("apprise", {"url": "https://example.com"}, "no use for url"),
     ],
 )
@@ -71,6 +81,9 @@ def test_settings_that_cannot_be_are_refused_and_no_secret_repeated(kind, more, 
         ("mail", {}, {"user": "hub", "password": "canary\r\nRCPT"}, "more than one line"),
         ("webhook", {}, {}, "lacks the secret signing_secret"),
         ("webhook", {}, {"signing_secret": "canary"}, "base64"),
+        ("callback", {}, {}, "lacks the secret api_key"),
+        ("callback", {}, {"api_key": "canary\r\nhost: x"}, "more than one line"),
+        ("callback", {}, {"api_key": "canary\u20ac"}, "no header can have"),
         ("apprise", {}, {}, "lacks the secret url"),
     ],
 )
@@ -111,7 +124,7 @@ def test_a_rule_concerns_the_jobs_it_names_and_without_names_all():
 def test_there_is_a_subject_for_every_occasion():
     from footfall.notify.texts import _SUBJECTS
 
-    assert _SUBJECTS.keys() == {*OCCASIONS, "test"}
+    assert _SUBJECTS.keys() == {*OCCASIONS, IMPORTED, "test"}
 
 
 def test_a_file_of_definitions_takes_the_mail_options_of_jobs_that_deliver_files():

@@ -99,6 +99,11 @@ webhook = some(
     {"name": name, "kind": st.just("webhook"), "url": st.just("https://hooks.example.com/x")},
     {"secrets": st.just({"signing_secret": "${env:A_SIGNING_SECRET}"})},
 )
+callback = some(
+    {"name": name, "kind": st.just("callback"), "url": st.just("https://hooks.example.com/status"),
+     "secrets": st.just({"api_key": "${env:AN_API_KEY}"})},
+    {"header": st.just("x-status-key")},
+)  # fmt: skip
 rule = some(
     {"name": name, "channel": st.integers(0, 9)},
     {"jobs": st.lists(st.sampled_from(["daily", "users-*"]), max_size=2), "patience": st.integers(1, 100),
@@ -131,14 +136,14 @@ def fitting(plain: dict) -> dict:
     """With rules whose channels there are, and addresses only where mails go."""
     there = plain["channels"]
     rules = [{**each, "channel": there[each["channel"] % len(there)]["name"]} for each in plain["rules"] if there]
-    hooks = {each["name"] for each in there if each.get("kind") == "webhook"}
+    hooks = {each["name"] for each in there if each.get("kind") in ("webhook", "callback")}
     fit = [{k: v for k, v in each.items() if k != "to" or each["channel"] not in hooks} for each in rules]
     return {**plain, "rules": fit}
 
 
 state = st.fixed_dictionaries(
     {
-        "channels": st.lists(mail | webhook, max_size=3, unique_by=lambda each: each["name"]),
+        "channels": st.lists(mail | webhook | callback, max_size=3, unique_by=lambda each: each["name"]),
         "rules": st.lists(rule, max_size=3, unique_by=lambda each: each["name"]),
         "attributes": st.lists(attribute, max_size=3, unique_by=lambda each: (each["entity"], each["api_name"])),
         "sources": st.lists(source, max_size=3, unique_by=lambda each: each["name"]),

@@ -123,13 +123,14 @@ def channels_ls(here: Here) -> None:
 def channels_add(
     here: Here,
     name: ChannelName,
-    kind: Annotated[str, typer.Option(help="mail, webhook or apprise.")] = "mail",
+    kind: Annotated[str, typer.Option(help="mail, webhook, callback or apprise.")] = "mail",
     host: Annotated[str, typer.Option(help="Mail server.")] = "",
     port: Annotated[int, typer.Option(help="Of the mail server; 587 or 465 by default.")] = 0,
     security: Annotated[str, typer.Option(help="starttls (default), tls or none.")] = "",
     sender: Annotated[str, typer.Option("--from", help="Address that mails come from.")] = "",
     to: Annotated[list[str] | None, typer.Option(help="Address that mails go to; may be repeated.")] = None,
-    url: Annotated[str, typer.Option(help="Of the webhook, https.")] = "",
+    url: Annotated[str, typer.Option(help="Of the webhook or callback, https.")] = "",
+    header: Annotated[str, typer.Option(help="That a callback's API key is sent in; x-api-key by default.")] = "",
     ca_bundle: Annotated[str, typer.Option(help="PEM file of the authorities of that server.")] = "",
     secret: Given = None,
     secrets: Document = None,
@@ -147,7 +148,7 @@ def channels_add(
     with here.opened() as hub:
         channel = Channel(
             name=name, kind=kind, host=host, port=port, security=security, sender=sender, to=tuple(to or ()), url=url,
-            ca_bundle=whole(ca_bundle, Path.cwd()), created_at=hub.clock(),
+            header=header, ca_bundle=whole(ca_bundle, Path.cwd()), created_at=hub.clock(),
         )  # fmt: skip
         drawn = add_channel(hub, channel, given)
     _show_drawn(

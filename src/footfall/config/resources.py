@@ -136,7 +136,16 @@ _CHANNEL: Final = Record(
         Field("security", Text(tuple(channels.SECURITY)), "Of mail; starttls by default."),
         Field("sender", Text(pattern=channels.ADDRESS, example="hub@example.com", quiet=True), "Who mails come from."),
         Field("to", _ADDRESSES, "Who gets the mails, unless a rule says otherwise."),
-        Field("url", Text(pattern=r"https?://[^\s@?#]+", example="https://host/path", quiet=True), "Of a webhook."),
+        Field(
+            "url",
+            Text(pattern=r"https?://[^\s@?#]+", example="https://host/path", quiet=True),
+            "Of a webhook or callback.",
+        ),
+        Field(
+            "header",
+            Text(pattern=channels.HEADER, example=channels.USUAL_HEADER),
+            f"Of a callback: that its API key is sent in; {channels.USUAL_HEADER} by default.",
+        ),
         Field("ca_bundle", _TEXT, "PEM file of the authorities of that server."),
         Field(
             "secrets",

@@ -20,6 +20,7 @@ from footfall.errors import Refused
 KINDS: Final = {
     "mail": "a mail server, with TLS",
     "webhook": "an address that gets signed JSON",
+    "callback": "an address that gets JSON with an API key in a header",
     "apprise": "any service that the library Apprise knows",
 }
 SECURITY: Final = {"starttls": 587, "tls": 465, "none": 25}
@@ -34,6 +35,9 @@ OCCASIONS: Final = {
 # What a rule tells of when nobody says: whatever needs a person, and its end.
 USUAL: Final = ("failure", "paused", "recovery", "no_data", "unusual")
 TEST: Final = "test"
+# Of a file that a job of kind people_import has taken; told to the job's own channel, whatever the rules are.
+IMPORTED: Final = "imported"
+STATUS_KINDS: Final = ("callback", "webhook")  # of channels that may be told so
 # Options of a job: who gets a mail with a link when a run has delivered files, and through which channel.
 EMAIL_TO: Final = "email_to"
 EMAIL_CHANNEL: Final = "email_channel"
@@ -48,18 +52,24 @@ SIGNING_BYTES: Final = (24, 64)
 _SECRETS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
     "mail": (frozenset(), frozenset({"user", "password"})),
     "webhook": (frozenset({"signing_secret"}), frozenset()),
+    "callback": (frozenset({"api_key"}), frozenset()),
     "apprise": (frozenset({"url"}), frozenset()),
 }
-SECRETS: Final = ("user", "password", "signing_secret", "url")
+SECRETS: Final = ("user", "password", "signing_secret", "api_key", "url")
 _SETTINGS: Final = {
     "mail": frozenset({"host", "port", "security", "sender", "to", "ca_bundle"}),
     "webhook": frozenset({"url", "ca_bundle"}),
+    "callback": frozenset({"url", "header", "ca_bundle"}),
     "apprise": frozenset[str](),
 }
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PATTERN: Final = re.compile(r"[a-z0-9*][a-z0-9._*-]{0,62}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 _ADDRESS: Final = re.compile(ADDRESS)
+HEADER: Final = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
+USUAL_HEADER: Final = "x-api-key"
+# They say how the message is to be read, or where it ends.
+_OWN_HEADERS: Final = ("host", "connection", "transfer-encoding", "te", "trailer", "upgrade", "expect", "user-agent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +78,9 @@ class Channel:
 
     name: what rules call it. kind: one of ``KINDS``.
     host, port, security, sender, to: of a mail server: one of ``SECURITY``, port 0 for its usual one, who mails come
-    from, who gets them unless a rule says otherwise. url: of a webhook. ca_bundle: PEM file of the authorities that
-    certificates are checked against; the machine's own by default.
+    from, who gets them unless a rule says otherwise. url: of a webhook or a callback. header: that the API key of a
+    callback is sent in; ``USUAL_HEADER`` by default. ca_bundle: PEM file of the authorities that certificates are
+    checked against; the machine's own by default.
     """
 
     name: str
@@ -80,6 +91,7 @@ class Channel:
     sender: str = ""
     to: tuple[str, ...] = ()
     url: str = ""
+    header: str = ""
     ca_bundle: str = ""
     created_at: datetime
 
@@ -94,8 +106,13 @@ class Channel:
             raise Refused(f"channel '{self.name}' of kind {self.kind} has no use for {', '.join(excess)}", hint)
         if self.kind == "mail":
             self._check_mail()
-        elif self.kind == "webhook":
-            _check_url(self.url)
+        elif self.kind in ("webhook", "callback"):
+            _check_url(self.url, self.kind)
+        name = self.header.lower()
+        if self.header and (
+            re.fullmatch(HEADER, name) is None or name in _OWN_HEADERS or name.startswith(("content-", "proxy-"))
+        ):
+            raise Refused(f"{self.header!r} cannot be the header of an API key", f"Use one such as {USUAL_HEADER}")
 
     def _check_mail(self) -> None:
         if _HOST.fullmatch(self.host) is None:
@@ -115,6 +132,10 @@ class Channel:
     @property
     def mail_port(self) -> int:
         return self.port or SECURITY[self.encrypted]
+
+    @property
+    def key_header(self) -> str:
+        return self.header or USUAL_HEADER
 
     def plain(self) -> dict[str, Any]:
         """Name, kind and the settings that are given, as JSON or YAML has them; ``read_channel`` takes it back."""
@@ -215,6 +236,8 @@ def check_secrets(channel: Channel, secrets: Mapping[str, str]) -> None:
         raise Refused(f"a secret of channel '{channel.name}' is empty or has more than one line")
     if "signing_secret" in secrets:
         signing_key(secrets["signing_secret"])
+    if not all(" " <= character <= "~" for character in secrets.get("api_key", "")):
+        raise Refused(f"the api_key of channel '{channel.name}' has characters that no header can have")
 
 
 def signing_key(secret: str) -> bytes:
@@ -242,16 +265,17 @@ def check_addresses(addresses: Sequence[str]) -> None:
             raise Refused("that is no mail address", "Write it as person@example.com, without a name")
 
 
-def _check_url(url: str) -> None:
-    hint = "Write https://host/path; the signature, not the address, proves who sends"
+def _check_url(url: str, what: str) -> None:
+    proof = "signature" if what == "webhook" else "API key"
+    hint = f"Write https://host/path; the {proof}, not the address, proves who sends"
     try:
         parts = urlsplit(url)
         fits = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
-        raise Refused(f"the address of the webhook cannot be read: {error}", hint) from error
+        raise Refused(f"the address of the {what} cannot be read: {error}", hint) from error
     # It is shown in lists and kept in the clear, so it must hold no secret.
     if not fits or parts.username is not None or parts.query or parts.fragment or not _printable(url):
-        raise Refused("the address of the webhook has a user, a query, a fragment, or is none", hint)
+        raise Refused(f"the address of the {what} has a user, a query, a fragment, or is none", hint)
 
 
 def _printable(text: str) -> bool:

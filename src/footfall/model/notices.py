@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ class Message:
 
     occasion: of ``model.channels.OCCASIONS``, or ``test``. label: the job's name for people. start, end: the window of
     the slot, UTC. at: when it happened. what, hint: one sentence each. keys: of delivered files that links are made to.
+    facts: for programs, as JSON has them: what a callback gets instead of all else.
     """
 
     occasion: str
@@ -66,12 +67,14 @@ class Message:
     rows: int = 0
     bytes: int = 0
     keys: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it, instants as ISO 8601 in UTC."""
+        """As JSON has it, instants as ISO 8601 in UTC; without facts if there are none."""
         return {
             name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
             for name, value in asdict(self).items()
+            if name != "facts" or value
         }
 
 

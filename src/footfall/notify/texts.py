@@ -16,6 +16,7 @@ _SUBJECTS: Final = {
     "no_data": "{job} delivered no data",
     "unusual": "{job} delivered an unusual number of rows",
     "done": "{job} is done",
+    "imported": "{job} took a file",
     "test": "this channel works",
 }
 _SUBJECT_CHARACTERS_MAX: Final = 150

@@ -1,34 +1,16 @@
-"""``ports.Messenger`` as a signed HTTP POST, one connection each, to an address that was checked.
-
-The receiver has accepted with any 2xx; what it says beside that is not read. A redirect is a refusal: nobody is
-followed to where the rules for endpoints did not look.
-"""
+"""``ports.Messenger`` as a signed HTTP POST (see ``posting``)."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
-import ssl
-import threading
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Final
-from urllib.parse import urlsplit
 
-from footfall.errors import FootfallError, Refused, Unavailable
 from footfall.model.channels import Channel
 from footfall.model.notices import Notice
-from footfall.notify.dialing import Addresses, dial, tls_context
+from footfall.notify.dialing import Addresses
+from footfall.notify.posting import TOTAL_TIMEOUT_S, Poster
 from footfall.notify.signing import signed_headers
 from footfall.notify.texts import payload
 from footfall.ports import Clock
-
-CALL_TIMEOUT_S: Final = 10.0
-TOTAL_TIMEOUT_S: Final = 30.0
-# Not accepted, but perhaps a little later: too early, too many, and whatever the receiver's own faults are.
-_PASSING: Final = frozenset({408, 409, 423, 425, 429})
-_RETRY_AFTER_MAX_S: Final = 3600
 
 
 class Webhook:
@@ -48,89 +30,13 @@ class Webhook:
         agent: str,
         total_timeout_s: float = TOTAL_TIMEOUT_S,
     ) -> None:
-        self._parts = urlsplit(channel.url)
-        self._ca_bundle = channel.ca_bundle
+        self._poster = Poster(
+            "webhook", channel.url, channel.ca_bundle,
+            addresses=addresses, agent=agent, total_timeout_s=total_timeout_s,
+        )  # fmt: skip
         self._secrets = secrets
-        self._addresses = addresses
         self._clock = clock
-        self._agent = agent
-        self._total_timeout_s = total_timeout_s
 
     def send(self, notice: Notice) -> None:
         body = json.dumps(payload(notice), ensure_ascii=False, separators=(",", ":")).encode()
-        headers = {
-            "content-type": "application/json",
-            "user-agent": self._agent,
-            "connection": "close",
-            **signed_headers(notice.id, self._clock(), body, self._secrets),
-        }
-        host = self._parts.hostname or ""
-        try:
-            with (
-                closing(self._connected(host)) as connection,
-                closing(self._posted(connection, body, headers)) as answer,
-            ):
-                status, wait = answer.status, answer.headers.get("retry-after", "")
-        except FootfallError:
-            raise
-        except ssl.SSLCertVerificationError as error:
-            raise Refused(
-                f"the certificate of {host} is not accepted: {error.verify_message}",
-                "Give the receiver a certificate of a known authority, or the channel a ca_bundle",
-            ) from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise Unavailable(f"{host} did not take the webhook: {type(error).__name__}") from error
-        _judge(host, status, wait)
-
-    def _connected(self, host: str) -> HTTPConnection:
-        secure = self._parts.scheme == "https"
-        port = self._parts.port or (443 if secure else 80)
-        connection = HTTPConnection(host, port)
-        plain = dial(host, port, self._addresses, CALL_TIMEOUT_S)
-        try:
-            connection.sock = tls_context(self._ca_bundle).wrap_socket(plain, server_hostname=host) if secure else plain
-        except BaseException:
-            plain.close()
-            raise
-        return connection
-
-    def _posted(self, connection: HTTPConnection, body: bytes, headers: dict[str, str]) -> HTTPResponse:
-        """Send, and read the head of the answer; http.client takes at most 100 lines of 64 KiB of it."""
-        sock = connection.sock
-        # A timeout of the socket counts anew with every byte; this one ends a server that sends one now and then.
-        late = threading.Event()
-        watch = threading.Timer(self._total_timeout_s, _hang_up, [sock, late])
-        watch.daemon = True
-        watch.start()
-        try:
-            path = self._parts.path or "/"
-            connection.request("POST", path, body, {"host": self._parts.netloc, **headers})
-            answer = connection.getresponse()
-            if late.is_set():  # then the head may end where we cut it
-                answer.close()
-                raise TimeoutError
-            return answer
-        finally:
-            watch.cancel()
-
-
-def _hang_up(sock: socket.socket, late: threading.Event) -> None:
-    late.set()
-    # Through the plain socket beneath TLS too: closing politely would wait for the other side.
-    try:
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _judge(host: str, status: int, wait: str) -> None:
-    """Return if that was an acceptance. wait: seconds that the receiver asks for."""
-    if 200 <= status < 300:
-        return
-    if 300 <= status < 400:
-        raise Refused(f"{host} redirects the webhook, which is not followed", "Give the address it leads to")
-    reason = f"{host} answered {status} {http.client.responses.get(status, '')}".rstrip()
-    if status >= 500 or status in _PASSING:
-        seconds = min(int(wait), _RETRY_AFTER_MAX_S) if wait.isascii() and wait.isdigit() else 1
-        raise Unavailable(reason, retry_after_s=seconds)
-    raise Refused(reason, "Check the address of the webhook and the secret its receiver verifies with")
+        self._poster.post(body, signed_headers(notice.id, self._clock(), body, self._secrets))

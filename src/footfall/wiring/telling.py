@@ -129,7 +129,7 @@ def rotate_channel(hub: Footfall, name: str, given: Mapping[str, str]) -> str:
 def check_reach(hub: Footfall, channel: Channel, given: Mapping[str, str]) -> None:
     """Refuse what this hub may not talk to. Nothing is connected, and no name looked up. given: secrets, if known."""
     private = hub.settings.allow_private_endpoints
-    if channel.kind == "webhook":
+    if channel.kind in ("webhook", "callback"):
         from footfall.buckets.endpoints import check_endpoint
 
         check_endpoint(channel.url, private=private)
@@ -179,6 +179,11 @@ def messenger_of(hub: Footfall, name: str) -> Messenger:
         check_reach(hub, channel, given)
         known = tuple(given[field] for field in ("signing_secret", BEFORE) if field in given)
         return Webhook(channel, known, addresses=_addresses(hub), clock=hub.clock, agent=_AGENT)
+    if channel.kind == "callback":
+        from footfall.notify.callback import Callback
+
+        check_reach(hub, channel, given)
+        return Callback(channel, given["api_key"], addresses=_addresses(hub), agent=_AGENT)
     from footfall.notify.services import Services
 
     _require_apprise(hub)

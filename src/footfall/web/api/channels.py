@@ -24,13 +24,15 @@ Addresses = Annotated[
 
 
 class ChannelSecretsIn(Given):
-    """Secrets by name: of mail user and password, of apprise its url. They are never answered."""
+    """Secrets by name: of mail user and password, of a callback its api_key, of apprise its url. They are never
+    answered."""
 
     user: Secret | None = None
     password: Secret | None = None
     signing_secret: Annotated[
         Secret | None, Field(description="Of a webhook: `whsec_` and base64 of 24 to 64 bytes. Left out, it is drawn.")
     ] = None
+    api_key: Secret | None = None
     url: Secret | None = None
 
     def given(self) -> Secrets:
@@ -44,13 +46,14 @@ class ChannelSecretsIn(Given):
 class ChannelSettings(Given):
     """Everything about a channel but its name and its secrets. Which settings it may have follows from its kind."""
 
-    kind: Literal["mail", "webhook", "apprise"] = "mail"
+    kind: Literal["mail", "webhook", "callback", "apprise"] = "mail"
     host: Setting = ""
     port: Annotated[Whole, Field(ge=0, le=65535, description="0 is the usual one: 587, with tls 465.")] = 0
     security: Annotated[Literal["", "starttls", "tls", "none"], Field(description="starttls by default.")] = ""
     sender: Annotated[Setting, Field(description="Address that mails come from.")] = ""
     to: Addresses
-    url: Annotated[Setting, Field(description="Of a webhook.")] = ""
+    url: Annotated[Setting, Field(description="Of a webhook or callback.")] = ""
+    header: Annotated[Setting, Field(description="That a callback's API key is sent in; x-api-key by default.")] = ""
     ca_bundle: ServerFile = ""
 
 
@@ -72,6 +75,7 @@ class ChannelOut(Told):
     sender: str
     to: list[str]
     url: str
+    header: str
     ca_bundle: str
     created_at: Instant
     secrets: list[str]
@@ -163,6 +167,7 @@ def _out(desk: Desk, channel: Channel) -> ChannelOut:
         sender=channel.sender,
         to=list(channel.to),
         url=channel.url,
+        header=channel.header,
         ca_bundle=channel.ca_bundle,
         created_at=channel.created_at,
         secrets=sorted(store.secret_names(channel.name)),
