@@ -9,11 +9,12 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 # A folder above the data directory may be closed to us, read-only, or of a file system without sync of folders.
+DRAFT: Final = ".part"
 _NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL)
 
 
@@ -43,13 +44,10 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 def replace(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Put a whole UTF-8 file in place of ``path``, durable before this returns; readers see the old or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):  # of a process that had our number and died
-        beside.unlink()
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    put_in_place(beside, path)
+    with drafted(path) as draft:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def put_in_place(draft: Path, path: Path) -> None:
@@ -59,13 +57,18 @@ def put_in_place(draft: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def draft_of(path: Path) -> Path:
+    """A new name beside ``path`` for what is to become it. By its end, ``DRAFT``, what is left over is known."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{DRAFT}")
+
+
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
     """Yield where to write what is to become ``path``: put in place at the end, removed if it comes to nothing.
 
     Every draft has a name of its own, so several may be at the same file at once; the last one stays.
     """
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    draft = draft_of(path)
     try:
         yield draft
         put_in_place(draft, path)

@@ -94,7 +94,7 @@ def _disk(data: Path) -> tuple[bool, str]:
 
 
 def _fsync(data: Path) -> tuple[bool, str]:
-    with tempfile.NamedTemporaryFile(dir=_existing(data.absolute()), prefix=".footfall-doctor-") as file:
+    with tempfile.TemporaryFile(dir=_existing(data.absolute())) as file:
         took: list[float] = []
         for _ in range(5):
             file.write(b"x" * 4096)

@@ -79,7 +79,7 @@ def _remember(path: Path, subscription: Subscription) -> None:
         "organization_id": str(subscription.organization_id),
         "time_zone": subscription.time_zone,
     }
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = disk.draft_of(path)
     with beside.open("w", encoding="utf-8") as file:
         file.write(json.dumps(plain, indent=2) + "\n")
         file.flush()

@@ -55,10 +55,9 @@ class MembershipFiles:
         with self._translated():
             disk.make_folder(self._next, 0o700)
             path = self._next / f"{name}.parquet"
-            part = path.with_name(f"{path.name}.part")
             stamped = found.rows.cast(_SCHEMA).replace_schema_metadata({_AT: str(to_us(found.looked_at)).encode()})
-            pq.write_table(stamped, part, compression="zstd")
-            disk.put_in_place(part, path)
+            with disk.drafted(path) as draft:
+                pq.write_table(stamped, draft, compression="zstd")
 
     def commit(self, name: str) -> None:
         with self._translated():

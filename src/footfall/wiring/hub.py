@@ -7,9 +7,10 @@ One data directory:
     activity/     who was active, one Parquet file per closed day
     store.db      people, ledger, sources, catalogue, authorizations, jobs
     master.keys   what the secrets in store.db are sealed with
-    spill/        what does not fit into memory; emptied at start
+    spill/        what does not fit into memory; emptied by whoever comes when nobody is there
     imports/      files while they are imported, and digests of rows that the next ones are compared with
     runners/      who runs jobs, one locked file each
+    in-use.lock   held by every process that works here
     server.json   where the running server answers
 """
 
@@ -19,16 +20,16 @@ import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.catalogue import SqlCatalogue
 from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
+from footfall.stores.occupancy import Occupancy
 from footfall.stores.people import SqlPeople
 from footfall.stores.presence import Presence
 from footfall.stores.removals import SqlRemovals
@@ -60,6 +62,7 @@ from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger
 from footfall.wiring.acting import Notes
 from footfall.wiring.authorizations import authorizations_of, bucket_at, codec_of, vault_of
 from footfall.wiring.formats import compression_of, format_named, key_of
+from footfall.wiring.leftovers import sweep_leftovers
 
 if TYPE_CHECKING:
     from footfall.engines.shaping import DuckShaper
@@ -83,6 +86,7 @@ class Footfall:
     subscription: Subscription
     clock: Clock
     database: Database
+    stay: Occupancy
     _log: Log | None = field(default=None, init=False)
     _working: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -90,13 +94,14 @@ class Footfall:
     def open(cls, settings: Settings, *, clock: Clock) -> Footfall:
         """Open the data directory, made if missing, and define what its definitions file says."""
         disk.make_folder(settings.data, 0o700)
-        hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / "store.db"))
-        try:
+        with ExitStack() as undo:
+            stay = Occupancy(settings.data, partial(sweep_leftovers, settings.data))
+            undo.callback(stay.close)
+            hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / "store.db"), stay)
+            undo.callback(hub.close)
             if settings.definitions is not None:
                 hub.catalogue.write(load_definitions(settings.definitions), clock())
-        except BaseException:
-            hub.close()
-            raise
+            undo.pop_all()
         return hub
 
     def __enter__(self) -> Footfall:
@@ -113,6 +118,7 @@ class Footfall:
             if part in vars(self):
                 vars(self).pop(part).close()
         self.database.close()
+        self.stay.close()
 
     # --- parts -----------------------------------------------------------------------------------
 
@@ -187,8 +193,6 @@ class Footfall:
                 reserve_bytes=self.settings.reserve_bytes,
                 floor=self.lake.position(),
             )
-            # Whoever holds the log is the only one who works here, so what lies in spill/ was left by a crash.
-            shutil.rmtree(self.settings.data / "spill", ignore_errors=True)
         return self._log
 
     @cached_property
