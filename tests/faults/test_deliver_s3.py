@@ -112,6 +112,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "call"), CALLS)
 @pytest.mark.parametrize("fault", PASSING)
 def test_one_fault_at_any_call_ends_in_the_right_bytes(

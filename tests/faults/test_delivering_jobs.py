@@ -133,11 +133,12 @@ DOWN = Fault("", "reset", 1_000_000)
 # --- the place is down -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("outage", "answers"),
     [
         pytest.param(25 * HOUR, True, id="25 hours"),
-        pytest.param(8 * DAY, False, id="nobody is there for 8 days", marks=pytest.mark.slow),
+        pytest.param(8 * DAY, False, id="nobody is there for 8 days"),
     ],
 )
 def test_a_bucket_that_is_down_loses_nothing_and_is_caught_up_with_in_order_without_a_crowd(
@@ -191,6 +192,7 @@ def allow(bucket: str, *actions: str) -> None:
     weed.server().client().put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_lost_in_the_middle_pauses_the_job_and_it_resumes_with_what_is_missing(hub: Hub) -> None:
     allow(hub.bucket, "s3:PutObject", "s3:GetObject")
     hub.add(key=weed.WRITER)
@@ -225,6 +227,7 @@ def test_a_policy_that_is_lost_in_the_middle_pauses_the_job_and_it_resumes_with_
     hub.sound()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "code"), [(403, "InvalidAccessKeyId"), (403, "ExpiredToken"), (403, "SignatureDoesNotMatch")]
 )
@@ -250,6 +253,7 @@ def test_a_key_that_is_withdrawn_is_tried_once_and_rotating_it_heals(hub: Hub, s
     hub.sound("often")
 
 
+@pytest.mark.slow
 def test_a_bucket_that_was_deleted_and_made_again_gets_the_day_that_was_under_way_whole(hub: Hub) -> None:
     def gone() -> None:
         client = weed.server().client()
@@ -298,6 +302,7 @@ def test_a_runner_that_was_taken_for_dead_and_comes_back_changes_nothing(hub: Hu
     hub.sound()
 
 
+@pytest.mark.slow
 def test_runners_that_race_deliver_each_slot_once(hub: Hub) -> None:
     for name in ("a", "b"):
         hub.add(name)

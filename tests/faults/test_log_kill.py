@@ -84,6 +84,7 @@ def kill_for(door: Callable[..., Any], seconds: float, seed: int) -> tuple[int, 
     return kills, len(acknowledged)
 
 
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_when_the_collector_is_killed(door: Callable[..., Any]) -> None:
     kills, acknowledged = kill_for(door, 8.0, seed=20_261_122)
     assert kills >= 2

@@ -30,20 +30,18 @@ from footfall.stores.windows import SqlWindows
 DAY = date(2026, 11, 20)
 BATCHES = 4
 
-pytestmark = needs_fuse
+pytestmark = [needs_fuse, pytest.mark.slow]
 
 
-def often(usual: int, thorough: int = 1) -> list[object]:
-    """A cut after so many changes; more of them among the slow tests, FOOTFALL_CUT_EVERY=1 takes every one."""
-    every = int(os.environ.get("FOOTFALL_CUT_EVERY", thorough))
-    return [pytest.param(usual, id="a sample"), pytest.param(every, id="many", marks=pytest.mark.slow)]
+def often(usual: int) -> int:
+    """A cut after so many changes; FOOTFALL_CUT_EVERY=1 takes every one."""
+    return int(os.environ.get("FOOTFALL_CUT_EVERY", usual))
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("every", often(5))
-def test_nothing_acknowledged_is_lost_from_the_log(tmp_path: Path, every: int) -> None:
+def test_nothing_acknowledged_is_lost_from_the_log(tmp_path: Path) -> None:
     seen = 0
-    for cut in cuts(tmp_path, ["append_process.py", "{disk}"], every=every, seed=20_261_123):
+    for cut in cuts(tmp_path, ["append_process.py", "{disk}"], every=often(1), seed=20_261_123):
         said = {(what, int(number)) for what, _, number in (note.partition("-") for note in cut.notes)}
         trimmed = max((number for what, number in said if what == "trim"), default=0)
         acknowledged = {number for what, number in said if what == "ack" and number >= trimmed}
@@ -61,12 +59,11 @@ def test_nothing_acknowledged_is_lost_from_the_log(tmp_path: Path, every: int) -
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("every", often(13))
-def test_nothing_committed_is_lost_from_the_store(tmp_path: Path, every: int) -> None:
+def test_nothing_committed_is_lost_from_the_store(tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
     Database.open(tmp_path / "live" / "footfall.db").close()
     seen = 0
-    for cut in cuts(tmp_path, ["commit_process.py", "{disk}", "store"], every=every, seed=20_261_123, at="/store-"):
+    for cut in cuts(tmp_path, ["commit_process.py", "{disk}", "store"], every=often(3), seed=20_261_123, at="/store-"):
         database = Database.open(cut.folder / "footfall.db")
         there = [window.number for window in SqlWindows(database).all(JOB) if window.closed]
         assert there in (list(range(1, len(cut.notes) + 1)), list(range(1, len(cut.notes) + 2))), cut.where
@@ -77,10 +74,9 @@ def test_nothing_committed_is_lost_from_the_store(tmp_path: Path, every: int) ->
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("every", often(60))
-def test_nothing_committed_is_lost_from_the_lake(tmp_path: Path, every: int) -> None:
+def test_nothing_committed_is_lost_from_the_lake(tmp_path: Path) -> None:
     seen = 0
-    for cut in cuts(tmp_path, ["commit_process.py", "{disk}", "lake"], every=every, seed=20_261_123, at="/lake-"):
+    for cut in cuts(tmp_path, ["commit_process.py", "{disk}", "lake"], every=often(7), seed=20_261_123, at="/lake-"):
         lake = DeltaLake(cut.folder / "lake", clock=lambda: NOW)
         position = lake.position()
         assert position in (len(cut.notes), len(cut.notes) + 1), f"{cut.where}: committed and lost"
@@ -91,8 +87,7 @@ def test_nothing_committed_is_lost_from_the_lake(tmp_path: Path, every: int) -> 
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("every", often(45, 9))
-def test_settle_ends_with_every_event_once(tmp_path: Path, every: int) -> None:
+def test_settle_ends_with_every_event_once(tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
     with opened(tmp_path / "live" / "data", segment_bytes=512) as place:  # a segment a batch, to be trimmed
         for n in range(BATCHES):
@@ -103,7 +98,7 @@ def test_settle_ends_with_every_event_once(tmp_path: Path, every: int) -> None:
     seen = 0
     script = ["settle_process.py", "{disk}/data", "600"]
     # Once the log forgets a batch, it has to be in the lake and in the store.
-    for cut in cuts(tmp_path, script, every=every, seed=20_261_123, at=r"^/data/log/\d"):
+    for cut in cuts(tmp_path, script, every=often(9), seed=20_261_123, at=r"^/data/log/\d"):
         with opened(cut.folder / "data") as place:
             place.settle(limit_bytes=2000)
             assert place.ids() == [f"{n}-{i}" for n in range(BATCHES) for i in range(3)], cut.where
@@ -115,10 +110,7 @@ def test_settle_ends_with_every_event_once(tmp_path: Path, every: int) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("every", often(30, 12))
-def test_a_manifest_that_is_there_has_its_data_and_the_next_run_ends_with_the_same_bytes(
-    tmp_path: Path, every: int
-) -> None:
+def test_a_manifest_that_is_there_has_its_data_and_the_next_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     with small_hub(tmp_path / "live" / "data") as hub:
         for n in range(4):
             hub.accept(day_of_events(DAY, users=3, mark=f"-{n}"))
@@ -131,7 +123,7 @@ def test_a_manifest_that_is_there_has_its_data_and_the_next_run_ends_with_the_sa
 
     seen = 0
     script = ["deliver_process.py", "{disk}/data", "{disk}/out", DAY.isoformat()]
-    for cut in cuts(tmp_path, script, every=every, seed=20_261_123):
+    for cut in cuts(tmp_path, script, every=often(12), seed=20_261_123):
         half = delivered(cut.folder)
         manifests = {key for key in half if key.endswith(".manifest.json")}
         assert {key: half[key] for key in manifests}.items() <= expected.items(), cut.where

@@ -99,6 +99,7 @@ def test_settle_survives_a_kill_at_its_durable_calls(prepared, traced, tmp_path)
     assert killed >= len(points) * 2 // 3
 
 
+@pytest.mark.slow
 def test_settle_survives_kills_at_random_moments(prepared, tmp_path):
     chance = random.Random(20261122)
     folder = tmp_path / "data"
