@@ -117,7 +117,7 @@ def _population(users: Path, usage: dict[date, str]) -> Population:
     )  # fmt: skip
     return Population(
         now=NOW, day=TODAY, people=given, accounts=_accounts, account_attributes=(), usage=lambda: usage,
-        listed=lambda name: pa.array([], pa.string()),
+        listed=lambda name: pa.array([], pa.string()), filtered=lambda wanted: {},
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def names(opened: OpenMemberships, audience: str) -> list[str]:
     return [name for batch in opened.members(audience) for name in batch["identify_id"].to_pylist()]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(
     towns(), st.lists(rules(["list"]), min_size=1, max_size=4), st.lists(rules(["list", "r0"]), min_size=1, max_size=3)
 )

@@ -21,15 +21,22 @@ from footfall.model.audience_rules import (
     Not,
     Rule,
     Some,
+    check,
     from_plain,
     to_plain,
 )
 from footfall.model.audience_text import BadRule, read, write
+from footfall.model.audience_where import Property
 
 VISITS, EMAIL = Field("visits"), Field("email")
 EXPORTS = Happened("count", "feature_match", "export", days=28)
 COMPLETED = Happened("count", "engagement_view", None, "COMPLETED")
 ANSWERED = Happened("answer", "survey_answer", "s", question="q1")
+
+PRO = All((Compare(Property("plan"), "=", ("pro",)), Compare(Property("n"), ">=", (5,))))
+DEAR = Happened("count", "custom", "buy", days=28, where=PRO)
+OF_WEB = Some((Compare(Property("product", "event"), "=", (1,)), Compare(Property("product"), "=", (1,))))
+WEB = Happened("count", "page_view", days=1, where=OF_WEB)
 
 
 @settings(deadline=None, max_examples=200)
@@ -82,6 +89,9 @@ def test_any_name_and_any_value_comes_back(name: str, of: str, value: str | int 
         ("COUNT(feature export WITHIN 4w) > 14", Compare(EXPORTS, ">", (14,))),
         ("COUNT(engagement * COMPLETED) = 0", Compare(COMPLETED, "=", (0,))),
         ("SCORE(survey nps) <= 6", Compare(Happened("score", "survey_response", "nps"), "<=", (6,))),
+        ("COUNT(event buy WHERE plan = pro AND n >= 5 WITHIN 4w) > 3", Compare(DEAR, ">", (3,))),
+        ("count(event buy within 28d where plan = pro and n >= 5) > 3", Compare(DEAR, ">", (3,))),
+        ("COUNT(page WHERE Product = 1 OR `product` = 1 WITHIN 1d) > 0", Compare(WEB, ">", (0,))),
         ("ANSWER(question s ASK q1) CONTAINS x", Compare(ANSWERED, "contains", ("x",))),
         ("score > 1.5", Compare(Field("score"), ">", (1.5,))),
         ("account.plan LIKE x*", Compare(Field("plan", "account"), "like", ("x*",))),
@@ -108,6 +118,11 @@ def test_the_language_means_what_it_looks_like(text: str, rule: Rule) -> None:
         ("COUNT(feature x WITHIN 3y) > 1", 1, 24, "a span"),
         ("COUNT(feature x WITHIN 9999d) > 1", 1, 1, "no span"),
         ('a = "\\q"', 1, 5, "no JSON text"),
+        ("COUNT(event x WHERE INCLUDE a WITHIN 1d) > 1", 1, 1, "what an event says"),
+        ("COUNT(event x WHERE a < now-3d WITHIN 1d) > 1", 1, 1, "does not change with time"),
+        ("COUNT(event x WHERE a < true WITHIN 1d) > 1", 1, 1, "compared with a boolean"),
+        ("COUNT(event x WHERE a BETWEEN 1 AND b WITHIN 1d) > 1", 1, 1, "a number and a text"),
+        ("COUNT(event x WHERE a = 1 WITHIN 1d WITHIN 2d) > 1", 1, 37, "')'"),
         ("(a = 1", 1, 7, "')'"),
     ],
 )
@@ -141,6 +156,26 @@ def test_a_rule_of_too_many_conditions_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("COUNT(event x WHERE a = 1) > 1", "every event of its days"),
+        ("COUNT(event x WHERE a = 1 WITHIN 400d) > 1", "WITHIN 1d to 366d"),
+        (f"COUNT(event x WHERE a = 1{' OR b = 2' * 20} WITHIN 1d) > 1", "more than 20 conditions"),
+        (" OR ".join(f"COUNT(event x WHERE a = {n} WITHIN 1d) > 1" for n in range(21)), "more than 20 WHERE"),
+        (f"COUNT(event x WHERE {'NOT ' * 39} a = 1 WITHIN 1d) > 1", "nested more than"),
+    ],
+)
+def test_a_where_is_limited(text: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        read(text)
+
+
+def test_values_of_two_types_are_two_conditions() -> None:
+    one, true, real = (Compare(Property("a"), "=", (value,)) for value in (1, True, 1.0))
+    assert len({one, true, real, Compare(Property("a"), "=", (1,))}) == 3
+
+
+@pytest.mark.parametrize(
     "plain",
     [
         None,
@@ -158,6 +193,10 @@ def test_a_rule_of_too_many_conditions_is_refused() -> None:
         {"count": {"type": "smile"}, "operator": ">", "value": 1},
         {"count": {"type": "page_view", "days": "3"}, "operator": ">", "value": 1},
         {"score": {"type": "custom", "name": "x"}, "operator": ">", "value": 1},
+        {"event_field": "colour", "operator": "exists"},
+        {"property": "", "operator": "exists"},
+        {"count": {"type": "custom", "days": 1, "where": {"field": "a", "operator": "exists"}}, "operator": "exists"},
+        {"count": {"type": "custom", "days": 1, "where": "a = 1"}, "operator": ">", "value": 1},
         {"field": "x", "operator": ">", "value": float("inf")},
         {"field": "x", "operator": ">", "value": 10**50},
     ],
@@ -165,3 +204,8 @@ def test_a_rule_of_too_many_conditions_is_refused() -> None:
 def test_plain_data_that_is_no_rule_is_refused(plain: object) -> None:
     with pytest.raises(Refused):
         from_plain(plain)
+
+
+def test_what_an_event_says_is_not_asked_of_a_user() -> None:
+    with pytest.raises(Refused, match="asked of events"):
+        check(from_plain({"property": "plan", "operator": "=", "value": "pro"}))

@@ -59,7 +59,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
         for user, (plan, score) in PEOPLE.items()
     ] + [
         {"type": "custom", "event_id": f"b-{n}", "identify_id": "ada", "event_name": "purchase",
-         "occurred_at": f"2026-11-2{n}T12:00:00Z"}
+         "occurred_at": f"2026-11-2{n}T12:00:00Z", "attributes": {"amount": 40 + 20 * n}}
         for n in (0, 1)
     ]  # fmt: skip
     with Footfall.open(load_settings(), clock=now) as hub:
@@ -77,6 +77,8 @@ def test_rules_are_tried_kept_counted_explained_and_exported(shop: Shop, tmp_pat
     at = ("--at", "2026-11-21T20:00:00")
     tried = shop.run("audiences", "count", "--rule", "COUNT(event purchase WITHIN 2d) = 2", *at)
     assert tried.stdout.strip() == "1 of 3 users"
+    dear = "COUNT(event purchase WHERE amount >= 50 AND product = default WITHIN 2d) = 1"
+    assert shop.run("audiences", "count", "--rule", dear, *at).stdout.strip() == "1 of 3 users"
     shop.run("audiences", "add", "pros", "plan = pro", "--label", "Pros")
     shop.run("audiences", "add", "buyers", "INCLUDE pros AND COUNT(event purchase) > 1")
     assert shop.run("audiences", "add", "pros", "ALL", ok=False).returncode == Exit.FAILED
@@ -134,7 +136,12 @@ FILE = """
 audiences:
   - name: buyers
     rule:
-      and: [{include: pros}, {count: {type: custom, name: purchase}, operator: ">", value: 1}]
+      and:
+        - include: pros
+        - {count: {type: custom, name: purchase}, operator: ">", value: 1}
+        - count: {type: custom, days: 9, where: {property: amount, operator: ">", value: 5}}
+          operator: ">"
+          value: 0
   - name: pros
     rule: plan = pro
     tells: none
@@ -153,7 +160,9 @@ def test_a_file_defines_audiences_whatever_their_order(shop: Shop, tmp_path: Pat
     file.write_text(FILE)
     shop.run("apply", str(file), "--yes")
     listed = {row["name"]: row["rule"] for row in rows(shop, "audiences", "ls")}
-    assert listed["buyers"] == 'AND(INCLUDE pros, COUNT(event "purchase") > 1)'
+    assert listed["buyers"] == (
+        'AND(INCLUDE pros, COUNT(event "purchase") > 1, COUNT(event WHERE amount > 5 WITHIN 9d) > 0)'
+    )
     assert shop.run("plan", str(file)).returncode == Exit.OK
     written = shop.run("export-config").stdout
     assert "rule: plan = " in written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 from hypothesis import strategies as st
+from plain_texts import items_of, like
+from random_filters import answers, events, wheres
 from small_day import (
     ACCOUNT_COLUMNS,
     LINK_COLUMNS,
@@ -41,7 +42,7 @@ from footfall.model.audience_rules import (
 from footfall.model.audiences import Audience
 from footfall.model.event import EventType
 from footfall.model.people import canonical_json
-from footfall.ports import AudienceInput, MembershipEngine, Population
+from footfall.ports import AudienceInput, DayInput, MembershipEngine, Population
 
 TODAY = date(2026, 11, 5)
 NOW = datetime(2026, 11, 5, 20, tzinfo=UTC)
@@ -108,6 +109,21 @@ class Town:
         for account in self.accounts:
             world.key("accounts", account)
         usage: dict[date, str] = {}
+        given: dict[date, DayInput] = {}
+
+        def filtered(wanted: Mapping[Happened, date]) -> dict[Happened, dict[date, str]]:
+            found: dict[Happened, dict[date, str]] = {what: {} for what in wanted}
+            for day, events in given.items():
+                paths = {
+                    str(folder / f"{day}-{n}.parquet"): what
+                    for n, (what, since) in enumerate(wanted.items())
+                    if since <= day
+                }
+                engine.filtered(events, paths)
+                for path, what in paths.items():
+                    found[what][day] = path
+            return found
+
         for day in DAYS:
             events = [
                 {"id": f"{person.name}-{n}", "user": person.name, **event}
@@ -119,7 +135,8 @@ class Town:
             files = world.write(events, folder / day.isoformat())
             bounds = ZONE.bounds(day)
             usage[day] = str(folder / f"{day}.parquet")
-            engine.usage(day_input(world, files, day=day, start=bounds.start, end=bounds.end), usage[day])
+            given[day] = day_input(world, files, day=day, start=bounds.start, end=bounds.end)
+            engine.usage(given[day], usage[day])
         texts = {**world.texts(), "visitors": world.texts()["terms"].slice(0, 0)}
         users = [
             {
@@ -151,6 +168,7 @@ class Town:
             account_attributes=ACCOUNT_CUSTOM,
             usage=lambda: usage,
             listed=lambda name: pa.array(self.lists[name], pa.string()),
+            filtered=filtered,
         )
 
 
@@ -174,6 +192,8 @@ def happenings(draw: st.DrawFn) -> dict[str, Any]:
         said = {"question_id": draw(st.sampled_from(["q", "r"])), "score": draw(st.none() | WHOLE),
                 "answers": draw(st.none() | st.sampled_from(["good", ["good", "b"]]))}  # fmt: skip
         found |= {"detail": "SCORE", "properties": {n: v for n, v in said.items() if v is not None}}
+    if kind in (EventType.CUSTOM, EventType.PAGE_VIEW):
+        found |= draw(events())
     return found
 
 
@@ -213,8 +233,9 @@ def subjects(draw: st.DrawFn) -> tuple[Subject, str, st.SearchStrategy[Any]]:
     detail = draw(st.sampled_from([None, "VIEWED"])) if kind is EventType.ENGAGEMENT_VIEW else None
     question = draw(st.sampled_from([None, "q"])) if kind is QUESTION else None
     asked = {"count": st.integers(0, 3), "score": WHOLE, "answer": st.sampled_from(["good", "b"])}
-    days = draw(st.sampled_from([None, 1, 4, 5, 30]))
-    return Happened(measure, kind.word, name, detail, question, days), measure, asked.get(measure, INSTANTS)
+    where = draw(st.one_of(st.none(), st.none(), st.none(), wheres()))
+    days = draw(st.sampled_from([1, 4, 5, 30] if where else [None, 1, 4, 5, 30]))
+    return Happened(measure, kind.word, name, detail, question, days, where), measure, asked.get(measure, INSTANTS)
 
 
 @st.composite
@@ -300,36 +321,10 @@ def _compare(found: Any, operator: str, asked: list[Any]) -> bool:
     if operator == "between":
         return bool(asked[0] <= found <= asked[1])
     if operator == "contains":
-        return asked[0] in _items(found)
+        return asked[0] in items_of(found)
     if operator == "like":
-        return _like(found, asked[0])
+        return like(found, asked[0])
     return bool({"<": lt, "<=": le, ">": gt, ">=": ge}[operator](found, asked[0]))
-
-
-def _items(text: str) -> list[str] | str:
-    """The items of a text that is a JSON list; else the text."""
-    try:
-        items = json.loads(text) if text.lstrip(" ").startswith("[") else None
-    except ValueError:
-        items = None
-    if items is None:
-        return text
-    return [each if isinstance(each, str) else canonical_json(each) for each in items]
-
-
-def _like(text: str, pattern: str) -> bool:
-    head, *rest = pattern.split("*")
-    if not rest:
-        return text == pattern
-    if not text.startswith(head):
-        return False
-    place = len(head)
-    for piece in rest[:-1]:
-        found = text.find(piece, place)
-        if found < 0:
-            return False
-        place = found + len(piece)
-    return len(text) - place >= len(rest[-1]) and text.endswith(rest[-1])
 
 
 def _value(town: Town, subject: Subject, person: Person) -> Any:
@@ -345,6 +340,7 @@ def _value(town: Town, subject: Subject, person: Person) -> Any:
         and subject.detail in (None, event.get("detail"))
         and subject.question in (None, event.get("properties", {}).get("question_id"))
         and ZONE.day_of(event["at"]) >= since
+        and (subject.where is None or answers(event, subject.where))
     ]
     instants = sorted(event["at"] for event in meant)
     if subject.measure == "count":

@@ -21,6 +21,7 @@ from footfall.model.audiences import SOURCE, Audience
 from footfall.model.event import EventType
 from footfall.ports import AudienceInput, Log, MembershipStates, OpenMemberships, Population
 from footfall.stores.membership_files import MembershipFiles
+from footfall.wiring.filtered_usage import filtered_usage
 
 
 class SmallWatch:
@@ -54,6 +55,7 @@ class SmallWatch:
             account_attributes=people.custom_attributes("account"),
             usage=lambda: files_before(hub.books, after, self.folder / "usage", self.engine.usage, sealed_stands=False),
             listed=lambda name: pa.array(self.lists[name], pa.string()),
+            filtered=partial(filtered_usage, hub.books, self.engine, self.folder / "usage" / "where", after),
         )
 
     def members(self, rule: str) -> list[str]:

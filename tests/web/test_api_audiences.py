@@ -40,10 +40,14 @@ def identify(api, people):
 
 def test_an_audience_is_made_shown_changed_and_deleted(api):
     pro, scored = {"field": "plan", "operator": "=", "value": "pro"}, {"field": "score", "operator": "exists"}
-    tree = {"and": [pro, {"not": scored}]}
+    dear = {"property": "amount", "operator": ">=", "value": 50}
+    bought = {"count": {"type": "custom", "name": "buy", "days": 30, "where": dear}, "operator": ">=", "value": 3}
+    tree = {"and": [pro, {"not": scored}, bought]}
     made = api.ask("POST", "/api/audiences", {"name": "quiet-pros", "rule": tree, "label": "Quiet", "backfill": True})
     assert made.status == 201, made.text
-    assert made.body["rule"] == 'AND(plan = "pro", NOT EXISTS score)'
+    assert made.body["rule"] == (
+        'AND(plan = "pro", NOT EXISTS score, COUNT(event "buy" WHERE amount >= 50 WITHIN 30d) >= 3)'
+    )
     assert made.body["tree"] == tree
     assert made.body["doubts"] == []
     assert api.ask("POST", "/api/audiences", {"name": "quiet-pros", "rule": "ALL"}).status == 409

@@ -18,12 +18,14 @@ import pyarrow.compute as pc
 from footfall import disk
 from footfall.engines.attribution import attribute
 from footfall.engines.database import Database, Limits, literal, microseconds, query, scratch
+from footfall.engines.filtered_usage import write_filtered
 from footfall.engines.rule_sql import RuleSql, asked_of, shown
 from footfall.engines.subjects import Subjects
 from footfall.errors import Refused
 from footfall.model.audience_fields import Fields
 from footfall.model.audience_reasons import Explanation, Reason
-from footfall.model.audience_rules import DEPTH_MAX, Field, Included, Rule, Value, parts_of
+from footfall.model.audience_rules import COUNT, DEPTH_MAX, Field, Happened, Included, Rule, Value, parts_of
+from footfall.model.audience_text import write_subject
 from footfall.model.audiences import Audience, evaluable
 from footfall.model.columns import NUMBER
 
@@ -49,7 +51,26 @@ class DuckMembership:
 
     def usage(self, day: DayInput, path: str) -> None:
         """See ``queries/usage_of_day.sql`` for the columns; ``day`` is one more."""
-        with disk.drafted(Path(path)) as draft, scratch(self._limits, self._spill_dir, "membership") as database:
+        with disk.drafted(Path(path)) as draft, self._attributed(day) as database:
+            done = f"WITH done AS ({query('done_of_day')}) {query('usage_of_day')}"
+            rows = f"SELECT DATE '{day.day.isoformat()}' AS day, * FROM ({done})"
+            database.run(
+                f"COPY ({rows}) TO {literal(str(draft))} "
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+                "write what users did that day",
+            )
+
+    def filtered(self, day: DayInput, wanted: Mapping[str, Happened]) -> None:
+        """See ``queries/usage_filtered.sql`` for the columns."""
+        with self._attributed(day) as database:
+            database.script(query("audience_macros") + query("where_macros"))
+            database.register("term_texts", day.texts["terms"])
+            write_filtered(database, day, wanted)
+
+    @contextmanager
+    def _attributed(self, day: DayInput) -> Iterator[Database]:
+        """A database with the events of a day, as ``events``, each with the user who did it."""
+        with scratch(self._limits, self._spill_dir, "membership") as database:
             database.script(query("macros"))
             database.events(day.files)
             for name in ("users", "accounts"):
@@ -58,12 +79,7 @@ class DuckMembership:
                 database.register(name, getattr(day, name))
             database.register("members", day.members.slice(0, 0))  # accounts are of no use here
             attribute(database, microseconds(day.start), microseconds(day.end))
-            rows = f"SELECT DATE '{day.day.isoformat()}' AS day, * FROM ({query('usage_of_day')})"
-            database.run(
-                f"COPY ({rows}) TO {literal(str(draft))} "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
-                "write what users did that day",
-            )
+            yield database
 
     @contextmanager
     def open(self, audiences: Sequence[Audience], people: Population) -> Iterator[OpenMemberships]:
@@ -208,9 +224,17 @@ class _Look:
         value = "NULL" if subject is None else rules.shown(subject)
         found, holds = self._needed([value, rules.sql(rule)], rules.bound)
         parts = tuple(self._reason_of(part, told, depth + 1) for part in parts_of(rule))
+        if isinstance(subject, Happened) and subject.where is not None and subject.measure == COUNT:
+            parts = (self._whatever(subject),)
         if isinstance(rule, Included) and rule.audience not in told and depth < DEPTH_MAX:
             parts = (self._reason(rule.audience, told, depth + 1),)
         return Reason(shown(rule), bool(holds), parts, asked=subject is not None, found=found)
+
+    def _whatever(self, subject: Happened) -> Reason:
+        """How many events there are whatever the WHERE says: it may be the WHERE that nobody answers."""
+        (user_key,) = self._needed(["p.user_key"], {})
+        found = self._subjects.count(replace(subject, where=None), user_key)
+        return Reason(f"whatever they say, {write_subject(replace(subject, where=None))}", found > 0, (), True, found)
 
     def _look_at(self, user_key: int) -> None:
         """Make ``looked_at``: the row of one user, subjects and memberships."""

@@ -34,7 +34,7 @@ from footfall.model.audience_text import write
 from footfall.model.user_fields import LIST
 
 # The texts that LIKE gives a meaning to; a star is any text.
-_PATTERN: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_", "*": "%"})
+PATTERN: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_", "*": "%"})
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class RuleSql:
         if operator == EXISTS:
             return f"({column} IS NOT NULL)"
         if operator == LIKE:
-            values = (str(values[0]).translate(_PATTERN),)
+            values = (str(values[0]).translate(PATTERN),)
         names = [self._bind(value) for value in values]
         if operator in (EQUAL, ONE_OF, UNEQUAL):
             return f"(({column} IN ({', '.join(names)})) IS {'NOT TRUE' if operator == UNEQUAL else 'TRUE'})"

@@ -7,6 +7,7 @@ first, each as a table that some users at a time are joined with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from footfall.ports import Population
 
 _READ: Final = "read the users for audiences"
+_ADD_UP: Final = "add up what users did"
 _ROWS: Final = 122_880
 _ACCOUNT_VALUES: Final = {
     "account": "p.account_id",
@@ -50,10 +52,10 @@ class Subjects:
         self._of_users = {each: fields.find(each) for each in columns if isinstance(each, Field) and each.of != ACCOUNT}
         self._of_accounts = [each for each in columns if isinstance(each, Field) and each.of == ACCOUNT]
         # Subjects by what was done: each row of usage is of one of them, or of few.
-        self._done: dict[tuple[str | None, ...], list[Happened]] = {}
+        self._done: dict[Happened, list[Happened]] = {}
         for each in columns:
             if isinstance(each, Happened):
-                self._done.setdefault((each.type, each.name, each.detail, each.question), []).append(each)
+                self._done.setdefault(replace(each, measure=COUNT, days=None), []).append(each)
         self._values = Values([field for field in self._of_users.values() if field is not None], CSV)
 
     def prepare(self) -> None:
@@ -163,23 +165,44 @@ class Subjects:
 
     def _add_up(self) -> None:
         """Make a table ``done_0``, ``done_1`` … for each thing asked for: a row for each user who did it."""
-        files, terms = self._usage_files(), self._terms()
+        files, terms = self._usage_files(), self._terms(self._done)
+        filtered = self._filtered()
         self._database.register("merges_now", self._people.people.merges())
-        for number, subjects in enumerate(self._done.values()):
+        for number, (what, subjects) in enumerate(self._done.items()):
             columns = ", ".join(
                 f"{_MEASURES[each.measure].format(asked=self._within(each))} AS {self._columns[each]}"
                 for each in subjects
             )
-            since = [self._since(each.days) for each in subjects]
-            source = ", ".join(literal(path) for day, path in files.items() if day >= min(since))
-            rows = f"read_parquet([{source}])" if source else _NO_USAGE
+            since = min(self._since(each.days) for each in subjects)
+            rows = _usage_rows(files if what.where is None else filtered[what], since)
             self._database.run(
                 f"CREATE TABLE done_{number} AS SELECT coalesce(m.into_key, u.user_key) AS user_key, {columns} "
                 f"FROM {rows} u LEFT JOIN merges_now m ON m.user_key = u.user_key "
-                f"WHERE {self._meant(subjects[0], terms)} GROUP BY 1 ORDER BY 1",
-                "add up what users did",
+                f"WHERE {self._meant(what, terms)} GROUP BY 1 ORDER BY 1",
+                _ADD_UP,
             )
         self._database.forget("merges_now")
+
+    def _filtered(self) -> Mapping[Happened, Mapping[date, str]]:
+        """The files of what answers a WHERE."""
+        wanted = {
+            what: min(self._since(each.days) for each in subjects)
+            for what, subjects in self._done.items()
+            if what.where is not None
+        }
+        return self._people.filtered(wanted) if wanted else {}
+
+    def count(self, subject: Happened, user_key: int) -> int:
+        """How often one user did it. The subject has no WHERE."""
+        self._database.register("merges_now", self._people.people.merges())
+        found = self._database.number(
+            f"SELECT sum(u.n)::BIGINT FROM {_usage_rows(self._usage_files(), self._since(subject.days))} u "
+            "LEFT JOIN merges_now m ON m.user_key = u.user_key "
+            f"WHERE {self._meant(subject, self._terms([subject]))} AND coalesce(m.into_key, u.user_key) = {user_key}",
+            _ADD_UP,
+        )
+        self._database.forget("merges_now")
+        return found
 
     def _usage_files(self) -> dict[date, str]:
         return {day: path for day, path in sorted(self._people.usage().items()) if day <= self._people.day}
@@ -187,14 +210,16 @@ class Subjects:
     def _since(self, days: int | None) -> date:
         return date.min if days is None else self._people.day - timedelta(days=days - 1)
 
-    def _terms(self) -> dict[str, int]:
-        wanted = {each for _, name, detail, _ in self._done for each in (name, detail) if each is not None}
+    def _terms(self, subjects: Iterable[Happened]) -> dict[str, int]:
+        wanted = {each for what in subjects for each in (what.name, what.detail) if each is not None}
         texts = self._people.people.texts("terms")
         found = zip(*(texts[name].to_pylist() for name in ("text", "key")), strict=True)
         return {text: key for text, key in found if text in wanted}
 
     def _meant(self, subject: Happened, terms: Mapping[str, int]) -> str:
         """SQL that is true of the rows of ``usage`` that are about it. A name that never occurred is the term -1."""
+        if subject.where is not None:
+            return "true"  # the files hold nothing else
         tests = [f"u.type = {int(WORDS[subject.type])}"]
         for column, text in (("name", subject.name), ("detail", subject.detail)):
             if text is not None:
@@ -205,6 +230,11 @@ class Subjects:
 
     def _within(self, subject: Happened) -> str:
         return "true" if subject.days is None else f"u.day >= DATE '{self._since(subject.days).isoformat()}'"
+
+
+def _usage_rows(files: Mapping[date, str], since: date) -> str:
+    source = ", ".join(literal(path) for day, path in files.items() if day >= since)
+    return f"read_parquet([{source}])" if source else _NO_USAGE
 
 
 # Where nothing was done yet.

@@ -24,6 +24,7 @@ DIMENSIONS: Final = ("users", "accounts", "terms")
 ENTITIES: Final = ("user", "account")
 
 Write = Callable[[DayInput, str], None]
+WriteParts = Callable[[DayInput, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +171,45 @@ def files_before(books: Books, day: date, folder: Path, write: Write, *, sealed_
     return found
 
 
+def parts_of_days(
+    books: Books, day: date, folder: Path, wanted: Mapping[str, date], write: WriteParts
+) -> dict[str, dict[date, str]]:
+    """For each name its file of every day that holds events, from the one wanted on until before ``day``.
+
+    folder: has a folder of each name. write: makes the files of a day that are not there yet, or are older than the
+    day, in one go; name in, path out. The day is as ``files_before`` has it.
+    """
+    found: dict[str, dict[date, str]] = {name: {} for name in wanted}
+    facts: Facts | None = None
+    for earlier in sorted(each for each in books.lake.days() if each < day):
+        file = _name_of(earlier, books.lake.files(earlier))
+        paths = {name: folder / name / file for name, since in wanted.items() if since <= earlier}
+        missing = {name: path for name, path in paths.items() if not path.exists()}
+        if missing:
+            facts = facts or Facts.read(books.people)
+            for path in missing.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            write(_counted(books, earlier, facts), {name: str(path) for name, path in missing.items()})
+            for path in missing.values():
+                _forget_older(path, earlier)
+        for name, path in paths.items():
+            found[name][earlier] = str(path)
+    return found
+
+
 def _remember(books: Books, day: date, folder: Path, write: Write, facts: Facts | None = None) -> str:
     """Write the file of a day, named after the files it was counted from, in place of any older one."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _name_of(day, books.lake.files(day))
     write(_counted(books, day, facts), str(path))
-    for older in folder.glob(f"{day.isoformat()}_*.parquet"):
+    _forget_older(path, day)
+    return str(path)
+
+
+def _forget_older(path: Path, day: date) -> None:
+    for older in path.parent.glob(f"{day.isoformat()}_*.parquet"):
         if older != path:
             older.unlink(missing_ok=True)  # another thread may have been faster
-    return str(path)
 
 
 def _name_of(day: date, files: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ from footfall.model.audience_rules import (
     Value,
 )
 from footfall.model.audience_text import write_subject
+from footfall.model.audience_where import Property
 from footfall.model.columns import BOOLEAN, CUSTOM_PREFIX, LONG, NUMBER, STRING
 from footfall.model.reports import by_name
 from footfall.model.user_fields import DATE, LIST, NON_SCALAR, UserField, custom_kind, user_fields
@@ -86,6 +87,8 @@ class Fields:
         if isinstance(subject, Field):
             found = self.find(subject)
             return STRING if found is None else found.type
+        if isinstance(subject, Property):
+            return STRING  # it has none, see ``model.audience_where``
         return {COUNT: LONG, SCORE: NUMBER, ANSWER: STRING}.get(subject.measure, DATE)
 
 

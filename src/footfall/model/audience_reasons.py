@@ -11,7 +11,8 @@ from typing import Any
 class Reason:
     """A condition, or the word that joins parts; and whether it holds.
 
-    asked: it is a condition on a value, which was ``found``; None for a value that is not there.
+    asked: it is a condition on a value, which was ``found``; None for a value that is not there. Of a count of events
+    that a WHERE chooses, the part says how many there are without it.
     """
 
     rule: str

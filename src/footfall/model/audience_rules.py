@@ -15,6 +15,8 @@ from math import isfinite
 from typing import Any, Final
 
 from footfall.errors import Refused
+from footfall.model import audience_where
+from footfall.model.audience_where import Kind, Property, is_relative, kind_of
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
 
 EQUAL: Final = "="
@@ -72,7 +74,8 @@ class Happened:
     measure: how many there are (``count``), when the ``first`` or the ``last`` was, the ``score`` or the ``answer``
     that was given last to a survey. type: a word of ``EventType``. name: what they are about (the feature's, the
     engagement's, the event's), None for any. detail: how it went (``COMPLETED``), None for any. question: of a survey.
-    days: the last so many local days, today included; None for all.
+    days: the last so many local days, today included; None for all. where: what holds of each event, a rule made of
+    comparisons of a ``Property``; None for any.
     """
 
     measure: str
@@ -81,6 +84,7 @@ class Happened:
     detail: str | None = None
     question: str | None = None
     days: int | None = None
+    where: Rule | None = None
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
@@ -102,14 +106,19 @@ class Happened:
             _check_name("-" if name is None else name)
         if self.days is not None and not 1 <= self.days <= DAYS_MAX:
             raise Refused(f"{self.days} days are no span of time", f"Give 1 to {DAYS_MAX}")
+        if self.where is not None:
+            _check_where(self.where)
 
 
-Subject = Field | Happened
+Subject = Field | Happened | Property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compare:
-    """Does the subject compare so with the values? ``between`` has two, both inclusive; ``exists`` has none."""
+    """Does the subject compare so with the values? ``between`` has two, both inclusive; ``exists`` has none.
+
+    Two of them are equal if their values are of the same types, too: 1 is neither true nor 1.0.
+    """
 
     subject: Subject
     operator: str
@@ -124,6 +133,15 @@ class Compare:
         for value in self.values:
             if not isinstance(value, Value) or not _usable(value):
                 raise Refused(f"{value!r} is no value to compare with", "Give a text, a number, true or false")
+
+    def _same(self) -> tuple[object, ...]:
+        return (self.subject, self.operator, *((type(value), value) for value in self.values))
+
+    def __eq__(self, other: object) -> bool:
+        return self._same() == other._same() if isinstance(other, Compare) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._same())
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +213,47 @@ def check(rule: Rule) -> Rule:
     _check_depth(rule, DEPTH_MAX)
     if sum(1 for each in walk(rule) if not parts_of(each)) > CONDITIONS_MAX:
         raise Refused(f"a rule of more than {CONDITIONS_MAX} conditions", "Make audiences of its parts, or a list")
+    subjects = [each.subject for each in walk(rule) if isinstance(each, Compare)]
+    for subject in subjects:
+        if isinstance(subject, Property):
+            raise Refused(f"'{subject.name}' is asked of events, not of users", "Ask it in a WHERE, as in COUNT(…)")
+    filtered = [each for each in subjects if isinstance(each, Happened) and each.where is not None]
+    if len(filtered) > audience_where.PER_RULE_MAX:
+        raise Refused(f"a rule of more than {audience_where.PER_RULE_MAX} WHERE", "Make audiences of its parts")
+    for each in filtered:
+        if each.days is None or each.days > audience_where.DAYS_MAX:
+            raise Refused(
+                "a WHERE looks at every event of its days", f"Say how many: WITHIN 1d to {audience_where.DAYS_MAX}d"
+            )
     return rule
 
 
 def _check_depth(rule: Rule, left: int) -> None:
     if left == 0:
         raise Refused(f"a rule is nested more than {DEPTH_MAX} deep", "Make audiences of its parts and INCLUDE them")
-    for part in parts_of(rule):
+    where = rule.subject.where if isinstance(rule, Compare) and isinstance(rule.subject, Happened) else None
+    for part in parts_of(rule) if where is None else (where,):
         _check_depth(part, left - 1)
+
+
+def _check_where(where: Rule) -> None:
+    """Raises ``Refused`` for what cannot be asked of an event."""
+    _check_depth(where, DEPTH_MAX)
+    conditions = [each for each in walk(where) if not parts_of(each)]
+    if len(conditions) > audience_where.CONDITIONS_MAX:
+        raise Refused(f"a WHERE of more than {audience_where.CONDITIONS_MAX} conditions", "Ask for less")
+    for each in conditions:
+        if not isinstance(each, Compare) or not isinstance(each.subject, Property):
+            raise Refused("a WHERE asks what an event says of itself", 'Such as plan = pro, or page.path LIKE "/a*"')
+        kinds = {kind_of(value) for value in each.values}
+        if each.operator in (*ORDERED, BETWEEN):
+            if any(map(is_relative, each.values)):
+                raise Refused("what an event says does not change with time", "Give an instant, such as 2026-01-31")
+            if Kind.BOOLEAN in kinds or len(kinds) > 1:
+                raise Refused(
+                    f"{each.subject.name} is compared with a {' and a '.join(sorted(kinds))}",
+                    "Order numbers, dates or texts, each among themselves; = and IN take any",
+                )
 
 
 def _check_some(rules: Sequence[Rule]) -> None:
@@ -224,6 +275,8 @@ def _usable(value: Value) -> bool:
 # --- as plain data, for the API and footfall.yaml -----------------------------------------------------------------
 
 _HAPPENED: Final = ("name", "detail", "question", "days")
+_FIELDS: Final = ("field", "account_field")
+_PROPERTIES: Final = {"property": audience_where.PROPERTY, "event_field": audience_where.EVENT}
 _SHAPE: Final = 'Such as {"field": "plan", "operator": "=", "value": "pro"}, or {"and": [...]}'
 
 
@@ -260,27 +313,34 @@ def from_plain(plain: object, depth: int = DEPTH_MAX) -> Rule:
         return Included(plain["include"])
     if words == {"all"} and plain["all"] is True:
         return Everyone()
-    return Compare(_subject(plain), str(plain.get("operator", "")).lower(), _values(plain))
+    return Compare(_subject(plain, depth), str(plain.get("operator", "")).lower(), _values(plain))
 
 
 def _subject_to_plain(subject: Subject) -> dict[str, Any]:
     if isinstance(subject, Field):
         return {"field" if subject.of == USER else "account_field": subject.name}
+    if isinstance(subject, Property):
+        return {"property" if subject.of == audience_where.PROPERTY else "event_field": subject.name}
     said = {name: getattr(subject, name) for name in _HAPPENED if getattr(subject, name) is not None}
-    return {subject.measure: {"type": subject.type, **said}}
+    where = {} if subject.where is None else {"where": to_plain(subject.where)}
+    return {subject.measure: {"type": subject.type, **said, **where}}
 
 
-def _subject(plain: Mapping[str, Any]) -> Subject:
+def _subject(plain: Mapping[str, Any], depth: int) -> Subject:
     beside = set(plain) - {"operator", "value"}
     if len(beside) == 1:
         (word,) = beside
         about = plain[word]
-        if word in ("field", "account_field") and isinstance(about, str):
+        if word in _FIELDS and isinstance(about, str):
             return Field(about, USER if word == "field" else ACCOUNT)
-        if word in MEASURES and isinstance(about, Mapping) and set(about) <= {"type", *_HAPPENED}:
-            texts = all(isinstance(value, str) for name, value in about.items() if name != "days")
-            if texts and type(about.get("days", 1)) is int:
-                return Happened(word, **{"type": "", **about})
+        if word in _PROPERTIES and isinstance(about, str):
+            return Property(about, _PROPERTIES[word])
+        if word in MEASURES and isinstance(about, Mapping) and set(about) <= {"type", "where", *_HAPPENED}:
+            said = {name: value for name, value in about.items() if name != "where"}
+            texts = all(isinstance(value, str) for name, value in said.items() if name != "days")
+            if texts and type(said.get("days", 1)) is int:
+                where = from_plain(about["where"], depth - 1) if "where" in about else None
+                return Happened(word, **{"type": "", **said}, where=where)
     raise Refused(f"{_shown(plain)} is no condition", _SHAPE)
 
 

@@ -2,6 +2,7 @@
 
     AND(visits > 5, last_visit >= "now-30d", EXISTS email, NOT INCLUDE staff)
     account.plan = Premium AND COUNT(feature export WITHIN 30d) > 14 AND LAST(feature export) < "now-14d"
+    COUNT(event Purchase WHERE plan = pro AND amount >= 50 AND product = Web WITHIN 30d) >= 3
 
 Words of the language are known in any case. A text in quotes is JSON; one word needs none. A name that is no word, or
 is a word of the language, stands between backticks. ``write`` gives one text for each tree, which ``read`` gives back.
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from footfall.errors import Refused
@@ -38,6 +38,8 @@ from footfall.model.audience_rules import (
     Value,
     check,
 )
+from footfall.model.audience_tokens import BadRule, Token, tokens
+from footfall.model.audience_where import EVENT, EVENT_FIELDS, Property
 from footfall.model.event import WORDS
 
 # Shorter words for the types that rules ask for most.
@@ -57,53 +59,20 @@ _SHORT: Final = {word: short for short, word in KINDS.items()}
 _ACCOUNT_PREFIX: Final = "account."
 _RESERVED: Final = frozenset({"and", "or", "not", "all", "include", "exists", "in", "between", "contains", "like"})
 TEXT_MAX: Final = 65_536
+_CLAUSES: Final = ("ask", "where", "within")
 _DAYS: Final = {"d": 1, "w": 7}
 
-_TOKEN: Final = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<text>"(?:[^"\\]|\\.)*")
-      | (?P<name>(?:account\.)?`(?:[^`]|``)*`)
-      | (?P<sign><=|>=|!=|<>|==|[<>=(),])
-      | (?P<word>[^\s"`<>=!(),]+)""",
-    re.VERBOSE | re.DOTALL,
-)
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,40}(\.\d{1,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 _PLAIN_NAME: Final = re.compile(r"[^\W\d][\w.$@/+:*-]*")
 _SPAN: Final = re.compile(r"(\d{1,4})([dw])", re.IGNORECASE)
 _SIGNS: Final = {"<>": "!=", "==": "="}
 
 
-class BadRule(Refused):
-    """A text that is no rule. line, column: where it stops being one, both from 1."""
-
-    def __init__(self, text: str, at: int, what: str) -> None:
-        before = text[:at]
-        self.line = before.count("\n") + 1
-        self.column = at - (before.rfind("\n") + 1) + 1
-        super().__init__(
-            f"line {self.line}, column {self.column}: {what}",
-            'Write it like: AND(plan = pro, COUNT(feature export WITHIN 30d) > 3, last_visit >= "now-30d")',
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """kind: ``text``, ``name``, ``sign``, ``word`` or ``end``."""
-
-    kind: str
-    text: str
-    at: int
-
-    @property
-    def shown(self) -> str:
-        return "the end" if self.kind == "end" else f"'{self.text}'"
-
-
 def read(text: str) -> Rule:
     """The rule that a text says. Raises ``BadRule`` with line and column, ``Refused`` for a rule that cannot be one."""
     if len(text) > TEXT_MAX:
         raise Refused(f"a rule of {len(text):,} characters", f"At most {TEXT_MAX:,}: make a list of them")
-    reader = _Reader(text, _tokens(text))
+    reader = _Reader(text)
     rule = reader.rule(DEPTH_MAX)
     if reader.next.kind != "end":
         raise reader.wrong("AND, OR or the end")
@@ -128,7 +97,9 @@ def write(rule: Rule) -> str:
 
 
 def write_subject(subject: Subject) -> str:
-    """A field, or ``COUNT(feature export WITHIN 30d)``."""
+    """A field, ``COUNT(feature export WITHIN 30d)``, or what an event says."""
+    if isinstance(subject, Property):
+        return _property(subject)
     if isinstance(subject, Field):
         name = _name(subject.name)
         if subject.of == ACCOUNT:
@@ -142,6 +113,8 @@ def write_subject(subject: Subject) -> str:
         words.append(write_value(subject.detail))
     if subject.question is not None:
         words.append(f"ASK {write_value(subject.question)}")
+    if subject.where is not None:
+        words.append(f"WHERE {write(subject.where)}")
     if subject.days is not None:
         words.append(f"WITHIN {subject.days}d")
     return f"{subject.measure.upper()}({' '.join(words)})"
@@ -162,39 +135,35 @@ def _comparison(subject: str, operator: str, values: list[str]) -> str:
     return f"{subject} {operator.upper()} {values[0]}"
 
 
+def _property(subject: Property) -> str:
+    # A property may be called like what every event has.
+    if subject.of == EVENT or subject.name.casefold() not in EVENT_FIELDS:
+        return _name(subject.name)
+    return f"`{subject.name}`"
+
+
 def _name(name: str) -> str:
     if _PLAIN_NAME.fullmatch(name) and name.casefold() not in _RESERVED:
         return name
     return "`" + name.replace("`", "``") + "`"
 
 
-def _tokens(text: str) -> list[_Token]:
-    found, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise BadRule(text, at, "this quote is never closed" if text[at] in '"`' else f"'{text[at]}' means nothing")
-        if match.lastgroup != "space":
-            found.append(_Token(str(match.lastgroup), match[0], at))
-        at = match.end()
-    found.append(_Token("end", "", len(text)))
-    return found
-
-
 class _Reader:
     """Reads tokens from left to right; a call of each method takes what it is named after."""
 
-    def __init__(self, text: str, tokens: list[_Token]) -> None:
-        self._text, self._tokens, self._place = text, tokens, 0
+    def __init__(self, text: str) -> None:
+        self._text, self._tokens, self._place = text, tokens(text), 0
+        # Within a WHERE names are those of what events say.
+        self._of_events = False
 
     @property
-    def next(self) -> _Token:
+    def next(self) -> Token:
         return self._tokens[self._place]
 
     def wrong(self, wanted: str) -> BadRule:
         return BadRule(self._text, self.next.at, f"here should be {wanted}, not {self.next.shown}")
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self.next
         self._place += token.kind != "end"
         return token
@@ -245,7 +214,7 @@ class _Reader:
             return Everyone()
         if self._took("include"):
             return Included(self._named("the name of an audience"))
-        return self._condition()
+        return self._condition(left)
 
     def _nested(self, left: int) -> Rule:
         if left <= 1:
@@ -262,19 +231,19 @@ class _Reader:
 
     # --- conditions ------------------------------------------------------------------------------
 
-    def _condition(self) -> Rule:
+    def _condition(self, left: int) -> Rule:
         at = self.next.at
         try:
             if self._took("exists"):
-                return Compare(self._subject(), EXISTS)
-            subject = self._subject()
+                return Compare(self._subject(left), EXISTS)
+            subject = self._subject(left)
             opposite = self._took("not")
             compared = self._compared(subject, opposite)
             return Not(compared) if opposite else compared
         except BadRule:
             raise
         except Refused as error:
-            raise BadRule(self._text, at, error.what) from error
+            raise BadRule(self._text, at, f"{error.what}: {error.hint}") from error
 
     def _compared(self, subject: Subject, opposite: bool) -> Compare:
         if self._took(ONE_OF):
@@ -312,21 +281,28 @@ class _Reader:
             return float(token.text) if re.search("[.eE]", token.text) else int(token.text)
         return {"true": True, "false": False}.get(token.text.casefold(), token.text)
 
-    def _quoted(self, token: _Token) -> str:
+    def _quoted(self, token: Token) -> str:
         try:
             return str(json.loads(token.text, strict=False))
         except ValueError as error:
             raise BadRule(self._text, token.at, f"{token.text} is no JSON text") from error
 
-    def _subject(self) -> Subject:
+    def _subject(self, left: int) -> Subject:
+        if self._of_events:
+            return self._said()
         if self._sees(*MEASURES) and self._sees("(", after=1):
-            return self._happened()
+            return self._happened(left)
         name = self._named("a field")
         token = self._tokens[self._place - 1]
         if token.text.casefold().startswith(_ACCOUNT_PREFIX):
             inner = name[len(_ACCOUNT_PREFIX) :] if token.kind == "word" else name
             return Field(inner, ACCOUNT)
         return Field(name)
+
+    def _said(self) -> Property:
+        name = self._named("what an event says")
+        is_word = self._tokens[self._place - 1].kind == "word"
+        return Property(name.casefold(), EVENT) if is_word and name.casefold() in EVENT_FIELDS else Property(name)
 
     def _named(self, what: str) -> str:
         token = self.next
@@ -338,7 +314,7 @@ class _Reader:
         self._take()
         return token.text
 
-    def _happened(self) -> Happened:
+    def _happened(self, left: int) -> Happened:
         measure = self._take().text.casefold()
         self._need("(")
         kind = self.next.text.casefold()
@@ -347,14 +323,26 @@ class _Reader:
         self._take()
         said: dict[str, str | None] = {}
         for part in ("name", "detail"):
-            if self._sees(")", "within", "ask"):
+            if self._sees(")", *_CLAUSES):
                 break
             said[part] = None if part == "name" and self._took("*") else str(self._text_value())
-        if self._took("ask"):
-            said["question"] = self._text_value()
-        days = self._span() if self._took("within") else None
-        self._need(")")
-        return Happened(measure, KINDS.get(kind, kind), days=days, **said)
+        days, where = None, None
+        while not self._took(")"):
+            if "question" not in said and self._took("ask"):
+                said["question"] = self._text_value()
+            elif where is None and self._took("where"):
+                where = self._filter(left)
+            elif days is None and self._took("within"):
+                days = self._span()
+            else:
+                raise self.wrong("')'")
+        return Happened(measure, KINDS.get(kind, kind), days=days, where=where, **said)
+
+    def _filter(self, left: int) -> Rule:
+        self._of_events = True
+        where = self.rule(left - 1)
+        self._of_events = False
+        return where
 
     def _text_value(self) -> str:
         token = self.next

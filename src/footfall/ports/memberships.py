@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from footfall.model.audience_reasons import Explanation
+    from footfall.model.audience_rules import Happened
     from footfall.model.audiences import Audience
     from footfall.ports.audiences import AudienceInput
     from footfall.ports.reports import DayInput
@@ -26,6 +27,8 @@ class Population:
     people: users as of the end of ``day``. accounts: as ``People`` gives them, as of the same instant.
     account_attributes: custom ones. usage: the usage file of each day, see ``MembershipEngine.usage``.
     listed: name of an audience in, the values that were imported for it, as one column of texts.
+    filtered: conditions with a WHERE in, each as a ``count`` without days, with the first day that is asked for; for
+    each the files of the days up to ``day``, see ``MembershipEngine.filtered``.
     """
 
     now: datetime
@@ -35,6 +38,7 @@ class Population:
     account_attributes: Sequence[tuple[str, str]]
     usage: Callable[[], Mapping[date, str]]
     listed: Callable[[str], pa.Array]
+    filtered: Callable[[Mapping[Happened, date]], Mapping[Happened, Mapping[date, str]]]
 
 
 class OpenMemberships(Protocol):
@@ -77,6 +81,11 @@ class MembershipEngine(Protocol):
         """Write a Parquet row per user and thing done on the day (type, name, detail, question): how often, when first
         and last, the last score and answer given. Replaces the file at once or not at all. Of ``day`` it needs neither
         snapshots nor metadata."""
+
+    def filtered(self, day: DayInput, wanted: Mapping[str, Happened]) -> None:
+        """Write Parquet files, each at its path, of what users did on the day that answers a condition with a WHERE: a
+        row per user, of the columns of a usage file without what it was. One reading of the events serves all. Of
+        ``day`` it needs what ``usage`` does."""
 
     def open(self, audiences: Sequence[Audience], people: Population) -> AbstractContextManager[OpenMemberships]: ...
 

@@ -21,6 +21,7 @@ from footfall.model.audience_text import write_subject
 from footfall.model.audiences import SOURCE, Audience
 from footfall.ports import AudienceInput, OpenMemberships, Population
 from footfall.stores.audiences import SqlAudiences
+from footfall.wiring.filtered_usage import filtered_usage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,6 +78,9 @@ def population(hub: Footfall, now: datetime, keys: Sequence[int] | None = None, 
             hub.books, after, hub.settings.data / "usage", membership_engine(hub).usage, sealed_stands=False
         ),
         listed=audiences_of(hub).values,
+        filtered=partial(
+            filtered_usage, hub.books, membership_engine(hub), hub.settings.data / "usage" / "where", after
+        ),
     )
 
 
