@@ -21,7 +21,7 @@ from footfall.sources.csv_rows import CsvReader
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.imports import SqlImports
 from footfall.stores.row_snapshots import FolderSnapshots
-from footfall.wire.rows import NativeRows
+from footfall.wire.rows import EventRows
 from footfall.wiring.import_codecs import unpacked
 from footfall.wiring.import_settings import meaning_of
 
@@ -100,7 +100,7 @@ class LogAndStore:
 
 def meaning(one: FileImport) -> tuple[ReadOptions, RowEvents]:
     read, columns = meaning_of(one.settings)
-    return read, NativeRows(one.id, one.stream, one.began_at, columns)
+    return read, EventRows(one.id, one.stream, one.began_at, columns)
 
 
 def desk_of(hub: SmallHub | LogAndStore, folder: Path, falling: Falling | None = None) -> Desk:

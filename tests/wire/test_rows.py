@@ -1,4 +1,4 @@
-"""Rows of files as native events."""
+"""Rows of files as events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from footfall.errors import BadRecord, Refused
 from footfall.model.imports import Columns
 from footfall.ports import BadRow, Row
-from footfall.wire import native
+from footfall.wire import native, row_body
 from footfall.wire.row_instants import instant
-from footfall.wire.rows import NativeRows
+from footfall.wire.rows import EventRows
 
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ORDER = {"id": "7", "when": "2026-11-20 10:00:00", "email": "ana@example.com", "firm": "acme", "plan": "pro", "n": ""}
@@ -32,11 +33,14 @@ def event(row: object, columns: Columns = Columns(), number: int = 3) -> dict[st
 
 def events(rows: list[Row], columns: Columns = Columns()) -> list[Any]:  # noqa: B008
     """The events of rows, then the bad rows."""
-    text, count, bad = NativeRows("im1", "orders", AT, columns).events(rows)
-    if count:
-        reading = native.read(text, "batch")
-        assert (reading.count, reading.rejected) == (count, ())
+    body, count, bad = EventRows("im1", "orders", AT, columns).events(rows)
     assert count + len(bad) == len(rows)
+    if not count:
+        return list(bad)
+    made = pa.Table.from_batches([row_body.read(body)])
+    text = b"[" + b",".join(row_body.text_of(made, place) for place in range(count)) + b"]"
+    reading = native.read(text, "batch")
+    assert (reading.count, reading.rejected) == (count, ())
     return [*json.loads(text), *bad]
 
 
@@ -122,7 +126,7 @@ def test_a_column_may_be_called_anything():
 
 def test_a_stream_needs_a_name():
     with pytest.raises(Refused, match="name of a stream"):
-        NativeRows("im1", "", AT, Columns())
+        EventRows("im1", "", AT, Columns())
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()

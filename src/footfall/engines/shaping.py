@@ -20,9 +20,11 @@ import pyarrow.compute as pc
 from footfall.engines.recent import DIGESTS, RecentWindow
 from footfall.engines.shaped import DuckShape, local_days
 from footfall.engines.splitting import (
+    NO_ROWS,
     Defaults,
     Range,
     Refusal,
+    RowTexts,
     Split,
     Text,
     event_table,
@@ -34,9 +36,10 @@ from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
 from footfall.ports import Entry
+from footfall.wire import row_body
 
 EVENTS_AT_ONCE = 8192
-DIALECTS = ("segment", "native")
+DIALECTS = ("segment", "native", row_body.NAME)
 RECENT_DEFAULT = 5_000_000
 _TELLING = pa.array([EventType.IDENTIFY, EventType.EMAIL_EVENT, EventType.GROUP, EventType.ALIAS], pa.int16())
 _AROUND = ("ord", "position", "index", "received_us", "source")
@@ -81,11 +84,12 @@ class DuckShaper:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        self._events, self._sent, self._told = _Relation(_EVENTS), _Relation(_SENT), _Relation(_TOLD)
+        self._events, self._imported = _Relation(_EVENTS), _Relation(_IMPORTED)
+        self._sent, self._told = _Relation(_SENT), _Relation(_TOLD)
         self._reader = self._open_reader()
         # A statement at fault must show here, not look like a range full of hostile events later.
         for dialect in DIALECTS:
-            self._blank = self._run(dialect, _no_events(dialect), ())
+            self._blank = self._run(dialect, _no_events(dialect), NO_ROWS if dialect == row_body.NAME else ())
         # The window has a database of its own: a fault while reading a hostile text must not take it along.
         self._memory = duckdb.connect(":memory:", config=self._settings)
         self._window = RecentWindow(self._memory, recent)
@@ -141,10 +145,16 @@ class DuckShaper:
         try:
             return [self._run(one.dialect, events, one.texts)]
         except _HOSTILE:
-            return list(self._bisect(one.dialect, *self._readable(events, one.texts, taken), taken))
+            texts: Sequence[Text] = one.texts
+            if not isinstance(texts, RowTexts):
+                events, texts = self._readable(events, texts, taken)
+            return list(self._bisect(one.dialect, events, texts, taken))
 
     def _run(self, dialect: str, events: pa.Table, texts: Sequence[Text]) -> pa.Table:
-        self._events.batches = _Texts(events, texts)
+        if isinstance(texts, RowTexts):
+            self._imported.batches = _Columns(events, texts)
+        else:
+            self._events.batches = _Texts(events, texts)
         try:
             read = self._reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
         except (duckdb.InternalError, duckdb.FatalException):
@@ -152,7 +162,7 @@ class DuckShaper:
             self._reader = self._open_reader()
             raise
         finally:
-            self._events.batches = ()
+            self._events.batches = self._imported.batches = ()
         # The statement keeps the order and the number of the events, so what it need not change does not go through it.
         for name in _AROUND:
             read = read.append_column(name, events.column(name))
@@ -214,6 +224,7 @@ class DuckShaper:
         reader.register("sent", self._sent)
         reader.execute("PREPARE read_sent AS SELECT instant_us(text) AS us FROM sent")
         reader.register("events", self._events)
+        reader.register("imported", self._imported)
         for dialect in DIALECTS:
             reader.execute(f"PREPARE read_{dialect} AS {_statement(dialect)}")
         reader.register("told", self._told)
@@ -254,11 +265,23 @@ class _Texts:
             yield events.append_column("text", joined(self._texts[start : start + EVENTS_AT_ONCE]))
 
 
+class _Columns:
+    """Events that came as columns, in batches as they came, each no larger than a few thousand."""
+
+    def __init__(self, events: pa.Table, rows: RowTexts) -> None:
+        self._events, self._rows = events, rows
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        columns = [*self._events.columns, *self._rows.events.columns]
+        yield from pa.table(columns, schema=_IMPORTED).to_batches(max_chunksize=EVENTS_AT_ONCE)
+
+
 def _no_events(dialect: str) -> pa.Table:
     return event_table(Split(dialect), Range(()), pa.array([], pa.int64()))
 
 
 _EVENTS = _no_events(DIALECTS[0]).schema.append(pa.field("text", pa.string()))
+_IMPORTED = pa.schema([*_no_events(row_body.NAME).schema, *row_body.READ])
 _SENT = pa.schema([("text", pa.string())])
 # Of the events, what queries/shape_facts.sql reads.
 _TOLD = pa.schema(
@@ -311,9 +334,9 @@ def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:
         return []
     wanted = set(bad.column("ord").to_pylist())
     texts = {
-        ordinal: text
+        ordinal: one.texts[nth]
         for one in taken.splits.values()
-        for place, index, text in zip(one.places, one.indexes, one.texts, strict=True)
+        for nth, (place, index) in enumerate(zip(one.places, one.indexes, strict=True))
         if (ordinal := taken.first[place] + index) in wanted
     }
     rows = bad.select(["ord", "position", "index", "problem", "suspect"]).to_pylist()

@@ -9,13 +9,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
+from typing import overload
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.ports import Entry
+from footfall.wire import row_body
 
 Text = bytes | msgspec.Raw
 """An event as the client wrote it; a ``Raw`` is a slice of its body and copies nothing."""
@@ -39,8 +41,34 @@ _NATIVE = msgspec.json.Decoder(_NativeBody)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-# What msgspec raises on bytes it cannot take apart. Deep nesting is a RecursionError.
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+# What is raised on bytes that cannot be taken apart. Deep nesting is a RecursionError.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, pa.ArrowInvalid)
+
+
+class RowTexts(Sequence[Text]):
+    """Events that came as columns (``wire.row_body.READ``), seen as texts; a text is made only when it is asked for."""
+
+    def __init__(self, events: pa.Table) -> None:
+        self.events = events
+
+    def __len__(self) -> int:
+        return int(self.events.num_rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Text: ...
+    @overload
+    def __getitem__(self, place: slice) -> RowTexts: ...
+    def __getitem__(self, place: int | slice) -> Text | RowTexts:
+        if isinstance(place, int):
+            return row_body.text_of(self.events, place)
+        start, stop, _ = place.indices(len(self))
+        return RowTexts(self.events.slice(start, stop - start))
+
+    def chosen(self, places: Sequence[int]) -> RowTexts:
+        return RowTexts(self.events.take(pa.array(places, pa.int32())))
+
+
+NO_ROWS = RowTexts(row_body.READ.empty_table())
 
 
 @dataclass(slots=True)
@@ -62,7 +90,7 @@ class Split:
     """
 
     dialect: str
-    texts: list[Text] = field(default_factory=list)
+    texts: Sequence[Text] = ()
     places: array[int] = field(default_factory=lambda: array("i"))
     indexes: array[int] = field(default_factory=lambda: array("i"))
 
@@ -88,6 +116,7 @@ def split(entries: Sequence[Entry]) -> Range:
     taken = Range(entries)
     counting = array("i", range(max((entry.batch.count for entry in entries), default=0)))
     events = 0
+    parts: dict[str, list[Sequence[Text]]] = {}
     for place, entry in enumerate(entries):
         batch = entry.batch
         taken.first.append(events)
@@ -104,17 +133,29 @@ def split(entries: Sequence[Entry]) -> Range:
         into = taken.splits.get(batch.dialect) or taken.splits.setdefault(batch.dialect, Split(batch.dialect))
         if batch.rejected:
             indexes = array("i", _keep(entry, texts, taken.refusals))
-            texts = [texts[index] for index in indexes]
+            texts = chosen(texts, indexes)
         elif len(texts) <= len(counting):
             indexes = counting[: len(texts)]
         else:
             indexes = array("i", range(len(texts)))
-        into.texts += texts
+        parts.setdefault(batch.dialect, []).append(texts)
         into.places += array("i", [place]) * len(texts)
         into.indexes += indexes
+    for name, one in taken.splits.items():
+        one.texts = _together(parts[name])
     # A body that nobody can take apart may name a dialect that nobody knows.
     taken.splits = {name: one for name, one in taken.splits.items() if one.texts}
     return taken
+
+
+def chosen(texts: Sequence[Text], places: Sequence[int]) -> Sequence[Text]:
+    """The texts at these places."""
+    return texts.chosen(places) if isinstance(texts, RowTexts) else [texts[place] for place in places]
+
+
+def _together(parts: Sequence[Sequence[Text]]) -> Sequence[Text]:
+    columns = [part.events for part in parts if isinstance(part, RowTexts)]
+    return RowTexts(pa.concat_tables(columns)) if columns else list(chain.from_iterable(parts))
 
 
 def event_table(one: Split, taken: Range, sent_us: pa.Array) -> pa.Table:
@@ -217,6 +258,10 @@ def _native(body: bytes, call: str) -> tuple[Sequence[Text], str | None]:
     return read.events, _scalar(read.sent_at)
 
 
+def _rows(body: bytes, call: str) -> tuple[Sequence[Text], str | None]:
+    return RowTexts(pa.Table.from_batches([row_body.read(body)])), None
+
+
 def _scalar(raw: msgspec.Raw) -> str | None:
     """The text of a JSON string or number, as SQL's from_json would give it; None for anything else."""
     if not bytes(raw):
@@ -228,4 +273,5 @@ def _scalar(raw: msgspec.Raw) -> str | None:
 _READERS: Mapping[str, Callable[[bytes, str], tuple[Sequence[Text], str | None]]] = {
     "segment": _segment,
     "native": _native,
+    row_body.NAME: _rows,
 }

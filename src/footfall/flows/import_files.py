@@ -37,6 +37,7 @@ from footfall.ports import (
     RowReader,
     Snapshots,
     Stored,
+    TextRows,
 )
 
 BODY_BYTES: Final = 2 << 20
@@ -106,7 +107,7 @@ def one_file(bucket: Bucket, key: str) -> FileVersion:
 def files_after(bucket: Bucket, row: FileRow, cursor: Cursor) -> Sequence[tuple[datetime, FileVersion]]:
     """The files of a row that come after the cursor, in their order: by timestamp, then by name.
 
-    Those of the place itself, not of folders below it; what is empty is not there yet.
+    Those of the place itself, not of folders below; what is empty is not there yet.
     """
     begin = None if not row.first or cursor.at is not None else position_of(base_of(row.first), row.matches, row.format)
     found = []
@@ -288,16 +289,15 @@ def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
     """
     if begun.is_applied or begun.format == "json":
         return begun
-    file = begun.file
-    options, events = desk.meaning(begun)
+    file, (options, events) = begun.file, desk.meaning(begun)
     text = desk.decode(file.key, desk.held.read(begun.id))
     found = desk.reader.preview(text, replace(options, fields=()), name=file.key)
     names = [name for name, _ in found.columns]
     kept = options.fields or names
     absent = [name for name in events.columns if name not in names or name not in kept]
     if absent and names:  # of a file without a header the names would be data
-        shown = f"It has {len(kept)} columns; --preview shows them"
-        raise Refused(f"{file.key} has no column {', '.join(map(repr, absent))}", shown)
+        what = f"{file.key} has no column {', '.join(map(repr, absent))}"
+        raise Refused(what, f"It has {len(kept)} columns; --preview shows them")
     return desk.ledger.describe(begun.id, {"columns": names, "delimiter": found.delimiter})
 
 
@@ -307,31 +307,28 @@ class _Reading:
     def __init__(self, desk: Desk, begun: FileImport, compared: Comparison | None) -> None:
         self._desk, self._state, self._compared = desk, begun, compared
         self._options, self._events = desk.meaning(begun)
+        # A reader's batch is a body then; else bodies are no larger than those of clients.
+        self._takes_columns = compared is None and self._events.dialect != "native"
         self._next_row = begun.next_row
-        self._bad: list[BadRow] = []
         self._begin()
 
     def _begin(self) -> None:
         self._rows: list[Row] = []
-        self._size = 0
         self._bodies: list[tuple[bytes, int]] = []
-        self._bad = []
-        self._applied = self._unchanged = 0
+        self._bad: list[BadRow] = []
+        self._size = self._applied = self._unchanged = 0
 
     def apply(self) -> FileImport:
         file, first = self._state.file, self._state.next_row
         text = self._desk.decode(file.key, self._desk.held.read(self._state.id))
         for batch in self._desk.reader.rows(text, self._options, name=file.key):
             self._desk.beat()
-            for row in batch.rows:
-                # Also those that were applied before a restart: the next file is compared with all of them.
-                if self._compared is not None and not self._compared.is_new(row.body):
-                    self._unchanged += row.number >= first
-                elif row.number >= first:
-                    self._take(row)
+            if isinstance(rows := batch.rows, TextRows) and rows.first >= first and self._takes_columns:
+                self._make(rows)
+            else:
+                self._take_each(rows, first)
             self._bad += (row for row in batch.bad if row.number >= first)
-            ends = [rows[-1].number + 1 for rows in (batch.rows, batch.bad) if rows]
-            self._next_row = max(self._next_row, *ends, 0)
+            self._next_row = max(self._next_row, batch.end)
             self._require_some_good(least=FIRST_ROWS)
             if len(self._bodies) >= BODIES_AT_ONCE or len(self._bad) >= EVENTS_MAX:
                 self._hand_over()
@@ -340,21 +337,26 @@ class _Reading:
         self._hand_over()
         return self._state
 
-    def _take(self, row: Row) -> None:
-        self._rows.append(row)
-        self._size += len(row.body)
-        if len(self._rows) == EVENTS_MAX or self._size > BODY_BYTES:
-            self._make()
+    def _take_each(self, rows: Sequence[Row], first: int) -> None:
+        for row in rows:
+            # Also those that were applied before a restart: the next file is compared with all of them.
+            if self._compared is not None and not self._compared.is_new(row.body):
+                self._unchanged += row.number >= first
+            elif row.number >= first:
+                self._rows.append(row)
+                self._size += len(row.body)
+                if len(self._rows) == EVENTS_MAX or self._size > BODY_BYTES:
+                    self._make()
 
-    def _make(self) -> None:
-        """Make a body of the rows taken."""
-        if self._rows:
-            body, count, bad = self._events.events(self._rows)
-            if count:
-                self._bodies.append((body, count))
-            self._bad += bad
-            self._applied += count
-            self._rows, self._size = [], 0
+    def _make(self, more: Sequence[Row] = ()) -> None:
+        """Make a body of the rows taken, and another one of more."""
+        for rows in (self._rows, more):
+            if rows:
+                body, count, bad = self._events.events(rows)
+                self._bodies += [(body, count)] if count else []
+                self._bad += bad
+                self._applied += count
+        self._rows, self._size = [], 0
 
     def _require_some_good(self, *, least: int) -> None:
         """Raises ``Refused`` when there are ``least`` rows, or more, and not one can be used."""
@@ -378,21 +380,20 @@ class _Reading:
         self._make()
         if self._bodies and not self._state.is_applied:
             self._state = self._desk.ledger.describe(self._state.id, {SENT: True})
-        _append(self._desk, self._state, self._bodies)
+        _append(self._desk, self._state, self._events.dialect, self._bodies)
+        told = {"applied": self._applied, "unchanged": self._unchanged}
         bad = sorted(self._bad, key=lambda row: row.number)
-        self._state = self._desk.ledger.advance(
-            self._state, self._next_row, applied=self._applied, unchanged=self._unchanged, bad=bad
-        )
+        self._state = self._desk.ledger.advance(self._state, self._next_row, **told, bad=bad)
         self._desk.moved(self._state)
         self._begin()
 
 
-def _append(desk: Desk, state: FileImport, bodies: Sequence[tuple[bytes, int]]) -> None:
+def _append(desk: Desk, state: FileImport, dialect: str, bodies: Sequence[tuple[bytes, int]]) -> None:
     """Give bodies to the log all at once, so that one sync of the disk does for them; wait for the last."""
     received = (desk.clock() - _EPOCH) // timedelta(microseconds=1)
     answers: SimpleQueue[int | Exception] = SimpleQueue()
     for body, count in bodies:
-        desk.log.submit(Batch(received, state.stream, "native", "batch", count, (), "", "", body), answers.put)
-    faults = [answer for answer in (answers.get() for _ in bodies) if isinstance(answer, Exception)]
-    if faults:
-        raise faults[0]
+        desk.log.submit(Batch(received, state.stream, dialect, "batch", count, (), "", "", body), answers.put)
+    for answer in [answers.get() for _ in bodies]:
+        if isinstance(answer, Exception):
+            raise answer

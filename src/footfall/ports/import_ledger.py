@@ -117,13 +117,16 @@ class Snapshots(Protocol):
 
 
 class RowEvents(Protocol):
-    """Makes events of the native dialect of rows; pure, one event a row. columns: those that have a meaning.
+    """Makes events of rows; pure, one event a row.
+
+    dialect: of ``wire``, in which the events are. columns: those that have a meaning.
 
     1. Every row becomes an event or is among the bad ones, and none takes its neighbours with it.
-    2. The same row gives the same event, whatever rows it comes with.
+    2. The same row gives the same event, whatever rows it comes with, as columns (``TextRows``) or alone.
     """
 
+    dialect: str
     columns: Sequence[str]
 
     def events(self, rows: Sequence[Row]) -> tuple[bytes, int, Sequence[BadRow]]:
-        """A JSON array of the events in the order of the rows, how many they are, and the rows without one."""
+        """A body of the events in the order of the rows, how many they are, and the rows without one."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import pyarrow as pa
 
     from footfall.model.imports import ReadOptions
 
@@ -38,12 +39,54 @@ class Row(NamedTuple):
     body: bytes
 
 
+class TextRows(Sequence[Row]):
+    """Rows whose values are all texts, as columns; they become ``Row`` only when one is asked for.
+
+    first: the number of the first; no number is left out. texts: a column of strings for each key, in the order of the
+    keys, null where a row has null. made: makes the rows, as many as there are texts.
+    """
+
+    def __init__(self, first: int, texts: pa.Table, made: Callable[[], Sequence[Row]]) -> None:
+        self.first = first
+        self.texts = texts
+        self._made = made
+        self._rows: Sequence[Row] | None = None
+
+    def __len__(self) -> int:
+        return int(self.texts.num_rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
+        return self._all()[place]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._all())
+
+    def _all(self) -> Sequence[Row]:
+        if self._rows is None:
+            self._rows = self._made()
+        return self._rows
+
+
 @dataclass(frozen=True, slots=True)
 class RowBatch:
-    """Some rows of a file in its order; ``number`` rises without gaps over rows and bad together."""
+    """Some rows of a file in its order; ``number`` rises without gaps over rows and bad together.
+
+    rows: maybe ``TextRows``, where the reader had columns.
+    """
 
     rows: Sequence[Row]
     bad: Sequence[BadRow]
+
+    @property
+    def end(self) -> int:
+        """The number after the last; 0 where there is none."""
+        first = self.rows.first if isinstance(self.rows, TextRows) else self.rows[0].number if self.rows else None
+        some = [number for number in (first, *(bad.number for bad in self.bad[:1])) if number is not None]
+        return min(some, default=0) + len(self.rows) + len(self.bad)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,20 @@ What this gives is what ``csv_exact`` gives, or nothing; where there is the leas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from footfall.ports import RowBatch
-from footfall.sources.columns import Texts, escaped, joined
+from footfall.ports import Row, RowBatch, TextRows
+from footfall.sources.columns import Texts, joined
 from footfall.sources.csv_layout import Layout
 from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, ROW_BYTES_MAX, Held
+from footfall.wire.json_texts import escaped
 
 # Each column of a block costs as much as some hundred of its fields.
 _COLUMNS_MAX: Final = 256
@@ -43,7 +44,7 @@ class QuickRows:
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
-        self._words = layout.words()
+        self._names, self._words = layout.kept_names, layout.words()
         self._rows_max = max(1, BATCH_BYTES // layout.body_bytes)
 
     def batches(self, held: Held, number: int) -> Iterator[RowBatch] | None:
@@ -62,20 +63,22 @@ class QuickRows:
         held.drop(end)
         return self._made(table, number, lines, special)
 
-    def _made(self, table: Any, number: int, lines: Iterator[int], special: bool) -> Iterator[RowBatch]:
+    def _made(self, table: Any, number: int, lines: Sequence[int], special: bool) -> Iterator[RowBatch]:
+        named = table.rename_columns(self._names)
         for at in range(0, table.num_rows, self._rows_max):
-            bodies = self._bodies(table.slice(at, self._rows_max), special)
-            yield RowBatch(good_rows(number + at, lines, bodies), ())
+            some = slice(at, at + self._rows_max)
+            made = partial(self._rows, table.slice(at, self._rows_max), number + at, lines[some], special)
+            yield RowBatch(TextRows(number + at, named.slice(at, self._rows_max), made), ())
 
-    def _lines(self, table: Any, line: int, feeds: int) -> Iterator[int] | None:
+    def _lines(self, table: Any, line: int, feeds: int) -> Sequence[int] | None:
         """Of each row. None where there are empty lines, or fields of several lines that nobody wants to know."""
         if table.num_rows == feeds:
-            return count(line)
+            return range(line, line + feeds)
         within: Any = pa.repeat(pa.scalar(1, pa.int32()), table.num_rows)
         for values in table.columns:
             within = pc.add(within, pc.fill_null(pc.count_substring(values, "\n"), 0))
         ends = pc.cumulative_sum(within).to_pylist()
-        return iter([line, *(line + end for end in ends)]) if ends and ends[-1] == feeds else None
+        return [line, *(line + end for end in ends[:-1])] if ends and ends[-1] == feeds else None
 
     def _faultless(self, data: bytes) -> int:
         """How much of the data is whole rows in which every quote, CR and other control character is in its place."""
@@ -98,6 +101,7 @@ class QuickRows:
         except pa.ArrowInvalid:  # ragged, or not UTF-8
             return None
 
-    def _bodies(self, table: Any, special: bool) -> list[bytes]:
+    def _rows(self, table: Any, number: int, lines: Sequence[int], special: bool) -> list[Row]:
         columns = (escaped(values) if special else values for values in table.columns)
-        return joined(Texts(word, values, '"') for word, values in zip(self._words, columns, strict=True))
+        bodies = joined(Texts(word, values, '"') for word, values in zip(self._words, columns, strict=True))
+        return good_rows(number, lines, bodies)

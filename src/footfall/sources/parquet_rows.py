@@ -22,10 +22,11 @@ from footfall.errors import Damaged, Refused, Unavailable
 from footfall.model.imports import ReadOptions
 from footfall.ports import BadRow, Preview, Row, RowBatch
 from footfall.sources.bad_rows import bad_row, row_too_long
-from footfall.sources.columns import Texts, escaped, joined
+from footfall.sources.columns import Texts, joined
 from footfall.sources.good_rows import good_rows
 from footfall.sources.held import ROW_BYTES_MAX
 from footfall.sources.types import SHOWN_ROWS, column_types, head_of
+from footfall.wire.json_texts import escaped
 
 HELD_BYTES: Final = 8 << 20
 BATCH_ROWS: Final = 4_000

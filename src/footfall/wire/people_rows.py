@@ -55,6 +55,7 @@ class PeopleRows:
         definitions: Sequence[AttributeDefinition],
         known: Callable[[Sequence[str]], Collection[str]],
     ) -> None:
+        self.dialect = "native"
         self._id = f"{import_id}-"
         self._at = at.isoformat()
         self._loading = loading

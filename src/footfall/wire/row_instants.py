@@ -6,8 +6,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN: Final = len("2026-11-23T09:30:00")
+_SURE_S: Final = -2_208_988_800  # 1900
 # A number below the first is in seconds, then in milliseconds, microseconds, else nanoseconds: to the year 5138.
 _UNITS: Final = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
 
@@ -60,3 +64,30 @@ def _counted(number: float) -> datetime:
 
 def _aware(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def instants(values: Any) -> Any | None:
+    """``instant`` of a column: a chunked array of texts, null for an empty one.
+
+    None where one of them is not written as most are: ``2026-11-23T09:30:00Z``, all of them, or none of them with a Z.
+    """
+    empty = pc.equal(values, "")
+    if pc.any(empty).as_py():
+        values = pc.if_else(empty, pa.scalar(None, pa.string()), values)
+    sizes = pc.min_max(pc.binary_length(values)).as_py()
+    if sizes["min"] is None:
+        return values
+    if sizes["min"] != sizes["max"] or sizes["max"] not in (_PLAIN, _PLAIN + 1):
+        return None
+    zone = "UTC" if sizes["max"] > _PLAIN else None
+    try:  # which takes nothing but digits, '-', ':', 'T' or a space, and a zone only if one is told
+        at = values.cast(pa.timestamp("s", zone))
+    except pa.ArrowInvalid:
+        return None
+    if pc.min(at.cast(pa.int64())).as_py() < _SURE_S:
+        return None
+    if sizes["max"] == _PLAIN:
+        days, times = (pc.utf8_slice_codeunits(values, begin, end) for begin, end in ((0, 10), (11, _PLAIN)))
+        return pc.binary_join_element_wise(days, "T", times, "Z", "")
+    usual = pc.and_(pc.equal(pc.utf8_slice_codeunits(values, 10, 11), "T"), pc.ends_with(values, "Z"))
+    return values if pc.all(usual).as_py() else None

@@ -106,7 +106,7 @@ def ledger_of(hub: Footfall) -> SqlImports:
 
 
 def spool_of(hub: Footfall) -> Path:
-    """The folder for files that are too long for memory while they are read; opening the log empties it."""
+    """The folder for files that are too long for memory while they are read; see ``wiring.leftovers``."""
     folder: Path = hub.settings.data / "spill"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -357,12 +357,12 @@ def _desk(
 
 
 def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
-    from footfall.wire.rows import NativeRows
+    from footfall.wire.rows import EventRows
 
     read, columns = meaning_of(one.settings)
     if told := one.settings.get(LOADING):
         return read, people_rows(hub, one.id, one.began_at, told)
-    return read, NativeRows(one.id, one.stream, one.began_at, columns)
+    return read, EventRows(one.id, one.stream, one.began_at, columns)
 
 
 def reader_of(hub: Footfall, format: str) -> RowReader:
