@@ -93,6 +93,30 @@ def test_rows_are_in_the_order_of_arrival_though_files_are_sorted_by_type(
     assert [row["event_id"] for row in rows] == expected
 
 
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_the_bytes_do_not_depend_on_how_much_events_have_in_common(
+    hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    odd = {"tags": ["a,b", '"'], "deep": {"": "\n", "k.v": ["&"]}, "text": "", "Text": "ü,"}
+    contexts: list[object] = [{}, {"plan": 'a"b'}, {"plan": ["x", 1]}]
+    settle(hub, day_of_events(DAY))
+    hub.accept_native(
+        {"type": "custom", "event_id": str(n), "event_name": "Did", "occurred_at": f"{DAY}T15:00:00Z",
+         "attributes": [odd, {"plan": "a"}, {}, {"own": n, "mixed": n % 8 or {"k": [n]}}][n % 4],
+         "global_context": contexts[n % 3]}
+        for n in range(40)
+    )  # fmt: skip
+    hub.settle()
+    made = set()
+    for name, value in (("SHARED_MOST", 0.0), ("SHARED_MOST", 1.0), ("SEEN_BYTES", 0)):
+        monkeypatch.setattr(engine_windows, name, value)
+        out = LocalBucket(tmp_path / f"{name}-{value}")
+        (delivered,) = export_activity(hub, out, job=out.url, codec="none", format=format)
+        made.add(b"".join(out.open(delivered.key)))
+    assert len(made) == 1
+    assert "global_context.plan" in str(made)
+
+
 def test_a_slot_asked_for_again_is_the_same_file_and_no_new_window(hub: SmallHub, out: LocalBucket) -> None:
     settle(hub, day_of_events(DAY))
     first = export_activity(hub, out, mark="2026-11-20")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -111,6 +111,12 @@ class SmallHub:
         body = json.dumps({"batch": events}).encode()
         received = int(self.now.timestamp() * 1_000_000)
         self.log.append(Batch(received, "web", "segment", "batch", len(events), (), "", "", body))
+
+    def accept_native(self, events: Iterable[Mapping[str, object]]) -> None:
+        given = list(events)
+        body = json.dumps({"events": given}).encode()
+        received = int(self.now.timestamp() * 1_000_000)
+        self.log.append(Batch(received, "web", "native", "events", len(given), (), "", "", body))
 
     def settle(self) -> None:
         settle_all(

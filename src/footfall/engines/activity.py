@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from enum import Enum, auto
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,8 @@ from footfall.engines.database import Limits, literal
 from footfall.engines.fields import NULL, Joining, leaves, macros, template
 from footfall.engines.observing import Observed
 from footfall.engines.rendering import text_of
-from footfall.engines.windows import PIECE, TERMS, Texts, WindowRows
+from footfall.engines.slices import TERMS, Making, Objects
+from footfall.engines.windows import PIECE, Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
 from footfall.model.manifest import FilePart
@@ -36,21 +38,33 @@ _SCALARS: Final = {
     "locale": "locale",
     "trigger_type": "trigger_type",
 }
+_OBJECTS: Final = {"properties": "p", "global_context": "c"}
 # Text of a row beside its properties.
-_ROW_BYTES: Final = 200
-_MACROS: Final = "CREATE MACRO instant(moment) AS strftime(make_timestamp(epoch_us(moment)), '%Y-%m-%dT%H:%M:%S.%fZ');"
+_ROW_BYTES: Final = 160
+_MACROS: Final = """
+CREATE MACRO instant(moment) AS strftime(make_timestamp(epoch_us(moment)), '%Y-%m-%dT%H:%M:%S.%fZ');
+CREATE MACRO quoted(value) AS {quoted};
+"""
+
+
+class _Of(Enum):
+    """What many events have in common, and so what is made of it."""
+
+    EVENT = auto()
+    TERMS = auto()
+    OBJECTS = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
     """A column. plain: SQL of its text. quoted: SQL of what stands in the file, where that is at hand.
 
-    shared: it follows from the type and the terms of an event, which many have in common.
+    of: what it follows from.
     """
 
     plain: str
     quoted: str = ""
-    shared: bool = False
+    of: _Of = _Of.EVENT
 
 
 class ActivityText:
@@ -73,12 +87,12 @@ class ActivityText:
         self._format = format
         self._header = header
         printed = dict.fromkeys(("terms", "users", "visitors", "accounts"), self._quoted("text"))
-        self._window = WindowRows(spill, limits, wanted, texts, printed, _ROW_BYTES)
-        self._seen = Observed(self._window.database, ("properties", "global_context"), ("name", "detail", *_SCALARS))
+        self._window = WindowRows(spill, limits, wanted, texts, tuple(_OBJECTS), printed, _ROW_BYTES)
+        self._seen = Observed(self._window.database, tuple(_OBJECTS), ("name", "detail", *_SCALARS))
         try:
-            self._window.database.script(_MACROS + macros(joining))
-            for rows in self._window.scan():
-                self._seen.look(rows)
+            self._window.database.script(_MACROS.format(quoted=self._quoted("value")) + macros(joining))
+            for stretch in self._window.scan():
+                self._seen.look(stretch.rows, stretch.objects)
         except BaseException:
             self.close()
             raise
@@ -93,49 +107,59 @@ class ActivityText:
         """Yield (rows, text) of a file."""
         if self._header:
             yield 0, self._format.head(self.columns, "activity", "", date.min)
-        for rows in self._window.render(part, *self._lines()):
+        for rows in self._window.render(part, self._lines()):
             for piece in rows.to_batches(PIECE):
                 yield piece.num_rows, text_of(piece.column(0))
 
     def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the same rows as columns of texts, not quoted; of bounded size."""
-        shared = {f"c{place}": value.plain for place, value in enumerate(self._values.values()) if value.shared}
-        row = {f"c{place}": self._plain(place, value) for place, value in enumerate(self._values.values())}
-        for rows in self._window.render(part, shared, row, self._sources()):
+        values = dict(enumerate(self._values.values()))
+        named = {f"c{place}": value.plain for place, value in values.items() if value.of is _Of.TERMS}
+        row = {f"c{place}": self._plain(place, value) for place, value in values.items()}
+        making = Making(row, named, self._objects(), self._own())
+        for rows in self._window.render(part, making):
             yield rows.rename_columns(list(self._values))
 
     def _plain(self, place: int, value: _Value) -> str:
-        if value.shared:
+        if value.of is _Of.TERMS:
             return f"n.c{place}"
         return value.plain if value.quoted else f"e.v{place}"
 
-    def _lines(self) -> tuple[dict[str, str], dict[str, str], str]:
-        """What ``WindowRows.render`` shall make. Shared columns beside each other are one text."""
-        runs: dict[str, str] = {}
-        fields: list[str] = []
-        for shared, columns in groupby(enumerate(self._values.values()), lambda each: each[1].shared):
-            if shared:
-                pieces = [self._format.piece(value.quoted, first=not nth) for nth, (_, value) in enumerate(columns)]
-                name = f"run{len(runs)}"
-                runs[name] = f"concat({', '.join(pieces)})"
-                fields.append(f"n.{name}")
-            else:
-                fields += (value.quoted or self._quoted(f"e.v{place}") for place, value in columns)
-        return runs, {"text": self._format.row(fields)}, self._sources()
+    def _lines(self) -> Making:
+        """How a row becomes a line.
 
-    def _sources(self) -> str:
-        """The slice with the values that are its own."""
-        parsed = "".join(
-            f", from_json({column}, {literal(template(self._seen.trees[column]))}) AS {name}"
-            for column, name in (("properties", "p"), ("global_context", "c"))
-            if self._seen.trees[column] != NULL
-        )
-        values = "".join(
-            f", {value.plain} AS v{place}"
-            for place, value in enumerate(self._values.values())
-            if not value.shared and not value.quoted
-        )
-        return f"(SELECT *{values} FROM (SELECT *{parsed} FROM slice) e) e"
+        Columns beside each other that follow from the same are one text, with the commas around them: a line costs what
+        its pieces cost. A null has its place in a line, so a column that is null is a comma.
+        """
+        runs: dict[_Of, dict[str, str]] = {each: {} for each in _Of}
+        comma = self._format.piece("NULL", first=False)
+        pieces: list[str] = []
+        for of, columns in groupby(enumerate(self._values.values()), lambda each: each[1].of):
+            texts = {place: value.quoted or f"quoted(e.v{place})" for place, value in columns}
+            if of is _Of.EVENT:
+                pieces += [comma, *chain.from_iterable((text, comma) for text in texts.values())][not pieces : -1]
+                continue
+            parts = [self._format.piece(text, first=place == 0) for place, text in texts.items()]
+            name = f"run{len(pieces)}"
+            runs[of][name] = f"concat({', '.join(parts)})"
+            pieces.append(f"{'n' if of is _Of.TERMS else 'e'}.{name}")
+        row = {"text": f"concat({', '.join([*pieces, literal(self._format.closing)])})"}
+        return Making(row, runs[_Of.TERMS], self._objects(runs[_Of.OBJECTS]), self._own())
+
+    def _own(self) -> dict[str, str]:
+        """What is used more than once in a line."""
+        values = enumerate(self._values.values())
+        return {f"v{n}": value.plain for n, value in values if value.of is _Of.EVENT and not value.quoted}
+
+    def _objects(self, runs: Mapping[str, str] | None = None) -> Objects:
+        """The columns that follow from JSON. runs: to be made of them, in their place."""
+        trees = {column: tree for column, tree in self._seen.trees.items() if tree != NULL}
+        if not trees:
+            return Objects()
+        parsed = {_OBJECTS[column]: f"from_json({column}, {literal(template(tree))})" for column, tree in trees.items()}
+        values = enumerate(self._values.values())
+        texts = {f"v{n}": value.plain for n, value in values if value.of is _Of.OBJECTS}
+        return Objects(tuple(trees), (parsed, texts) if runs is None else (parsed, texts, runs))
 
     def _quoted(self, sql: str) -> str:
         return self._format.field(Column("", STRING), sql)
@@ -147,7 +171,7 @@ class ActivityText:
         instants = [f"instant(e.{column})" for column in ("occurred_at", "received_at")]
         people = [_Value(f"{name}.plain", f"{name}.text") for name in ("users", "visitors", "accounts")]
         fixed = (
-            _term("source"), _Value("e.event_id"), _Value(word, word, shared=True),
+            _term("source"), _Value("e.event_id"), _Value(word, word, _Of.TERMS),
             *(_Value(instant, instant) for instant in instants), *people,
         )  # fmt: skip
         fields = {**self._known_fields(), **self._properties()}
@@ -156,7 +180,7 @@ class ActivityText:
     def _known_fields(self) -> dict[str, _Value]:
         found = {}
         for column in (column for column in _SCALARS if self._seen.present[column]):
-            found[_SCALARS[column]] = _term(column) if column in TERMS else _Value(f"CAST(e.{column} AS VARCHAR)")
+            found[_SCALARS[column]] = _term(column) if column in TERMS else _own(column)
         for term, fields in (("name", NAME_FIELD), ("detail", DETAIL_FIELD)):
             named: dict[str, list[int]] = {}
             for kind in sorted(self._seen.present[term]):
@@ -171,11 +195,16 @@ class ActivityText:
         found = {}
         for leaf in leaves(self._seen.trees["properties"], "e.p"):
             name = f"properties.{leaf.name}" if leaf.name in known else leaf.name or "properties"
-            found[name] = _Value(leaf.sql)
+            found[name] = _Value(leaf.sql, of=_Of.OBJECTS)
         for leaf in leaves(self._seen.trees["global_context"], "e.c"):
-            found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = _Value(leaf.sql)
+            found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = _Value(leaf.sql, of=_Of.OBJECTS)
         return found
 
 
+def _own(column: str) -> _Value:
+    number = f"CAST(e.{column} AS VARCHAR)"
+    return _Value(number, number) if column == "step_number" else _Value(f"e.{column}")
+
+
 def _term(column: str, sql: str = "{}") -> _Value:
-    return _Value(sql.format(f"t.plain[e.{column}]"), sql.format(f"t.text[e.{column}]"), shared=True)
+    return _Value(sql.format(f"t.plain[e.{column}]"), sql.format(f"t.text[e.{column}]"), _Of.TERMS)

@@ -8,7 +8,7 @@ the namespace of the subscription. Source: Airkit, "App Events to AWS S3 Buckets
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from footfall.engines.database import Limits, literal
 from footfall.engines.rendering import text_of
+from footfall.engines.slices import Making, Objects
 from footfall.engines.windows import PIECE, Texts, WindowRows
 from footfall.model.app_events import STANDARD_FIELDS, detail_of, kind_of, schema_of, type_of
 from footfall.model.columns import LONG, MOMENT, OBJECT, STRING
@@ -63,7 +64,7 @@ class AppEventText:
         self._workspace = workspace
         ids = {"users": "uuid5(text)", "visitors": "id_of('visitor', text)", "accounts": "NULL"}
         printed = {"terms": "to_json(text)::VARCHAR", **ids}
-        self._window = WindowRows(spill, limits, wanted, texts, printed, _ROW_BYTES)
+        self._window = WindowRows(spill, limits, wanted, texts, ("properties",), printed, _ROW_BYTES)
         blob = "".join(f"\\x{byte:02X}" for byte in workspace.subscription_id.bytes)
         self._window.database.script(_MACROS.replace("{namespace}", f"'{blob}'::BLOB"))
         for _ in self._window.scan():
@@ -75,12 +76,11 @@ class AppEventText:
 
     def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text) of a file."""
-        for rows in self._window.render(part, *self._lines()):
+        for rows in self._window.render(part, self._making({"text": self._row()})):
             for piece in rows.to_batches(PIECE):
                 yield piece.num_rows, text_of(piece.column(0))
 
-    def _lines(self) -> tuple[dict[str, str], dict[str, str], str]:
-        """What ``WindowRows.render`` shall make."""
+    def _making(self, row: Mapping[str, str]) -> Making:
         product, environment = "t.plain[e.product]", "t.plain[e.environment]"
         shared = {
             "x_app": f"uuid5(concat('product:', {product}))",
@@ -92,14 +92,15 @@ class AppEventText:
             "x_schema": _by_type(schema_of),
             "x_kind": _by_type(kind_of),
         } | {f"own_{place}": sql for place, sql in enumerate(_named().values())}
-        values = {
+        own = {
             "x_session": "CASE WHEN e.session_id IS NOT NULL THEN id_of('session', e.session_id) END",
             "x_id": "id_of(concat('event:', t.plain[e.source]), e.event_id)",
-            "x_rest": "json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{}'), "
-            f"coalesce(e.properties, '{{}}'), {literal(_taken())})::VARCHAR",
         }
-        picked = "".join(f", {sql} AS {name}" for name, sql in values.items())
-        return shared, {"text": self._row()}, f"(SELECT e.*{picked} FROM slice e, terms t) e"
+        rest = (
+            "json_merge_patch(coalesce(json_extract(e.properties, '$.attributes'), '{}'), "
+            f"coalesce(e.properties, '{{}}'), {literal(_taken())})::VARCHAR"
+        )
+        return Making(row, shared, Objects(("properties",), [{"x_rest": rest}]), own)
 
     def _row(self) -> str:
         """SQL of the line; NULL fields are left out."""
@@ -147,10 +148,9 @@ class AppEventTable(AppEventText):
 
     def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the rows, a column for each of ``columns``; instants and numbers as texts, objects as JSON."""
-        shared, _, sources = self._lines()
         told = {name: sql if _TYPED.get(name) == OBJECT else _plain(sql) for name, sql in self._fields().items()}
         row = {f"c{n}": sql for n, sql in enumerate([*told.values(), "nullif(x_rest, '{}')"])}
-        for rows in self._window.render(part, shared, row, sources):
+        for rows in self._window.render(part, self._making(row)):
             yield rows.rename_columns([column.name for column in self.columns])
 
 

@@ -8,6 +8,7 @@ once for all but the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import Any, Final
 
 from footfall.engines.database import Database
@@ -29,29 +30,30 @@ class Observed:
         self.trees: dict[str, Tree] = dict.fromkeys(objects, NULL)
         self.present: dict[str, set[int]] = {column: set() for column in others}
 
-    def look(self, rows: str) -> None:
-        """Learn from a stretch of events. rows: SQL of them."""
+    def look(self, rows: str, objects: str) -> None:
+        """Learn from a stretch of events. rows: SQL of them. objects: SQL of their different columns of JSON."""
         while True:
             asked = {column: _Asked(column, tree) for column, tree in self.trees.items()}
-            self._shapes(rows, list(asked.values()))
+            self._shapes(objects, list(asked.values()))
             self.trees = {column: each.grown(self._database) for column, each in asked.items()}
             if not any(each.more(self.trees[column]) for column, each in asked.items()):
                 break
-        for column, types in self.present.items():
-            types.update(kind for (kind,) in _rows(self._database, f"SELECT DISTINCT type FROM shapes WHERE {column}"))
+        counts = "".join(f", count({column}) > 0" for column in self.present)
+        for kind, *there in _rows(self._database, f"SELECT type{counts} FROM ({rows}) GROUP BY type"):
+            for types in compress(self.present.values(), there):
+                types.add(kind)
 
-    def _shapes(self, rows: str, asked: Sequence[_Asked]) -> None:
-        """Make the table ``shapes``: one row for all events of a type that are alike."""
-        others = "".join(f", {column}" for column in self.present)
-        there = "".join(f", count({column}) > 0 AS {column}" for column in self.present)
-        parsed = "".join(f", {sql} AS {name}" for each in asked for name, sql in each.lists().items())
+    def _shapes(self, objects: str, asked: Sequence[_Asked]) -> None:
+        """Make the table ``shapes``: one row for all objects that are alike."""
+        parsed = ", ".join(f"{sql} AS {name}" for each in asked for name, sql in each.lists().items())
         names = [name for each in asked for name in each.lists()]
+        if not names:
+            return
         # Lists of texts group in half the time as text, in which no two of them are alike.
-        alike = "".join(f", {name}::VARCHAR" for name in names)
-        kept = "".join(f", any_value({name}) AS {name}" for name in names)
+        alike = ", ".join(f"{name}::VARCHAR" for name in names)
+        kept = ", ".join(f"any_value({name}) AS {name}" for name in names)
         self._database.run(
-            f"CREATE OR REPLACE TABLE shapes AS SELECT type{there}{kept} "
-            f"FROM (SELECT type{others}{parsed} FROM ({rows})) GROUP BY type{alike}",
+            f"CREATE OR REPLACE TABLE shapes AS SELECT {kept} FROM (SELECT {parsed} FROM ({objects})) GROUP BY {alike}",
             _WHAT,
         )
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
@@ -24,9 +26,10 @@ import pyarrow.compute as pc
 
 from footfall.engines.database import Database, Limits, Session, literal, microseconds, out_of_memory
 from footfall.engines.dividing import Division, Keys, in_order
+from footfall.engines.slices import PEOPLE, Making
 from footfall.errors import Damaged, Unavailable
 from footfall.model.manifest import FilePart
-from footfall.ports import EventSelection
+from footfall.ports import EventSelection, Span
 
 # Of ingest_seq that are read at once to see what is there: a few row groups, for both threads. The first time it is
 # fewer, because what nothing is known about is asked several times.
@@ -36,16 +39,22 @@ SCAN_FIRST: Final = 30_000
 STRIDE: Final = 1_024
 # Events and bytes of text per slice. Fewer cost more planning and more reading of row groups that hold others too,
 # more cost memory: there are as many slices as threads, once as they come and once in order.
-SLICE: Final = 100_000
-SLICE_BYTES: Final = 24 << 20
+SLICE: Final = 130_000
+SLICE_BYTES: Final = 30 << 20
+# A slice that has so much of that ends where a file of the lake does.
+NEARLY: Final = 0.6
+# Events are not all of one size: a bit more in all slices of a file is better than one more slice.
+EVENLY: Final = 1.04
 # Rows of text that are handed on at once, about a mebibyte: whoever is given more copies more.
 PIECE: Final = 4_096
 _READ: Final = "read the events of a window"
 _WRITE: Final = "write the events of a window"
 # People of each kind whose texts are kept from slice to slice.
-PEOPLE: Final = 100_000
-TERMS: Final = ("source", "product", "environment", "channel", "name", "detail", "locale", "trigger_type")
-_KEYS: Final = {"users": "user_key", "visitors": "anonymous_key", "accounts": "account_key"}
+PEOPLE_KEPT: Final = 100_000
+# Bytes of JSON of a stretch of which it is found out how much of it is the same.
+SEEN_BYTES: Final = 64 << 20
+# What is made of equal JSON is made once where there is so little different JSON, of an event.
+SHARED_MOST: Final = 0.5
 
 
 class Texts(Protocol):
@@ -63,9 +72,22 @@ class _Slice:
     keys: Keys
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """SQL of the events of a range of ingest_seq, in no order, and of their different objects.
+
+    objects: has the columns that ``WindowRows`` was given; the same may be in it more than once. To be read by the
+    first connection of the database, before the next stretch.
+    """
+
+    rows: str
+    objects: str
+
+
 class WindowRows:
     """The events of a selection, in a database of its own; close it.
 
+    objects: columns of JSON of which something is made.
     printed: SQL that makes of ``text`` what stands in the file: of ``terms``, ``users``, ``visitors``, ``accounts``.
     row_bytes: of a row's text beside its properties. rows: events, once the scan has ended.
     parts: then, the events of each file, in the order of the files; one file of all, where they are not divided.
@@ -77,6 +99,7 @@ class WindowRows:
         limits: Limits,
         wanted: EventSelection,
         texts: Texts,
+        objects: Sequence[str],
         printed: Mapping[str, str],
         row_bytes: int,
     ) -> None:
@@ -86,6 +109,7 @@ class WindowRows:
         self.database = Database(limits, self._folder)
         self._wanted = wanted
         self._texts = texts
+        self._objects = objects
         self._printed = printed
         # One reader at a time: every connection to the store that is ever open keeps pages of it in memory.
         self._reading = Lock()
@@ -95,6 +119,10 @@ class WindowRows:
         # Of each file: first ingest_seq, events and bytes of each slice; and where the last one ends.
         self._slices: dict[Keys, list[tuple[int, int, int]]] = {} if wanted.divided_by else {(): []}
         self._ends: dict[Keys, int] = {}
+        self._borders = _borders(wanted.spans)
+        # Of each stretch: where it begins, and whether its events have much JSON in common.
+        self._begins: list[int] = []
+        self._shares: list[bool] = []
         # Of ingest_seq. DuckDB may need sixty times the length of objects to read them, and reads 2,048 at once.
         self._at_once = wanted.to_seq
         try:
@@ -128,24 +156,40 @@ class WindowRows:
 
     # --- what is there -----------------------------------------------------------------------------------------
 
-    def scan(self) -> Iterator[str]:
-        """SQL of the rows of one long stretch after the other, in no order within it; measures them for ``render``."""
+    def scan(self) -> Iterator[Stretch]:
+        """One long stretch after the other; each is measured for ``render`` before it is given."""
         first, length = self._wanted.from_seq, SCAN_FIRST
         while first < self._wanted.to_seq:
             end = min(first + length, self._wanted.to_seq)
+            end = self._border(first + length // 2, end + 1) or end
             if rows := self._rows(first, end):
-                self._measure(rows)
-                yield rows
+                yield self._measured(first, rows)
             first, length = end, SCAN
 
-    def _measure(self, rows: str) -> None:
-        sizes = "sum(coalesce(strlen(properties), 0) + coalesce(strlen(global_context), 0))"
+    def _measured(self, first: int, rows: str) -> Stretch:
+        sizes = " + ".join(f"coalesce(sum(strlen({column})), 0)" for column in ("properties", "global_context"))
         keys = "".join(f", {column}" for column in self._division.columns)
         sql = f"SELECT ingest_seq // {STRIDE}, count(*), {sizes}{keys} FROM ({rows}) GROUP BY ALL ORDER BY 1"
+        events = size = 0
         for batch in self.database.stream(sql, SLICE, _READ):
             for place, count, beside, *of in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 self._cut(tuple(of), place * STRIDE, count, int(beside) + count * self._row_bytes)
+                events, size = events + count, size + int(beside)
             self._division.check(list(self._slices))
+        self._begins.append(first)
+        if not self._objects or size > SEEN_BYTES:
+            self._shares.append(False)
+            return Stretch(rows, rows)
+        different = f"SELECT DISTINCT {', '.join(self._objects)} FROM ({rows})"
+        self.database.run(f"CREATE OR REPLACE TEMP TABLE seen AS {different}", _READ)
+        found = self.database.number("SELECT count(*) FROM seen", _READ)
+        self._shares.append(found <= SHARED_MOST * events)
+        return Stretch(rows, "SELECT * FROM seen")
+
+    def _border(self, first: int, end: int) -> int | None:
+        """The last of ``_borders`` in a range of ingest_seq."""
+        place = bisect_left(self._borders, end) - 1
+        return self._borders[place] if place >= 0 and self._borders[place] >= first else None
 
     def _cut(self, keys: Keys, first: int, rows: int, size: int) -> None:
         """Add a stride to the last slice of a file or begin another one."""
@@ -154,11 +198,25 @@ class WindowRows:
         slices = self._slices.setdefault(keys, [])
         if slices:
             begin, so_far, bytes_ = slices[-1]
+            share = max((so_far + rows) / SLICE, (bytes_ + size) / SLICE_BYTES)
+            border = self._border(first, first + STRIDE)
+            full = share > self._room(begin, first + STRIDE, share) or (border is not None and share > NEARLY)
             # A stride may come in two parts, of two stretches.
-            if first <= begin or (so_far + rows <= SLICE and bytes_ + size <= SLICE_BYTES):
+            if first <= begin or not full:
                 slices[-1] = (begin, so_far + rows, bytes_ + size)
                 return
+            first = border or first
         slices.append((first, rows, size))
+
+    def _room(self, begin: int, end: int, share: float) -> float:
+        """How much of a slice may be used, so that there are slices of one length up to the next border.
+
+        share: of a slice that begins at ``begin``, used by its events up to ``end``.
+        """
+        place = bisect_right(self._borders, begin)
+        border = self._borders[place] if place < len(self._borders) else self._wanted.to_seq
+        needed = share * (border - begin) / (end - begin)
+        return 1.0 if needed <= 1 else min(1.0, EVENLY * needed / ceil(needed))
 
     @property
     def parts(self) -> Mapping[FilePart, int]:
@@ -190,15 +248,8 @@ class WindowRows:
 
     # --- its rows ----------------------------------------------------------------------------------------------
 
-    def render(
-        self, part: FilePart, named: Mapping[str, str], row: Mapping[str, str], sources: str = "slice e"
-    ) -> Iterator[pa.Table]:
-        """Yield the rows of a file in order, a slice at a time; as many slices as there are threads are made at once.
-
-        named: columns that follow from an event's type and terms alone: name -> SQL, in which ``e`` are these and
-        ``t.text[e.name]`` is the text of one. row: columns of the result: name -> SQL over ``e``, one of ``sources``
-        that is made of ``slice``, over ``n``, the named ones, and ``users``, ``visitors``, ``accounts`` (plain, text).
-        """
+    def render(self, part: FilePart, making: Making) -> Iterator[pa.Table]:
+        """Yield the rows of a file in order, a slice at a time; as many as there are threads are made at once."""
         threads = self.database.limits.threads
         made: deque[Future[pa.Table]] = deque()
         # Each of them by one thread: with more, every join of every slice takes memory for every thread.
@@ -206,11 +257,10 @@ class WindowRows:
         keys = next(keys for keys in self._slices if self._division.part(keys) == part)
         last = min(self._ends.get(keys, self._wanted.to_seq), self._wanted.to_seq)
         edges = [*(first for first, _, _ in self._slices[keys]), last]
-        statement = _statement(row, sources)
         with ThreadPoolExecutor(threads, thread_name_prefix="slice") as pool:
             try:
                 for first, end in pairwise(edges):
-                    made.append(pool.submit(self._made, _Slice(first, end, keys), named, statement))
+                    made.append(pool.submit(self._made, _Slice(first, end, keys), making))
                     if len(made) > threads:
                         yield made.popleft().result()
                 while made:
@@ -219,33 +269,29 @@ class WindowRows:
                 for future in made:
                     future.cancel()
 
-    def _made(self, slice_: _Slice, named: Mapping[str, str], statement: str) -> pa.Table:
+    def _made(self, slice_: _Slice, making: Making) -> pa.Table:
         """The rows of a slice in order; made a part after the other where the memory does not do for all at once."""
         rows = self._rows(slice_.first, slice_.end) + self._division.condition(slice_.keys)
         length = slice_.end - slice_.first
         if length <= self._at_once:
+            shared = bool(making.objects.keys) and self._shares[bisect_right(self._begins, slice_.first) - 1]
             try:
-                with self._prepared(f"VIEW slice AS {rows}", named) as session:
-                    return _in_order(session.table(statement, SLICE, _WRITE))
+                with self._prepared(f"VIEW slice AS {rows}", making) as session:
+                    if shared:
+                        session.run(f"CREATE TEMP TABLE objects AS {making.objects_table()}", _WRITE)
+                    return _in_order(session.table(making.statement(shared=shared), SLICE, _WRITE))
             except Unavailable as error:
                 self._take_less(length, error)
-        with self._prepared(f"TABLE kept AS {rows}; CREATE TEMP VIEW slice AS SELECT * FROM kept", named) as session:
-            return pa.concat_tables(list(self._in_parts(session, slice_, statement)))
+        with self._prepared(f"TABLE kept AS {rows}; CREATE TEMP VIEW slice AS SELECT * FROM kept", making) as session:
+            return pa.concat_tables(list(self._in_parts(session, slice_, making.statement(shared=False))))
 
     @contextmanager
-    def _prepared(self, slice_: str, named: Mapping[str, str]) -> Iterator[Session]:
-        """A session that has the relations of ``_statement``. slice_: SQL of the temporary relation of that name."""
-        picked = "".join(f", {sql} AS {name}" for name, sql in named.items())
+    def _prepared(self, slice_: str, making: Making) -> Iterator[Session]:
+        """A session that has the relations of ``Making.statement``. slice_: SQL of the temporary relation ``slice``."""
         with self.database.session() as session:
             session.run(f"CREATE TEMP {slice_}", _READ)
-            # They repeat, so their texts are put together once for all events that have them all in common.
-            session.run(
-                f"CREATE TEMP TABLE named AS SELECT e.*{picked} "
-                f"FROM (SELECT DISTINCT type, {', '.join(TERMS)} FROM slice) e, terms t",
-                _READ,
-            )
-            for dimension, column in _KEYS.items():
-                self._name_people(session, dimension, column)
+            session.run(f"CREATE TEMP TABLE named AS {making.named_table()}", _READ)
+            self._name_people(session)
             yield session
 
     def _in_parts(self, session: Session, slice_: _Slice, statement: str) -> Iterator[pa.Table]:
@@ -268,18 +314,19 @@ class WindowRows:
             raise error
         self._at_once = min(self._at_once, length // 2)
 
-    def _name_people(self, session: Session, dimension: str, column: str) -> None:
-        found = session.stream(f"SELECT DISTINCT {column} FROM slice WHERE {column} IS NOT NULL", SLICE, _READ)
-        batches = [batch.column(0) for batch in found if batch.num_rows]
-        keys = pa.chunked_array(batches, pa.int32()).combine_chunks()
-        with self._reading:
-            texts = self._known_texts(dimension, keys)
-        if texts.num_rows != len(keys):
-            lost = len(keys) - texts.num_rows
-            raise Damaged(
-                f"{lost} keys of {dimension} in the lake are not in the store", "Restore both from one backup"
-            )
-        session.take(dimension, texts, self._columns(dimension), _READ)
+    def _name_people(self, session: Session) -> None:
+        found = session.stream(f"SELECT DISTINCT {', '.join(PEOPLE.values())} FROM slice", SLICE, _READ)
+        seen = pa.Table.from_batches(found, pa.schema([(column, pa.int32()) for column in PEOPLE.values()]))
+        for dimension, column in PEOPLE.items():
+            keys = pc.drop_null(pc.unique(seen[column]))
+            with self._reading:
+                texts = self._known_texts(dimension, keys)
+            if texts.num_rows != len(keys):
+                lost = len(keys) - texts.num_rows
+                raise Damaged(
+                    f"{lost} keys of {dimension} in the lake are not in the store", "Restore both from one backup"
+                )
+            session.take(dimension, texts, self._columns(dimension), _READ)
 
     def _known_texts(self, dimension: str, keys: pa.Array) -> pa.Table:
         """(key, text); most people of a slice were in one before it, and the store takes a microsecond for each."""
@@ -289,8 +336,18 @@ class WindowRows:
             found = self._texts(dimension, missing)
             known = found if known is None else pa.concat_tables([known, found]).combine_chunks()
         here = known.filter(pc.is_in(known["key"], value_set=keys))
-        self._people[dimension] = known if known.num_rows <= PEOPLE else here
+        self._people[dimension] = known if known.num_rows <= PEOPLE_KEPT else here
         return here
+
+
+def _borders(spans: Sequence[Span]) -> list[int]:
+    """Where files of the lake begin and all before have ended: who reads up to there reads no file for a few events."""
+    found, reach = [], 0
+    for span in sorted(spans, key=lambda each: each.first_seq):
+        if span.first_seq > reach:
+            found.append(span.first_seq)
+        reach = max(reach, span.last_seq)
+    return found
 
 
 def _in_order(found: pa.Table) -> pa.Table:
@@ -298,10 +355,3 @@ def _in_order(found: pa.Table) -> pa.Table:
     order = pc.sort_indices(found["ingest_seq"])
     # The system's allocator gives back what is freed, Arrow's own keeps it.
     return pc.take(found, order, memory_pool=pa.system_memory_pool()).drop_columns("ingest_seq")
-
-
-def _statement(row: Mapping[str, str], sources: str) -> str:
-    same = " AND ".join(f"n.{term} IS NOT DISTINCT FROM e.{term}" for term in TERMS)
-    people = "".join(f" LEFT JOIN {name} ON {name}.key = e.{column}" for name, column in _KEYS.items())
-    picked = "".join(f", {sql} AS {name}" for name, sql in row.items())
-    return f"SELECT e.ingest_seq{picked} FROM {sources} JOIN named n ON n.type = e.type AND {same}{people}"
