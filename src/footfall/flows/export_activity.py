@@ -19,7 +19,7 @@ from typing import Final
 from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.model.files import MANIFEST_SUFFIX
 from footfall.model.manifest import Columns, DataFile, FilePart, Manifest
-from footfall.model.passing import Text, first_free, mark_of, noted
+from footfall.model.passing import UNCHANGED, Text, first_free, mark_of, noted
 from footfall.model.window_manifest import JobManifest, Range, read_manifest
 from footfall.model.windows import FIRST_SEQ, Window, Written
 from footfall.ports import Bucket, Codec, Column, EventText, Progress, Windows
@@ -226,10 +226,12 @@ class _Delivery:
 
         encoded = codec.encode(text, name=_name(self._bare(window, file.part, attempt)))
         try:
-            stored = self.to.bucket.put(key, noted(encoded, note), content_type=codec.content_type)
+            passed = text if codec.name == UNCHANGED else None
+            stored = self.to.bucket.put(key, noted(encoded, note, passed=passed), content_type=codec.content_type)
         except Conflict as conflict:
             return self._not_ours(window, file, key, before, conflict)
-        if written is before or written.files[-1].size_bytes != stored.size_bytes:
+        data = written.files[-1] if written is not before else None
+        if data is None or data.size_bytes != stored.size_bytes or stored.sha256 not in ("", data.sha256):
             raise Damaged(f"{key} has {stored.size_bytes} bytes, which is not what was sent", "Run it again")
         return self._stored(window, written)
 

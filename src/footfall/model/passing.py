@@ -13,6 +13,8 @@ from footfall.model.manifest import DataFile, is_encrypted
 
 # Names that are tried for an encrypted file; each one taken is an attempt that broke off before its manifest.
 ATTEMPTS_MAX: Final = 100
+# Name of the codec that leaves a text as it is.
+UNCHANGED: Final = "none"
 
 _MARK: Final = re.compile(r"_a[1-9]\d*(?=\.[^/]*$)")
 _T = TypeVar("_T")
@@ -78,19 +80,21 @@ def first_free(taken: Callable[[int], bool], put: Callable[[int], _T]) -> _T:
     return put(ATTEMPTS_MAX)
 
 
-def noted(chunks: Iterable[bytes], note: Callable[[int, str], None]) -> Iterator[bytes]:
+def noted(chunks: Iterable[bytes], note: Callable[[int, str], None], *, passed: Text | None = None) -> Iterator[bytes]:
     """The chunks; before the last one is given, ``note`` is told the size and SHA-256 of them all.
 
     A bucket shows an object only when it has all of it, so what was noted comes before what can be seen.
+    passed: the text whose bytes the chunks are, unchanged; it has been digested already.
     """
     digest, size = hashlib.sha256(), 0
     held: bytes | None = None
     for chunk in chunks:
-        digest.update(chunk)
-        size += len(chunk)
+        if passed is None:
+            digest.update(chunk)
+            size += len(chunk)
         if held is not None:
             yield held
         held = chunk
-    note(size, digest.hexdigest())
+    note(*((size, digest.hexdigest()) if passed is None else (passed.size_bytes, passed.sha256)))
     if held is not None:
         yield held
