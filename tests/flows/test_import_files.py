@@ -30,6 +30,8 @@ from footfall.flows.import_files import (
 )
 from footfall.model.import_names import FileRow
 from footfall.model.imports import Cursor
+from footfall.sources.csv_rows import CsvReader
+from footfall.sources.json_rows import JsonReader
 from footfall.sources.parquet_rows import ParquetReader
 from footfall.stores.row_snapshots import FolderSnapshots
 
@@ -429,3 +431,21 @@ def test_how_a_file_is_read_stays_as_it_was_when_its_first_row_was_sent(hub, tmp
     assert done.applied == 4
     assert done.began_at == datetime(2026, 12, 1, 12, tzinfo=UTC)
     assert done.settings == {"delimiter": ";", "identify_id": "u", "columns": ["id", "u"], "sent": True}
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_an_import_goes_on_within_what_its_reader_gives_at_once(hub, tmp_path, place, format):
+    lines = (
+        b"".join(b'{"id":"%d"}\n' % n for n in range(40))
+        if format == "json"
+        else b"id\n" + b"".join(b"%d\n" % n for n in range(40))
+    )
+    (place / "crm").write_bytes(lines)
+    desk = replace(desk_of(hub, tmp_path), reader=JsonReader() if format == "json" else CsvReader())
+    plan, file = plan_of(format=format), one_file(desk.bucket, "crm")
+    begun = desk.ledger.begin(
+        plan.scope, desk.bucket.url, file, stream=plan.stream, format=format, settings={}, at=hub.now
+    )
+    desk.ledger.advance(begun, 17, applied=0, unchanged=0, bad=())
+    assert import_file(desk, plan, file).next_row == 40
+    assert [event for event, _ in imported(hub)] == [f"{begun.id}-{n}" for n in range(17, 40)]

@@ -15,6 +15,7 @@ from footfall.errors import Refused
 from footfall.model.imports import ReadOptions
 from footfall.sources.json_objects import Objects
 from footfall.sources.json_rows import JsonReader
+from footfall.sources.json_shapes import values_of
 
 READER = JsonReader()
 
@@ -199,6 +200,52 @@ def test_the_quick_ways_give_what_one_row_after_the_other_gives(
         assert [row.body for row in found.rows] == one_by_one
 
 
+few_keys = st.sampled_from(["a", "b", "ü", ""])
+nested = st.recursive(json_values, lambda inner: st.dictionaries(few_keys, inner, max_size=3), max_leaves=6)
+
+
+@given(
+    tables=st.lists(st.lists(st.dictionaries(few_keys, nested, max_size=3), min_size=1, max_size=4), max_size=6),
+    in_array=st.booleans(),
+)
+@settings(max_examples=120, deadline=None)
+def test_objects_with_keys_that_were_there_before_are_read_as_any_others(
+    tables: list[list[dict[str, Any]]], in_array: bool
+) -> None:
+    learning = Objects(())
+    for table in tables:
+        texts = [json.dumps(row).encode() for row in table]
+        read = learning.elements(b",".join(texts)) if in_array else learning.lines(written_lines(table), len(table))
+        if read is not None:
+            assert read.bodies == [Objects(()).body(text) for text in texts]
+            for key in ("a", "ü", "no such"):
+                plain = [row.get(key) for row in table]
+                found = values_of(read.values, key)
+                assert [_is_plain(value) for value in plain] == [_is_plain(value) for value in found]
+                assert [value for value in plain if _is_plain(value)] == list(filter(_is_plain, found))
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | list | None)
+
+
+def test_a_key_that_is_there_twice_is_found_also_among_keys_that_are_known() -> None:
+    learning = Objects(())
+    good = b'{"a":1,"b":{"c":1}}\n'
+    assert learning.lines(good * 3, 3) is not None
+    for twice in (b'{"a":1,"a":2,"b":{"c":1}}\n', b'{"a":1,"b":{"c":1,"c":1}}\n'):
+        assert learning.lines(good + twice, 2) is None
+
+
+def test_objects_of_ever_other_keys_are_read_without_a_type() -> None:
+    learning = Objects(())
+    for nth in range(30):
+        read = learning.lines(b'{"a":{"k%d":1}}\n' % nth * 2, 2)
+        assert read is not None
+        assert read.bodies == [b'{"a":{"k%d":1}}' % nth] * 2
+    assert isinstance(read.values[0], dict)
+
+
 PARTS = ['{"a":1}', '{"a":[{},\n{}]}', '{"a":[{},{"b":1}]}', '{"b":"}, {"}', '{"c":"\\n"}', ",", ",", ",\n", ",\n",
          ",\r\n", ",\n ", " ,", "\n,", "\n", " "]  # fmt: skip
 
@@ -213,6 +260,6 @@ def test_the_quick_ways_find_the_lines_that_one_row_after_the_other_finds(
     head: str, parts: list[str], tail: str
 ) -> None:
     data = (head + "".join(parts) + tail).encode()
-    with patch.object(Objects, "elements", lambda *_: None), patch.object(Objects, "bodies", lambda *_: None):
+    with patch.object(Objects, "elements", lambda *_: None), patch.object(Objects, "lines", lambda *_: None):
         slowly = rows(data)
     assert rows(data) == slowly

@@ -22,7 +22,7 @@ from footfall.config import load_zone
 from footfall.engines.shaped import DuckShape
 from footfall.engines.shaping import DuckShaper
 from footfall.model.imports import Columns, ReadOptions
-from footfall.ports import Batch, Entry, Keys, Row, TextRows
+from footfall.ports import Batch, BodyRows, Entry, Keys, Row, TextRows
 from footfall.sources.csv_rows import CsvReader
 from footfall.sources.json_rows import JsonReader
 from footfall.wire import row_body
@@ -102,6 +102,13 @@ def _alone(rows: Sequence[Row]) -> list[Sequence[Row]]:
     if isinstance(rows, TextRows):
         some = list(rows)
         return [TextRows(rows.first + n, rows.texts.slice(n, 1), lambda n=n: [some[n]]) for n in range(len(rows))]
+    if isinstance(rows, BodyRows):
+        some = list(rows)
+        return [
+            BodyRows(rows.first + n, rows.bodies[n : n + 1], lambda key, n=n: rows.values(key)[n : n + 1],
+                     lambda n=n: [some[n]])
+            for n in range(len(rows))
+        ]  # fmt: skip
     return [[row] for row in rows]
 
 

@@ -31,23 +31,23 @@ from footfall.ports import (
     Comparison,
     HeldFiles,
     Imports,
+    LazyRows,
     Log,
     Row,
     RowEvents,
     RowReader,
     Snapshots,
     Stored,
-    TextRows,
 )
 
 BODY_BYTES: Final = 2 << 20
+ROWS_AT_ONCE: Final = 32_768  # of a reader's batch that becomes one body, if rows go to the log as columns
 # Given to the log at once and remembered at once: more bodies wait for one disk sync, and one commit counts for all.
 BODIES_AT_ONCE: Final = 8
 # If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
 FIRST_ROWS: Final = 1_000
 UNKNOWN: Final = ("unknown_user", "unknown_account")
 LOOKED_AT: Final = 1_000  # of the newest imports of a scope
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,8 +307,7 @@ class _Reading:
     def __init__(self, desk: Desk, begun: FileImport, compared: Comparison | None) -> None:
         self._desk, self._state, self._compared = desk, begun, compared
         self._options, self._events = desk.meaning(begun)
-        # A reader's batch is a body then; else bodies are no larger than those of clients.
-        self._takes_columns = compared is None and self._events.dialect != "native"
+        self._takes_batches = compared is None and self._events.dialect != "native"
         self._next_row = begun.next_row
         self._begin()
 
@@ -323,7 +322,8 @@ class _Reading:
         text = self._desk.decode(file.key, self._desk.held.read(self._state.id))
         for batch in self._desk.reader.rows(text, self._options, name=file.key):
             self._desk.beat()
-            if isinstance(rows := batch.rows, TextRows) and rows.first >= first and self._takes_columns:
+            whole = self._takes_batches and len(batch.rows) <= ROWS_AT_ONCE
+            if isinstance(rows := batch.rows, LazyRows) and rows.first >= first and whole:
                 self._make(rows)
             else:
                 self._take_each(rows, first)
@@ -390,7 +390,7 @@ class _Reading:
 
 def _append(desk: Desk, state: FileImport, dialect: str, bodies: Sequence[tuple[bytes, int]]) -> None:
     """Give bodies to the log all at once, so that one sync of the disk does for them; wait for the last."""
-    received = (desk.clock() - _EPOCH) // timedelta(microseconds=1)
+    received = (desk.clock() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     answers: SimpleQueue[int | Exception] = SimpleQueue()
     for body, count in bodies:
         desk.log.submit(Batch(received, state.stream, dialect, "batch", count, (), "", "", body), answers.put)

@@ -13,7 +13,7 @@ from footfall.ports.authorizations import Authorizations, Resealed, Vault
 from footfall.ports.explore import Directory, EventPage, EventPages, EventsWanted, PeopleOrder, StoredEvent, Totals
 from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
 from footfall.ports.import_ledger import Comparison, HeldFiles, Imports, RowEvents, Snapshots
-from footfall.ports.imports import BadRow, Preview, Row, RowBatch, RowReader, TextRows
+from footfall.ports.imports import BadRow, BodyRows, LazyRows, Preview, Row, RowBatch, RowReader, TextRows
 from footfall.ports.jobs import Claim, Jobs, Planned
 from footfall.ports.lake import Lake, Span
 from footfall.ports.log import Batch, Entry, Log
@@ -48,6 +48,7 @@ __all__ = [
     "Authorizations",
     "BadRow",
     "Batch",
+    "BodyRows",
     "Bucket",
     "Catalogue",
     "Channels",
@@ -78,6 +79,7 @@ __all__ = [
     "Joining",
     "Keys",
     "Lake",
+    "LazyRows",
     "Ledger",
     "Log",
     "Membership",

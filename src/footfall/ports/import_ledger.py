@@ -122,7 +122,7 @@ class RowEvents(Protocol):
     dialect: of ``wire``, in which the events are. columns: those that have a meaning.
 
     1. Every row becomes an event or is among the bad ones, and none takes its neighbours with it.
-    2. The same row gives the same event, whatever rows it comes with, as columns (``TextRows``) or alone.
+    2. The same row gives the same event, whatever rows it comes with, together (``LazyRows``) or alone.
     """
 
     dialect: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,21 +39,20 @@ class Row(NamedTuple):
     body: bytes
 
 
-class TextRows(Sequence[Row]):
-    """Rows whose values are all texts, as columns; they become ``Row`` only when one is asked for.
+class LazyRows(Sequence[Row]):
+    """Rows that become ``Row`` only when one is asked for.
 
-    first: the number of the first; no number is left out. texts: a column of strings for each key, in the order of the
-    keys, null where a row has null. made: makes the rows, as many as there are texts.
+    first: the number of the first; no number is left out. made: makes the rows, as many as ``count``.
     """
 
-    def __init__(self, first: int, texts: pa.Table, made: Callable[[], Sequence[Row]]) -> None:
+    def __init__(self, first: int, count: int, made: Callable[[], Sequence[Row]]) -> None:
         self.first = first
-        self.texts = texts
+        self._count = count
         self._made = made
         self._rows: Sequence[Row] | None = None
 
     def __len__(self) -> int:
-        return int(self.texts.num_rows)
+        return self._count
 
     @overload
     def __getitem__(self, place: int) -> Row: ...
@@ -71,11 +70,34 @@ class TextRows(Sequence[Row]):
         return self._rows
 
 
+class TextRows(LazyRows):
+    """Rows whose values are all texts. texts: a column of strings for each key, by key, null where a row has null."""
+
+    def __init__(self, first: int, texts: pa.Table, made: Callable[[], Sequence[Row]]) -> None:
+        super().__init__(first, texts.num_rows, made)
+        self.texts = texts
+
+
+class BodyRows(LazyRows):
+    """Rows whose bodies are known. values: of a key, in all of them; None where a row has none."""
+
+    def __init__(
+        self,
+        first: int,
+        bodies: Sequence[bytes],
+        values: Callable[[str], Sequence[Any]],
+        made: Callable[[], Sequence[Row]],
+    ) -> None:
+        super().__init__(first, len(bodies), made)
+        self.bodies = bodies
+        self.values = values
+
+
 @dataclass(frozen=True, slots=True)
 class RowBatch:
     """Some rows of a file in its order; ``number`` rises without gaps over rows and bad together.
 
-    rows: maybe ``TextRows``, where the reader had columns.
+    rows: maybe ``LazyRows``, where the reader knows more of them together.
     """
 
     rows: Sequence[Row]
@@ -84,7 +106,7 @@ class RowBatch:
     @property
     def end(self) -> int:
         """The number after the last; 0 where there is none."""
-        first = self.rows.first if isinstance(self.rows, TextRows) else self.rows[0].number if self.rows else None
+        first = self.rows.first if isinstance(self.rows, LazyRows) else self.rows[0].number if self.rows else None
         some = [number for number in (first, *(bad.number for bad in self.bad[:1])) if number is not None]
         return min(some, default=0) + len(self.rows) + len(self.bad)
 

@@ -8,15 +8,14 @@ then reading goes on where a later line begins with ``{`` as far to the left as 
 from __future__ import annotations
 
 import re
-from itertools import count, repeat
+from collections.abc import Sequence
 from typing import Final
 
 from footfall.errors import BadRecord
 from footfall.ports import BadRow, Row, RowBatch
 from footfall.sources.bad_rows import TEXT_BYTES, bad_row, row_too_long
-from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, BLOCK_BYTES, ROW_BYTES_MAX, Held
-from footfall.sources.json_objects import Objects
+from footfall.sources.json_objects import Objects, read_rows
 
 _BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
 _OTHER: Final = re.compile(rb"[^,\n\[\]{]++|\]")
@@ -98,17 +97,16 @@ class ElementRows:
                 size += len(found.body)
         return RowBatch(rows, bad)
 
-    def _quick(self, held: Held, number: int) -> list[Row]:
+    def _quick(self, held: Held, number: int) -> Sequence[Row]:
         """The rows of what is held, all at once, if they are without fault; else none."""
         data, at = held.data, held.at
         end = data.rfind(b"},", at, at + ROW_BYTES_MAX) + 1
-        bodies = self._objects.elements(data[at:end]) if self._open and end > at else None
-        if bodies is None:
+        read = self._objects.elements(data[at:end]) if self._open and end > at else None
+        if read is None:
             return []
-        feeds = data.count(b"\n", at, end)
-        lines = count(held.line) if feeds else repeat(held.line)
+        feeds, begin, rows = data.count(b"\n", at, end), held.line, len(read.bodies)
         held.take(end - at)
-        return good_rows(number, lines, bodies)
+        return read_rows(number, range(begin, begin + rows) if feeds else [begin] * rows, read)
 
     def _next(self, held: Held, number: int) -> Row | BadRow | None:
         self._skip_between(held)

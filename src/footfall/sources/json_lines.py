@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Final
 
 from footfall.errors import BadRecord
 from footfall.ports import BadRow, Row, RowBatch
 from footfall.sources.bad_rows import TEXT_BYTES, bad_row, row_too_long
-from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, ROW_BYTES_MAX, Held
-from footfall.sources.json_objects import Objects
+from footfall.sources.json_objects import Objects, read_rows
 
 _SPACE: Final = b" \t\r\n"
 
@@ -28,11 +26,11 @@ class LineRows:
         if not end:
             return self._long(held, number)
         lines = data[:end].count(b"\n")
-        bodies = self._objects.bodies(data[:end], lines)
-        if bodies is None:
+        read = self._objects.lines(data[:end], lines)
+        if read is None:
             batch, end = self._one_by_one(held, data[:end], number)
         else:
-            batch = RowBatch(good_rows(number, count(held.line), bodies), ())
+            batch = RowBatch(read_rows(number, range(held.line, held.line + lines), read), ())
         held.drop(end)
         return batch
 

@@ -19,7 +19,7 @@ from footfall.errors import BadRecord, Refused
 from footfall.model.event import WORDS
 from footfall.model.imports import BAD_TEXT_CHARS, Columns
 from footfall.model.reading import EVENT_BYTES_MAX, ID_CHARS_MAX, NAME_CHARS_MAX
-from footfall.ports import BadRow, Row, TextRows
+from footfall.ports import BadRow, BodyRows, Row, TextRows
 from footfall.wire import row_body
 from footfall.wire.row_body import RowEvent
 from footfall.wire.row_columns import ReadFields, RowFields, Shaping, TextFields, wanted_of
@@ -58,7 +58,11 @@ class EventRows:
 
     def events(self, rows: Sequence[Row]) -> Made:
         """See ``ports.RowEvents.events``."""
-        made = self._of_texts(rows) if isinstance(rows, TextRows) else None
+        made = None
+        if isinstance(rows, TextRows):
+            made = self._of_texts(rows)
+        elif isinstance(rows, BodyRows):
+            made = self._of_bodies(rows)
         return self._of_rows(rows) if made is None else made
 
     def _of_texts(self, rows: TextRows) -> Made | None:
@@ -72,6 +76,16 @@ class EventRows:
             return None
         columns |= {"row": pa.arange(rows.first, rows.first + len(rows)), "attributes": attributes}
         return self._body(columns, fields.plain), len(rows), []
+
+    def _of_bodies(self, rows: BodyRows) -> Made | None:
+        """The same of rows whose bodies are there already."""
+        if max(map(len, rows.bodies), default=0) > self._sure_bytes:
+            return None
+        columns = self._shaping.columns(ReadFields(len(rows), {name: rows.values(name) for name in self.columns}))
+        if columns is None:
+            return None
+        columns |= {"row": pa.arange(rows.first, rows.first + len(rows)), "attributes": row_body.joined(rows.bodies)}
+        return self._body(columns, plain=False), len(rows), []
 
     def _of_rows(self, rows: Sequence[Row]) -> Made:
         bad: list[BadRow] = []
