@@ -1,7 +1,7 @@
 """Who is in which audience: all rules at once over one row per user.
 
 The subjects of all rules together are the columns of these rows; every audience is a boolean over them, level by level
-where audiences are made of others. Only the booleans are kept, in ``memberships``.
+where audiences are made of others. Only the booleans are kept, as bits, in ``memberships``.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _READ: Final = "look who is in the audiences"
 _BATCH: Final = 65_536
 # Of usage files, which are sorted by what was done: a rule reads the few groups that are about it.
 _ROW_GROUP: Final = 20_480
+_BITS: Final = 63
 _WHO: Final = "user_key, uid, identify_id, account_id"
 
 
@@ -109,7 +110,8 @@ class _Look:
         for audience in self._audiences.values():
             if audience.listed:
                 self._read_list(audience, people)
-        kept = "".join(f", {column}" for column in members.values())
+        kept = "".join(f", {word}" for word in _words(list(members.values())))
+        self._kept = {name: _bit(place) for place, name in enumerate(members)}
         for number, rows in enumerate(self._subjects.rows()):
             into = "CREATE TABLE memberships AS" if number == 0 else "INSERT INTO memberships"
             database.run(f"{into} SELECT {_WHO}{kept} FROM ({self._told_of(rows)})", _READ, self._rules.bound)
@@ -161,26 +163,24 @@ class _Look:
     def counts(self) -> dict[str, int]:
         if not self._members:
             return {}
-        totals = ", ".join(f"count(*) FILTER ({column})" for column in self._members.values())
+        totals = ", ".join(f"count(*) FILTER ({test})" for test in self._kept.values())
         found = self._database.one(f"SELECT {totals} FROM memberships", _READ)
         return dict(zip(self._members, map(_whole, found), strict=True))
 
     def keys(self, name: str) -> pa.Array:
-        sql = f"SELECT user_key FROM memberships WHERE {self._column(name)} ORDER BY user_key"
+        sql = f"SELECT user_key FROM memberships WHERE {self._test(name)} ORDER BY user_key"
         chunks = [batch.column(0) for batch in self._database.stream(sql, _BATCH, _READ)]
         return pa.concat_arrays(chunks).cast(pa.int32()) if chunks else pa.array([], pa.int32())
 
     def members(self, name: str) -> Iterator[pa.RecordBatch]:
-        sql = f"SELECT {_WHO} FROM memberships WHERE {self._column(name)} ORDER BY identify_id"
+        sql = f"SELECT {_WHO} FROM memberships WHERE {self._test(name)} ORDER BY identify_id"
         for batch in self._database.stream(sql, _BATCH, _READ):
             if batch.num_rows:
                 yield batch
 
     def names_of(self, keys: pa.Array) -> pa.Array:
         kind = pa.list_(pa.string())
-        parts = ", ".join(
-            f"CASE WHEN m.{self._members[name]} THEN {literal(name)} END" for name in sorted(self._members)
-        )
+        parts = ", ".join(f"CASE WHEN {self._kept[name]} THEN {literal(name)} END" for name in sorted(self._kept))
         if not parts or not len(keys):
             return pa.array([[]] * len(keys), kind)
         self._database.register("asked", pa.table({"user_key": keys, "place": pa.array(range(len(keys)), pa.int64())}))
@@ -192,15 +192,16 @@ class _Look:
         self._database.forget("asked")
         return found.take(pc.sort_indices(found["place"]))["names"].combine_chunks().cast(kind)
 
-    def _column(self, name: str) -> str:
+    def _test(self, name: str) -> str:
+        """SQL over ``memberships``."""
         if name in self.faults:
             raise Refused(f"audience '{name}' cannot be evaluated: {self.faults[name]}", "Correct its rule")
-        return self._members[name]
+        return self._kept[name]
 
     # --- why ---------------------------------------------------------------------------------------
 
     def explain(self, name: str, user_key: int) -> Explanation:
-        self._column(name)
+        self._test(name)
         self._look_at(user_key)
         row = self._row(["p.identify_id"], {})
         if row is None:
@@ -251,6 +252,16 @@ class _Look:
         """SQL columns over ``p``, the user who is looked at; None if there is none."""
         rows = self._database.rows(f"SELECT {', '.join(columns)} FROM looked_at p", _READ, bound)
         return rows[0] if rows else None
+
+
+def _words(columns: Sequence[str]) -> list[str]:
+    """SQL of the columns that booleans are kept in, as bits: each column of a table costs about the same."""
+    bits = [f"(CAST({column} AS BIGINT) << {place % _BITS})" for place, column in enumerate(columns)]
+    return [f"{' | '.join(bits[start : start + _BITS])} AS w{start // _BITS}" for start in range(0, len(bits), _BITS)]
+
+
+def _bit(place: int) -> str:
+    return f"(w{place // _BITS} & {1 << place % _BITS}) <> 0"
 
 
 def _whole(value: object) -> int:

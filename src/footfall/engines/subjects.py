@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _READ: Final = "read the users for audiences"
 _ADD_UP: Final = "add up what users did"
 _ROWS: Final = 122_880
+_AS_WRITTEN: Final = "join_order,build_side_probe_side"
 _ACCOUNT_VALUES: Final = {
     "account": "p.account_id",
     "value.createDate": "instant_text(epoch_us(p.created_at))",
@@ -69,15 +70,16 @@ class Subjects:
     def rows(self, user_key: int | None = None) -> Iterator[str]:
         """Yield SQL of some rows until everybody was there, or only that user; each is good until the next.
 
-        First comes SQL of no rows: that of the columns. What users say of themselves is read first, into a table
-        without its JSON, which would be in the way of the joins.
+        First comes SQL of no rows: that of the columns. A table of what users say of themselves would cost as much as
+        reading it, so it goes through the joins as it is; they must not be turned around, or it would be kept whole.
         """
         told = self._told()
+        self._database.script(f"SET disabled_optimizers = '{_AS_WRITTEN}'")
         for batch in self._batches(user_key):
             self._database.register("given", batch)
-            self._database.run(f"CREATE OR REPLACE TABLE batch AS {told}", _READ)
+            yield self._joined(told, batch["user_key"])
             self._database.forget("given")
-            yield self._joined(batch["user_key"])
+        self._database.script("RESET disabled_optimizers")
 
     def _batches(self, user_key: int | None) -> Iterator[pa.Table]:
         """Users by about a row group of DuckDB's, after an empty table."""
@@ -111,8 +113,8 @@ class Subjects:
             f") SELECT * FROM {spread}) p"
         )
 
-    def _joined(self, keys: pa.ChunkedArray) -> str:
-        """SQL of the rows of ``batch`` with what is counted or of others."""
+    def _joined(self, told: str, keys: pa.ChunkedArray) -> str:
+        """SQL of the rows told with what is counted or of others."""
         found: dict[Subject, str] = {}
         found |= {subject: self._user_sql(field) for subject, field in self._of_users.items() if _is_joined(field)}
         found |= {subject: f"acc.{self._columns[subject]}" for subject in self._of_accounts}
@@ -126,7 +128,7 @@ class Subjects:
             # Their part of a table that is sorted by user is found at once, and joined in little memory.
             part = f"(SELECT * FROM done_{number} WHERE user_key BETWEEN {near['min'] or 0} AND {near['max'] or 0})"
             joins += f" LEFT JOIN {part} h{number} ON h{number}.user_key = p.user_key"
-        return f"SELECT p.*{columns} FROM batch p {joins}"
+        return f"SELECT p.*{columns} FROM ({told}) p {joins}"
 
     def _user_sql(self, field: UserField | None) -> str:
         """Typed; NULL of the type of a text for an attribute that nobody has."""
@@ -169,11 +171,11 @@ class Subjects:
         filtered = self._filtered()
         self._database.register("merges_now", self._people.people.merges())
         for number, (what, subjects) in enumerate(self._done.items()):
+            since = min(self._since(each.days) for each in subjects)
             columns = ", ".join(
-                f"{_MEASURES[each.measure].format(asked=self._within(each))} AS {self._columns[each]}"
+                f"{_MEASURES[each.measure].format(asked=self._within(each, since))} AS {self._columns[each]}"
                 for each in subjects
             )
-            since = min(self._since(each.days) for each in subjects)
             rows = _usage_rows(files if what.where is None else filtered[what], since)
             self._database.run(
                 f"CREATE TABLE done_{number} AS SELECT coalesce(m.into_key, u.user_key) AS user_key, {columns} "
@@ -228,8 +230,10 @@ class Subjects:
             tests.append(f"u.question = {literal(subject.question)}")
         return " AND ".join(tests)
 
-    def _within(self, subject: Happened) -> str:
-        return "true" if subject.days is None else f"u.day >= DATE '{self._since(subject.days).isoformat()}'"
+    def _within(self, subject: Happened, read_since: date) -> str:
+        """Which of the rows that are read it is about: all of them if it goes back as far."""
+        since = self._since(subject.days)
+        return "" if since == read_since else f" FILTER (u.day >= DATE '{since.isoformat()}')"
 
 
 def _usage_rows(files: Mapping[date, str], since: date) -> str:
@@ -245,12 +249,12 @@ _NO_USAGE: Final = (
     'NULL::STRUCT("at" BIGINT, "value" VARCHAR) AS answered WHERE false)'
 )
 _MEASURES: Final = {
-    "count": "sum(u.n) FILTER ({asked})::BIGINT",
+    "count": "sum(u.n){asked}::BIGINT",
     # Milliseconds since 1970, which is what files show: integers compare faster than texts.
-    "first": "min(u.first_at // 1000) FILTER ({asked})",
-    "last": "max(u.last_at // 1000) FILTER ({asked})",
-    "score": "(max(u.scored) FILTER ({asked})).value",
-    "answer": "(max(u.answered) FILTER ({asked})).value",
+    "first": "min(u.first_at){asked} // 1000",
+    "last": "max(u.last_at){asked} // 1000",
+    "score": "(max(u.scored){asked}).value",
+    "answer": "(max(u.answered){asked}).value",
 }
 
 
