@@ -295,6 +295,12 @@ def test_a_webhook_is_json_with_type_timestamp_and_data(server):
     assert (plain["data"]["job"], plain["data"]["slot"], plain["data"]["links"]) == ("daily", "2026-11-20", [])
 
 
+def test_a_webhook_has_the_facts_among_its_data(server):
+    told = replace(NOTICE, message=replace(MESSAGE, occasion="imported", facts={"rows": {"read": 3}}))
+    webhook(webhook_channel(f"{server.url}/hook")).send(told)
+    assert json.loads(server.got[0][2])["data"]["facts"] == {"rows": {"read": 3}}
+
+
 def test_a_redirect_is_not_followed(server):
     with http_server() as elsewhere:
         server.statuses, server.headers = [307], {"location": f"{elsewhere.url}/inside"}

@@ -270,3 +270,24 @@ def test_a_policy_the_server_does_not_take_would_be_seen_here() -> None:
     name = weed.server().bucket(f"b-{uuid.uuid4().hex}")
     with pytest.raises(ClientError):
         weed.server().client().put_bucket_policy(Bucket=name, Policy='{"Version": "2012-10-17", "Statement": [{}]}')
+
+
+@pytest.mark.parametrize("folder", ["f", ""])
+def test_a_place_whose_files_are_moved_is_tried_with_what_is_printed_for_it(name: str, folder: str) -> None:
+    allow(name, Use.MOVE, folder=folder)
+    findings = check(f"s3://{name}/{folder}", weed.WRITER, Use.MOVE)
+    assert findings.ok, findings.cause
+    assert {outcomes(findings)[each] for each in ("write", "read back", "list", "delete", "multipart")} == {"ok"}
+    test_file = f"processed/{FILE}"
+    assert findings.warnings == [f"The test file {test_file} could not be deleted; delete it yourself"]
+    assert objects(name) == [f"{folder}/{test_file}".lstrip("/")]
+
+
+def test_a_folder_whose_files_are_moved_needs_deleting(name: str, tmp_path: Path) -> None:
+    allow(name, Use.EXPORT, read_back=True)
+    findings = check(f"s3://{name}/f", weed.WRITER, Use.MOVE)
+    assert findings.cause.startswith("delete: ")
+    assert "s3:DeleteObject" in findings.cause
+    here = check_access(open_probe(str(tmp_path / "in")), Use.MOVE, name=NAME, at=AT)
+    assert (here.ok, here.warnings) == (True, [])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

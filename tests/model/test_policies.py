@@ -51,6 +51,26 @@ def test_an_import_may_read_and_list_and_never_write() -> None:
     assert actions(policies.identity_policy(grant(use=Use.IMPORT))) == {"s3:GetObject", "s3:ListBucket"}
 
 
+def test_what_is_moved_may_be_read_put_into_processed_and_deleted_from_current_alone() -> None:
+    policy = policies.identity_policy(grant(use=policies.use_of("people_import")))
+    granted = {action: each["Resource"] for each in policy["Statement"] for action in _list(each["Action"])}
+    place = "arn:aws:s3:::my-bucket"
+    assert granted == {
+        "s3:GetObject": f"{place}/px/*",
+        "s3:ListBucket": place,
+        "s3:PutObject": f"{place}/px/processed/*",
+        "s3:AbortMultipartUpload": f"{place}/px/processed/*",
+        "s3:DeleteObject": f"{place}/px/current/*",
+    }
+
+
+def test_google_gets_a_role_that_may_delete_for_current_alone() -> None:
+    text = policies.gcloud(grant("gs://my-bucket", Use.MOVE))
+    bound = re.findall(r"--role=(\S+) .*?(?:objects/([^\"]*)\"|None)", text, re.S)
+    assert bound == [("roles/storage.objectViewer", ""), ("roles/storage.objectCreator", "processed/"),
+                     ("roles/storage.objectUser", "current/")]  # fmt: skip
+
+
 def test_a_whole_bucket_has_no_condition() -> None:
     policy = policies.identity_policy(grant("s3://my-bucket", use=Use.IMPORT))
     assert not [each for each in policy["Statement"] if "Condition" in each]

@@ -74,13 +74,16 @@ options = {
                     "on_missing": st.sampled_from(["stop", "wait", "alert"]), "fields": st.lists(ident, max_size=2),
                     "delimiter": st.sampled_from([";", "t"]), "identify_id": ident, "timestamp": ident,
                     "user": st.dictionaries(ident, ident, max_size=2), "header": st.booleans()}),
+    "people_import": some({"entity": st.just("USER"), "mapping": st.just({"identifyId": "id", "email": "mail"})},
+                          {"insert_missing": st.booleans(), "date_format": st.sampled_from(["dd/MM/yyyy", "%Y%m%d"]),
+                           "marker": st.just("ready.txt"), "delimiter": st.just(";"), "stream": ident}),
 }  # fmt: skip
 
 
 def job_of_kind(kind: str) -> st.SearchStrategy:
     needed = {"name": name, "kind": st.just(kind), "to": st.just("out")}
     told = {"options": options[kind]}
-    return some(needed | told, common) if kind == "import" else some(needed, common | told)
+    return some(needed | told, common) if kind.endswith("import") else some(needed, common | told)
 
 
 job = st.sampled_from(sorted(options)).flatmap(job_of_kind)

@@ -129,7 +129,7 @@ def jobs_add(
     name: Name,
     *,
     to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
-    kind: Annotated[str, typer.Option(help="rollups, activity, audience, app_events or import.")] = "rollups",
+    kind: Annotated[str, typer.Option(help="rollups, activity, audience, app_events, (people_)import.")] = "rollups",
     authorization: Annotated[str, typer.Option(help="How to get there; the machine's own access by default.")] = "",
     label: Annotated[str, typer.Option(help="Name for people.")] = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
@@ -228,6 +228,8 @@ def show_run(screen: Screen, run: Run) -> None:
     text = f"{run.id} {run.state}: {run.files:,} files, {run.rows:,} rows, {run.bytes:,} bytes"
     if run.error:
         screen.warn(f"{run.error}. {run.hint}" if run.hint else run.error)
+    elif run.hint:
+        screen.say(run.hint)
     screen.result(run_described(run), text)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Shape, Text, Whole
-from footfall.model import app_events, audience_export, imports, names, reports
+from footfall.model import app_events, audience_export, imports, names, people_inbox, people_loading, reports
 from footfall.model.channels import ADDRESS, EMAIL_CHANNEL, EMAIL_TO
 
 COMPRESSIONS: Final = ("gzip", "zstd", "zip", "none")
@@ -120,12 +120,31 @@ _IMPORT: Final = Record(
         _SERVER,
     )
 )
+_PEOPLE_IMPORT: Final = Record(
+    (
+        Field("entity", Text(tuple(people_loading.OBJECTS)), "What the rows are.", required=True),
+        Field("stream", _TEXT, "The source of the events; a new name makes it.", default=people_inbox.STREAM),
+        Field("mapping", Mapped(_TEXT), "Field of PX's REST API -> column; by default columns are called as fields."),
+        Field("product_key", _TEXT, "Product of the events; that of the source by default."),
+        Field("insert_missing", Flag(), "Also users or accounts that are not known yet.", default=False),
+        Field("date_format", _TEXT, "Of dates, as MM/dd/yyyy or %m/%d/%Y; milliseconds or ISO 8601 by default."),
+        Field("marker", _TEXT, "The empty file in current/ that says it is ready.", default=people_inbox.MARKER),
+        Field("skip_bad_files", Flag(), "Move a file that cannot be read at all like the others.", default=False),
+        Field("status_channel", _TEXT, "The callback or webhook that is told of each file."),
+        Field("delimiter", _TEXT, "Of CSV; t is a tab, an empty one is found.", default=","),
+        Field("encoding", _TEXT, "Of the text; found by default."),
+        Field("header", Flag(), "CSV begins with the names of the columns.", default=True),
+        Field("thousands", Flag(), "10,000 is ten thousand.", default=False),
+        _SERVER,
+    )
+)
 OPTIONS: Final[Mapping[str, Shape]] = {
     "rollups": _ROLLUPS,
     "activity": _ACTIVITY,
     "audience": _AUDIENCE,
     "app_events": _APP_EVENTS,
     "import": _IMPORT,
+    "people_import": _PEOPLE_IMPORT,
 }
 
 

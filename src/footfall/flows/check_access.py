@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from footfall.errors import Denied, FootfallError
+from footfall.model.people_inbox import CURRENT, PROCESSED
 from footfall.model.policies import Use
 from footfall.ports import Probe
 
@@ -75,6 +76,7 @@ class Findings:
 _NEEDED: Final = {
     Use.EXPORT: ("resolve", "authenticate", "write", "multipart"),
     Use.IMPORT: ("resolve", "authenticate", "list", "read back"),
+    Use.MOVE: ("resolve", "authenticate", "write", "read back", "list", "multipart", "delete"),
 }
 # What is lost when a step that is not needed is denied.
 _WITHOUT: Final = {
@@ -96,15 +98,18 @@ def check_access(
     say: told of each step when it is over.
     """
     file = name.replace("{timestamp}", f"{at:%Y%m%dT%H%M%SZ}")
+    file = f"{PROCESSED}{file}" if use is Use.MOVE else file
     findings = Findings(probe.url, use, file)
     body = f"Footfall wrote this file at {at:%Y-%m-%d %H:%M:%S}Z to check its access. It can be deleted.\n".encode()
-    steps = _export(probe, findings, body) if use is Use.EXPORT else _import(probe, findings)
+    steps = _import(probe, findings) if use is Use.IMPORT else _export(probe, findings, body)
     for step in steps:
         findings.steps.append(step)
         say(step)
+    if use is Use.MOVE:
+        _clean_up(probe, findings)
     if findings.went("authenticate") is Outcome.OK:
-        findings.warnings.extend(probe.excess(file, writes=use is Use.EXPORT))
-        if findings.went("delete") is Outcome.OK:
+        findings.warnings.extend(probe.excess(file, writes=use is not Use.IMPORT))
+        if use is not Use.MOVE and findings.went("delete") is Outcome.OK:
             findings.warnings.append("The key may delete objects, which exports never do (s3:DeleteObject)")
     return findings
 
@@ -119,7 +124,19 @@ def _export(probe: Probe, findings: Findings, body: bytes) -> Iterator[Step]:
     yield _step(findings, "list", lambda: probe.list(file), after="write")
     yield _step(findings, "multipart", lambda: probe.upload(file), after="write")
     yield _step(findings, "abort", lambda: probe.abort(file), after="multipart")
-    yield _step(findings, "delete", lambda: probe.delete(file), after="write")
+    # Of a folder whose files are moved, what is granted is deleting from current/; of nothing that is there.
+    gone = CURRENT + file.removeprefix(PROCESSED) if findings.use is Use.MOVE else file
+    yield _step(findings, "delete", lambda: probe.delete(gone), after="write")
+
+
+def _clean_up(probe: Probe, findings: Findings) -> None:
+    """The test file lies where nothing needs to be deleted."""
+    if findings.went("write") is not Outcome.OK:
+        return
+    try:
+        probe.delete(findings.file)
+    except FootfallError:
+        findings.warnings.append(f"The test file {findings.file} could not be deleted; delete it yourself")
 
 
 def _import(probe: Probe, findings: Findings) -> Iterator[Step]:

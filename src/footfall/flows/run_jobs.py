@@ -179,7 +179,7 @@ class Runner:
         try:
             for file in self._files(job, slot, attempt):
                 run = _with(run, file)
-                files.append(file)
+                files += [file] if file.key else []
                 lease.beat()
         except _Stopped:
             return self._interrupted(claim, run, "Footfall was stopped", files)
@@ -244,6 +244,8 @@ class _Lease:
 
 
 def _with(run: Run, file: FileFacts) -> Run:
+    if not file.key:
+        return replace(run, hint=file.note)
     position = run.position if file.position is None else max(file.position, run.position or 0)
     return replace(
         run, files=run.files + 1, rows=run.rows + file.rows, bytes=run.bytes + file.size_bytes, position=position

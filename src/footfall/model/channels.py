@@ -38,6 +38,7 @@ TEST: Final = "test"
 # Of a file that a job of kind people_import has taken; told to the job's own channel, whatever the rules are.
 IMPORTED: Final = "imported"
 STATUS_KINDS: Final = ("callback", "webhook")  # of channels that may be told so
+STATUS_CHANNEL: Final = "status_channel"  # option of such a job
 # Options of a job: who gets a mail with a link when a run has delivered files, and through which channel.
 EMAIL_TO: Final = "email_to"
 EMAIL_CHANNEL: Final = "email_channel"
@@ -208,6 +209,14 @@ def check_rule(rule: Rule, channel: Channel) -> None:
             f"rule '{rule.name}' would tell nobody: neither it nor channel '{channel.name}' has an address",
             "Give addresses to one of them",
         )
+
+
+def check_status_channel(name: str, channels: Mapping[str, Channel]) -> None:
+    """Refuse a name, unless it is empty, that is none of a channel that takes status. channels: by name."""
+    if name and (name not in channels or channels[name].kind not in STATUS_KINDS):
+        there = [each.name for each in channels.values() if each.kind in STATUS_KINDS]
+        hint = f"Choose among {', '.join(there)}" if there else "Add one with `footfall notifications channels add`"
+        raise Refused(f"'{name}' is no channel of kind {' or '.join(STATUS_KINDS)}", hint)
 
 
 def check_secret_names(channel: Channel, given: Iterable[str]) -> None:

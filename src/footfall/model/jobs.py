@@ -26,7 +26,7 @@ from typing import Any, Final
 from footfall.errors import FootfallError, Refused, Unavailable
 from footfall.model.schedules import Schedule, Slot
 
-KINDS: Final = ("rollups", "activity", "audience", "app_events", "import")
+KINDS: Final = ("rollups", "activity", "audience", "app_events", "import", "people_import")
 CATCH_UP: Final = ("all", "latest", "none")
 
 # In these a job's slots are run; the others wait for a person.
@@ -108,7 +108,8 @@ class Run:
     """One attempt at one slot. attempt: 1, 2, 3 … of the slot. id: ``job:slot:attempt``.
 
     files, rows, bytes: delivered by this attempt. position: how far in the events it came, where the kind of job goes
-    by position. error, hint: what went wrong and what to do about it; empty otherwise.
+    by position. error, hint: what went wrong and what to do about it; of one that succeeded the hint says why it had
+    nothing to deliver; empty otherwise.
     """
 
     job: str
@@ -196,7 +197,8 @@ class Attempt:
 class FileFacts:
     """One file that was delivered. size_bytes: as stored. position: how far in the events it goes, if that counts.
 
-    note: in a rehearsal, how it differs from what was delivered last.
+    note: in a rehearsal, how it differs from what was delivered last. Without a key nothing was delivered, and the note
+    says why.
     """
 
     key: str

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from footfall.errors import Refused
+from footfall.model.people_inbox import CURRENT, PROCESSED
 from footfall.model.remote import Remote
 
 VERSION: Final = "2012-10-17"  # of the policy language; without it variables and some conditions mean something else
@@ -21,6 +22,7 @@ IDENTITY: Final = "arn:aws:iam::111122223333:user/footfall"
 _ARN: Final = re.compile(r"arn:(?P<partition>aws[a-z-]*):[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[\w+=,.@/:*{}-]{1,512}", re.ASCII)
 _WRITER: Final = "roles/storage.objectCreator"
 _READER: Final = "roles/storage.objectViewer"
+_TAKER: Final = "roles/storage.objectUser"  # the least predefined one that may delete
 _ACCOUNT: Final = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -28,10 +30,11 @@ Document = dict[str, Any]
 
 
 class Use(StrEnum):
-    """What a place is for. Every kind of job is one of the two."""
+    """What a place is for. Every kind of job is one of these. MOVE: imports, and moves from current/ to processed/."""
 
     EXPORT = "export"
     IMPORT = "import"
+    MOVE = "move"
 
 
 KINDS: Final = {
@@ -41,7 +44,11 @@ KINDS: Final = {
     "audience": Use.EXPORT,
     "app_events": Use.EXPORT,
     "import": Use.IMPORT,
+    "people_import": Use.MOVE,
 }
+
+
+_WRITTEN: Final = {Use.EXPORT: "", Use.MOVE: PROCESSED}  # the folder of the place that is written to
 
 
 def use_of(kind: str) -> Use:
@@ -91,16 +98,22 @@ class Grant:
 
     @property
     def objects_arn(self) -> str:
-        return f"{self.bucket_arn}/{_within(self.place.folder)}*"
+        return self.arn_below("")
+
+    def arn_below(self, folder: str) -> str:
+        """Of the objects in a folder of the place; ``folder`` is empty or ends with a slash."""
+        return f"{self.bucket_arn}/{_within(self.place.folder)}{folder}*"
 
 
 def statements(grant: Grant) -> list[Document]:
     """What is permitted, without saying to whom."""
-    reads = grant.use is Use.IMPORT or grant.read_back
+    reads = grant.use is not Use.EXPORT or grant.read_back
     found = []
-    if grant.use is Use.EXPORT:
+    if grant.use is not Use.IMPORT:
         actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
-        found.append(_allow("FootfallWrite", actions, grant.objects_arn))
+        found.append(_allow("FootfallWrite", actions, grant.arn_below(_WRITTEN[grant.use])))
+    if grant.use is Use.MOVE:
+        found.append(_allow("FootfallTake", ["s3:DeleteObject"], grant.arn_below(CURRENT)))
     if reads:
         found.append(_allow("FootfallRead", ["s3:GetObject"], grant.objects_arn))
         within = f"{_within(grant.place.folder)}*"
@@ -205,14 +218,17 @@ def _account(grant: Grant) -> str:
 def _google_roles(grant: Grant) -> list[str]:
     if grant.use is Use.IMPORT:
         return [_READER]
+    if grant.use is Use.MOVE:
+        return [_READER, _WRITER, _TAKER]
     return [_WRITER, _READER] if grant.read_back else [_WRITER]
 
 
 def _google_condition(grant: Grant, role: str) -> str:
     """Objects of the folder; listing is a matter of the bucket, so there the prefix asked for is what counts."""
-    if not grant.place.folder:
+    below = {_WRITER: PROCESSED, _TAKER: CURRENT}.get(role, "") if grant.use is Use.MOVE else ""
+    folder = f"{_within(grant.place.folder)}{below}"
+    if not folder:
         return ""
-    folder = _within(grant.place.folder)
     objects = f'resource.name.startsWith("projects/_/buckets/{grant.place.bucket}/objects/{folder}")'
     if role != _READER:
         return objects

@@ -54,7 +54,9 @@ def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
 
 def _wait_for_readers(hub: Footfall, one: FileImport) -> None:
     """Let whoever reads the file notice: what it has given to the log by then is taken back too."""
-    readers = [job.name for job in hub.jobs.all() if job.kind == "import" and one.scope in _scopes(job)]
+    readers = [
+        job.name for job in hub.jobs.all() if job.kind in ("import", "people_import") and one.scope in _scopes(job)
+    ]
     for _ in range(_LOOKS):
         if not any(hub.jobs.slots(name, ("running",), 1) for name in readers):
             return

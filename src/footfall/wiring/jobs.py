@@ -23,7 +23,7 @@ from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
 from footfall.wiring.hub import chosen_reports
 from footfall.wiring.rehearsal import RehearsedLedger, difference
-from footfall.wiring.telling import check_email, teller_of
+from footfall.wiring.telling import check_email, check_status, teller_of
 
 if TYPE_CHECKING:
     from footfall.ports import Bucket, Format, Ledger, TableFormat
@@ -41,6 +41,7 @@ def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
     from footfall.wiring.activity import deliver_activity, deliver_app_events
     from footfall.wiring.audience import deliver_audience
     from footfall.wiring.imports import deliver_import
+    from footfall.wiring.people_taking import deliver_people_import
 
     kinds = {
         "rollups": deliver_rollups,
@@ -48,6 +49,7 @@ def deliverers(hub: Footfall) -> Mapping[str, Deliver]:
         "activity": deliver_activity,
         "app_events": deliver_app_events,
         "import": deliver_import,
+        "people_import": deliver_people_import,
     }
     return {kind: partial(_remember_status, hub, partial(deliver, hub)) for kind, deliver in kinds.items()}
 
@@ -146,10 +148,11 @@ def check_job(hub: Footfall, job: Job) -> None:
     """Refuse what could never run: options its kind does not have, an authorization or a place that do not fit."""
     check_options(hub, job)
     check_email(hub, job)
+    check_status(hub, job)
     if job.authorization:
         hub.authorizations.get(job.authorization)
     asked = job.options.get("compression")
-    if job.kind == "import":
+    if job.kind in ("import", "people_import"):
         endpoint_url = job.options.get("endpoint_url") or None
         bucket_at(hub, job.url, job.authorization or None, endpoint_url)
         return
@@ -191,6 +194,10 @@ def _read_options(hub: Footfall, job: Job) -> None:
         from footfall.wiring.imports import job_settings
 
         job_settings(job)
+    elif job.kind == "people_import":
+        from footfall.wiring.people_inbox import inbox_settings
+
+        inbox_settings(job)
 
 
 def _over(job: Job) -> Refused:

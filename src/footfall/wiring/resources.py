@@ -31,6 +31,7 @@ from footfall.wiring.surroundings import Surroundings
 from footfall.wiring.telling_resources import (
     channels_there,
     check_email,
+    check_status,
     put_telling,
     rules_there,
     wanted_channels,
@@ -254,6 +255,7 @@ def _check_job(hub: Footfall, found: DefinitionFile, job: Job) -> None:
                 f"there is no stream '{stream}'", f"A stream is a source: {', '.join(sorted(there)) or 'none'}"
             )
     check_email(hub, found, job)
+    check_status(hub, found, job)
     checked = {"streams", *(["audience"] if job.options.get("audience") in found.of("audiences") else [])}
     check_options(hub, replace(job, options={name: each for name, each in job.options.items() if name not in checked}))
 

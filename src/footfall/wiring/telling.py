@@ -15,7 +15,14 @@ from footfall.errors import Refused
 from footfall.flows.post_notices import Postman
 from footfall.flows.tell import Teller, email_of
 from footfall.model import links
-from footfall.model.channels import SIGNING_PREFIX, Channel, check_rule, check_secrets
+from footfall.model.channels import (
+    SIGNING_PREFIX,
+    STATUS_CHANNEL,
+    Channel,
+    check_rule,
+    check_secrets,
+    check_status_channel,
+)
 from footfall.model.jobs import LOST_RUN, Attempt
 from footfall.model.notices import Message, recipients, trial
 from footfall.stores.channels import BEFORE, SqlChannels
@@ -162,6 +169,12 @@ def check_email(hub: Footfall, job: Job) -> None:
     """Refuse a job whose option ``email_to`` could reach nobody."""
     if job.options.get("email_to"):
         email_of(job, {channel.name: channel for channel in channels_of(hub).all()})
+
+
+def check_status(hub: Footfall, job: Job) -> None:
+    """Refuse a job whose option ``status_channel`` names nothing that could be told."""
+    if name := job.options.get(STATUS_CHANNEL):
+        check_status_channel(str(name), {channel.name: channel for channel in channels_of(hub).all()})
 
 
 def messenger_of(hub: Footfall, name: str) -> Messenger:

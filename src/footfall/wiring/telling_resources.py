@@ -14,11 +14,13 @@ from footfall.errors import FootfallError, Refused
 from footfall.flows.tell import email_of
 from footfall.model.channels import (
     SECRETS,
+    STATUS_CHANNEL,
     Channel,
     Rule,
     check_rule,
     check_secret_names,
     check_secrets,
+    check_status_channel,
     read_channel,
     read_rule,
 )
@@ -97,6 +99,11 @@ def wanted_rules(hub: Footfall, found: DefinitionFile) -> dict[str, Plain]:
 def check_email(hub: Footfall, found: DefinitionFile, job: Job) -> None:
     """Refuse a job whose mails could reach nobody through the channels that there will be."""
     email_of(job, _channels(hub, found))
+
+
+def check_status(hub: Footfall, found: DefinitionFile, job: Job) -> None:
+    """Refuse a job whose status could be told through none of the channels that there will be."""
+    check_status_channel(str(job.options.get(STATUS_CHANNEL) or ""), _channels(hub, found))
 
 
 def _put_channel(hub: Footfall, around: Surroundings, change: Change) -> str:

@@ -92,7 +92,7 @@ class TestIn(Given):
     """url: the folder to try. kind: what is to be done there."""
 
     url: Place
-    kind: Literal["export", "import", "rollups", "activity", "audience", "app_events"] = "export"
+    kind: Literal["export", "import", "rollups", "activity", "audience", "app_events", "people_import"] = "export"
 
 
 class Deleted(Told):

@@ -44,7 +44,7 @@ class JobSettings(Given):
     """Everything about a job but its name."""
 
     to: Place
-    kind: Literal["rollups", "activity", "audience", "app_events", "import"] = "rollups"
+    kind: Literal["rollups", "activity", "audience", "app_events", "import", "people_import"] = "rollups"
     authorization: Name | Literal[""] = ""
     label: Words = ""
     description: Words = ""

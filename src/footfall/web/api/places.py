@@ -17,7 +17,7 @@ from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
 router = section("/api/places", "places")
-Kind = Literal["export", "import", "rollups", "activity", "audience", "app_events"]
+Kind = Literal["export", "import", "rollups", "activity", "audience", "app_events", "people_import"]
 
 
 class CheckIn(Given):
