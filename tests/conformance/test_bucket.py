@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from footfall.buckets.keys import check_key
 from footfall.buckets.local import LocalBucket
 from footfall.buckets.places import Access, open_place
+from footfall.buckets.s3 import AWS, S3Bucket
 from footfall.buckets.s3_parts import PART_BYTES
 from footfall.errors import Conflict, FootfallError, Refused
-from footfall.ports import Bucket
+from footfall.ports import Bucket, Stored
 
 TYPE = "application/octet-stream"
 LARGE = PART_BYTES + PART_BYTES // 2
@@ -330,3 +331,21 @@ def test_deleting_a_version_that_is_gone_is_no_error(bucket: Bucket) -> None:
     bucket.delete("a.csv")
     bucket.delete("a.csv", version=version)
     bucket.delete("never/was.csv", version=version)
+
+
+def test_where_a_server_knows_a_condition_on_deleting_it_decides_and_not_what_was_seen_before() -> None:
+    server = weed.server()
+
+    class Stale(S3Bucket):
+        """Sees what was there a moment ago."""
+
+        def stat(self, key: str) -> Stored:
+            return first
+
+    here = S3Bucket(server.client(), server.bucket(f"b-{uuid.uuid4().hex}"), "f", AWS)
+    here.put("a.csv", [b"first"], content_type=TYPE)
+    first = here.stat("a.csv")
+    replaced(here, "a.csv", b"other")
+    with pytest.raises(Conflict):
+        Stale(here.client, here.url.split("/")[2], "f", AWS).delete("a.csv", version=first.version)
+    assert read(here, "a.csv") == b"other"

@@ -129,7 +129,9 @@ def jobs_add(
     name: Name,
     *,
     to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
-    kind: Annotated[str, typer.Option(help="rollups, activity, audience, app_events, (people_)import.")] = "rollups",
+    kind: Annotated[
+        str, typer.Option(help="rollups, activity, audience, app_events, import or people_import.")
+    ] = "rollups",
     authorization: Annotated[str, typer.Option(help="How to get there; the machine's own access by default.")] = "",
     label: Annotated[str, typer.Option(help="Name for people.")] = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
