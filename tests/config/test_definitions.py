@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from footfall.config import load_definitions
+from footfall.config.definitions import load_definitions
 from footfall.errors import Refused
 from footfall.model.metadata import Feature
 

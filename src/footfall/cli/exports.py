@@ -33,14 +33,16 @@ def export_rollups(
     unfinished: Unfinished = False,
 ) -> None:
     """Close the day if it is open, then write its reports: data files first, each manifest last."""
+    from footfall.wiring.rollups import export_rollups as deliver
+
     screen = here.screen
     last = (until or day).date()
     if last < day.date():
         raise typer.BadParameter(f"--until {last} is before --day {day.date()}")
     names = None if reports is None else [name.strip() for name in reports.split(",") if name.strip()]
     with here.opened() as hub, screen.progress() as progress:
-        delivered = hub.export_rollups(
-            day.date(), last, to=to, reports=names, version=version, format=format,
+        delivered = deliver(
+            hub, day.date(), last, to=to, reports=names, version=version, format=format,
             compression=compression, pgp_keys=pgp_key or (), key=key,
             authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
             unfinished=unfinished, progress=progress,

@@ -25,6 +25,7 @@ from footfall.flows.export import Delivery
 from footfall.ports import Progress
 from footfall.terminal import Screen
 from footfall.wiring import Footfall, serve, verify_place
+from footfall.wiring.rollups import export_rollups
 
 FOLDER: Final = Path("footfall-demo")
 DAYS: Final = 14
@@ -137,8 +138,15 @@ def _deliver(settings: Settings, place: Path, format: str, progress: Progress) -
         for number, day in enumerate(days, start=1):
             hub.close_day(day)
             progress("close", number, len(days), "days")
-        return hub.export_rollups(
-            days[-DAYS:][0], days[-1], to=str(place), reports=None, version=VERSION, format=format, progress=progress
+        return export_rollups(
+            hub,
+            days[-DAYS:][0],
+            days[-1],
+            to=str(place),
+            reports=None,
+            version=VERSION,
+            format=format,
+            progress=progress,
         )
 
 

@@ -23,28 +23,18 @@ import secrets
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footfall import __version__, disk, observe
-from footfall.config import Settings, Subscription, load_definitions, load_zone, open_subscription
-from footfall.engines.database import Limits
-from footfall.engines.day import DuckDBEngine
-from footfall.errors import Conflict, Refused, Unavailable
-from footfall.flows.close_day import Books, close_day, open_day
-from footfall.flows.export import Delivery, Destination, export_day
-from footfall.lakes.delta import DeltaLake
-from footfall.model import reports
+from footfall import disk, observe
+from footfall.config import Settings, Subscription, load_zone, open_subscription
+from footfall.errors import Conflict, Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT, EventType
-from footfall.model.key_templates import ROLLUPS
 from footfall.ports import Clock, DayState, Ledger, Log, Progress
 from footfall.stores.api_keys import SqlApiKeys
 from footfall.stores.audit import SqlAudit
@@ -60,18 +50,20 @@ from footfall.stores.sources import SqlSources
 from footfall.stores.vault import SqlVault
 from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
 from footfall.wiring.acting import Notes
-from footfall.wiring.authorizations import authorizations_of, bucket_at, codec_of, vault_of
-from footfall.wiring.formats import compression_of, format_named, key_of
+from footfall.wiring.authorizations import authorizations_of, vault_of
 from footfall.wiring.leftovers import sweep_leftovers
 
 if TYPE_CHECKING:
+    from footfall.engines.day import DuckDBEngine
     from footfall.engines.shaping import DuckShaper
+    from footfall.flows.close_day import Books
+    from footfall.lakes.delta import DeltaLake
 
 WAIT_FOR_SERVER_S = 60.0
 CROWDED_FILES = 64  # an open day gets a file every few seconds; beyond this, listing them costs more than rewriting
 
 
-def _silent(step: str, done: int, total: int | None, unit: str) -> None:
+def silent(step: str, done: int, total: int | None, unit: str) -> None:
     """Progress nobody watches."""
 
 
@@ -100,6 +92,8 @@ class Footfall:
             hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / "store.db"), stay)
             undo.callback(hub.close)
             if settings.definitions is not None:
+                from footfall.config.definitions import load_definitions
+
                 hub.catalogue.write(load_definitions(settings.definitions), clock())
             undo.pop_all()
         return hub
@@ -174,10 +168,15 @@ class Footfall:
 
     @cached_property
     def lake(self) -> DeltaLake:
+        from footfall.lakes.delta import DeltaLake
+
         return DeltaLake(self.settings.data / "lake" / "events", clock=self.clock)
 
     @cached_property
     def engine(self) -> DuckDBEngine:
+        from footfall.engines.database import Limits
+        from footfall.engines.day import DuckDBEngine
+
         return DuckDBEngine(self.settings.data / "spill", Limits(self.settings.memory_mb, self.settings.threads))
 
     @property
@@ -213,6 +212,8 @@ class Footfall:
 
     @cached_property
     def books(self) -> Books:
+        from footfall.flows.close_day import Books
+
         return Books(
             lake=self.lake,
             engine=self.engine,
@@ -231,7 +232,7 @@ class Footfall:
 
     # --- what can be done ------------------------------------------------------------------------
 
-    def settle(self, progress: Progress = _silent) -> bool:
+    def settle(self, progress: Progress = silent) -> bool:
         """Take what the log holds into the lake; True when there was something.
 
         While a server holds the log, wait until it has settled what it had accepted at the time of the call.
@@ -252,9 +253,11 @@ class Footfall:
         return settled.end > settled.start
 
     def _wait_for_server(self) -> None:
+        from urllib.request import urlopen
+
         try:
             address = json.loads((self.settings.data / "server.json").read_text())["admin"]
-            with urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:  # noqa: S310 - our own file
+            with urlopen(f"{address}/readyz", timeout=5) as answer:  # noqa: S310 - our own file
                 goal = json.load(answer)["log_end"]
         except (OSError, ValueError, KeyError) as error:
             raise Unavailable(
@@ -277,80 +280,12 @@ class Footfall:
 
     def close_day(self, day: date, *, unfinished: bool = False, ledger: Ledger | None = None) -> DayState:
         """Seal a day that is settled, in ``ledger`` if it is another. Raises as ``flows.close_day``."""
+        from footfall.flows.close_day import close_day
+
         log_end = self._log.end() if self._log is not None else self.lake.position()
         books = self.books if ledger is None else replace(self.books, ledger=ledger)
         with self._working:
             return close_day(books, day, log_end=log_end, now=self.clock(), unfinished=unfinished)
-
-    def export_rollups(
-        self,
-        first: date,
-        last: date,
-        *,
-        to: str,
-        reports: Sequence[str] | None,
-        version: str,
-        format: str,
-        compression: str = "",
-        pgp_keys: Sequence[Path] = (),
-        key: str | None = None,
-        authorization: str | None = None,
-        endpoint_url: str | None = None,
-        own_shell: bool = False,
-        unfinished: bool = False,
-        progress: Progress = _silent,
-    ) -> list[Delivery]:
-        """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names.
-
-        own_shell: see ``bucket_at``.
-        """
-        return list(self.deliveries(first, last, to=to, names=reports, version=version, format=format,
-                                    compression=compression, pgp_keys=pgp_keys, key=key,
-                                    authorization=authorization, endpoint_url=endpoint_url, own_shell=own_shell,
-                                    unfinished=unfinished, progress=progress))  # fmt: skip
-
-    def deliveries(
-        self,
-        first: date,
-        last: date,
-        *,
-        to: str,
-        names: Sequence[str] | None,
-        version: str,
-        format: str,
-        compression: str,
-        pgp_keys: Sequence[Path],
-        key: str | None,
-        authorization: str | None,
-        endpoint_url: str | None,
-        own_shell: bool,
-        unfinished: bool,
-        progress: Progress,
-    ) -> Iterator[Delivery]:
-        """Like ``export_rollups``, one delivery at a time, each when its manifest is written."""
-        chosen = chosen_reports(names, version)
-        bucket = bucket_at(self, to, authorization, endpoint_url, own_shell=own_shell)
-        destination = Destination(
-            bucket=bucket,
-            format=format_named(format),
-            codec=codec_of(self, authorization, compression_of(format, compression), pgp_keys),
-            version=version,
-            writer=f"footfall {__version__}",
-            prefix=self.settings.file_prefix,
-            key=key_of(key, ROLLUPS),
-        )
-        self.settle(progress)
-        for number in range((last - first).days + 1):
-            yield from export_day(
-                first + timedelta(days=number),
-                chosen,
-                destination,
-                close=lambda day: self.close_day(day, unfinished=unfinished),
-                open_day=lambda day: open_day(self.books, day),
-                ledger=self.ledger,
-                zone=self.zone,
-                progress=progress,
-            )
 
     def days(self) -> list[tuple[str, int, int, str, str]]:
         """(day, events, revision, state, sealed at) of every day with events or a seal, oldest first."""
@@ -383,16 +318,3 @@ class Footfall:
                      "type": EventType(row["type"]).word, "event_id": row["event_id"]}  # fmt: skip
             event |= {k: terms.get(row[k]) for k in ("source", "product", "environment", "channel", "name", "detail")}
             yield event | {"user_key": row["user_key"], "session_id": row["session_id"]}
-
-
-def chosen_reports(names: Sequence[str] | None, version: str) -> list[reports.Report]:
-    """The reports of these names, all of the version by default. Raises ``Refused`` for names it does not have."""
-    try:
-        offered = reports.catalogue(version)
-        wanted = offered if names is None else [reports.by_name(name) for name in names]
-    except KeyError as error:
-        raise Refused(str(error.args[0]), "See docs/reference/reports.md") from error
-    absent = [r.name for r in wanted if r not in offered]
-    if absent:
-        raise Refused(f"version {version} has no report {', '.join(absent)}", "Use --version 2.0")
-    return list(wanted)

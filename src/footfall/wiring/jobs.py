@@ -21,8 +21,8 @@ from footfall.model.schedules import Slot, between, named, next_slot, slots
 from footfall.stores.job_upkeep import SqlJobUpkeep
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
-from footfall.wiring.hub import chosen_reports
 from footfall.wiring.rehearsal import RehearsedLedger, difference
+from footfall.wiring.rollups import chosen_reports
 from footfall.wiring.telling import check_email, check_status, teller_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
-from footfall.engines.database import Limits
 from footfall.errors import BadRecord, Missing
 from footfall.model.api_keys import well_formed
 from footfall.model.audit import Actor
@@ -24,6 +23,7 @@ from footfall.wiring.profiles import attributes_of
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
+    from footfall.engines.database import Limits
     from footfall.engines.event_pages import DuckEventPages
     from footfall.web.late import App
     from footfall.web.px.desk import Px
@@ -48,6 +48,7 @@ class PxDoor:
             self._pages.close()
 
     def _make(self) -> App:
+        from footfall.engines.database import Limits
         from footfall.engines.event_pages import DuckEventPages
         from footfall.web.px.app import create_px
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from footfall import observe
 from footfall.config import Settings
@@ -15,7 +16,11 @@ from footfall.model.audit import Actor
 from footfall.ports import Clock
 from footfall.wiring.hub import Footfall
 from footfall.wiring.keys import first_key
-from footfall.wiring.sweeping import EVERY_S, sweep_places
+from footfall.wiring.workers import Workers
+
+if TYPE_CHECKING:
+    from footfall.model.links import Link
+    from footfall.web.downloads import Download
 
 
 def serve(
@@ -31,20 +36,14 @@ def serve(
     work: without it nothing is settled, no day closed and no job run; what was accepted waits in the log.
     """
     from footfall.flows.collect import Collect, Doorkeeper
-    from footfall.flows.work import Closing, Duty, Worker
     from footfall.model.reading import Dialect
-    from footfall.stores.repeats import SqlRepeats
     from footfall.web.app import Admission, create_collector, listen
     from footfall.web.app import serve as serve_apps
     from footfall.web.downloads import Downloads
     from footfall.web.identify import Keys
     from footfall.wire import native, segment
     from footfall.wiring.api import admin_of
-    from footfall.wiring.jobs import forget_old_runs, runner_of
-    from footfall.wiring.membership import watching_of
     from footfall.wiring.px import PxDoor
-    from footfall.wiring.tasks import Tasks
-    from footfall.wiring.telling import fetch, postman_of, read_link
 
     with Footfall.open(settings, clock=clock) as hub:
         settings = hub.settings
@@ -64,45 +63,16 @@ def serve(
         def may_read(given: str) -> bool:
             return keys.actor(given, "read") is not None
 
-        downloads = Downloads(partial(read_link, hub), partial(fetch, hub), may_read)
+        downloads = Downloads(partial(_read_link, hub), partial(_fetch, hub), may_read)
         dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
                           addresses=settings.store_ip)  # fmt: skip
         px = PxDoor(hub, keys)
-        books = hub.books  # made before there are threads: two that ask at once would make two
-        closing = Closing(books.lake, books.ledger, hub.zone, clock, hub.close_day)
-        duties = (
-            Duty("settle", hub.settle, settings.settle_every_s),
-            Duty("close days", closing, 30.0),
-            Duty("compact", hub.compact, 60.0),
-        )
-        # Jobs have a thread of their own: what takes minutes to deliver must not keep events from being settled.
-        runner = runner_of(hub)
-        tasks = Tasks(hub, runner, lambda: secrets.token_hex(12))
-        sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
-        forget = Duty("forget old runs", lambda: forget_old_runs(hub), EVERY_S)
-        answers = SqlRepeats(hub.database, hub.vault)
-        forget_answers = Duty("forget answers", lambda: answers.forget(clock()) > 0, EVERY_S)
-        # So have notices: neither waits for a mail server that does not answer.
-        post = Duty("send notices", postman_of(hub).once, 2.0)
-        workers = (
-            Worker(duties, clock),
-            Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep, forget, forget_answers), clock),
-            Worker((post,), clock),
-            Worker((tasks.light,), clock),
-            # And looks at audiences, which may take a minute.
-            Worker((Duty("look at audiences", watching_of(hub), 5.0),), clock),
-        )
-        threads = [
-            threading.Thread(target=worker.run, name=f"footfall-{name}", daemon=True)
-            for name, worker in zip(("worker", "jobs", "notices", "tasks", "audiences"), workers, strict=True)
-        ]
+        stop = stop or threading.Event()
+        workers = Workers(hub, stop)
 
         def on_ready() -> None:
             (settings.data / "server.json").write_text(json.dumps(addresses))
-            if work:
-                for thread in threads:
-                    thread.start()
             say(f"Collector  {addresses['collector']}")
             say(f"Admin API  {addresses['admin']}")
             if key is not None and not settings.write_key:
@@ -110,11 +80,12 @@ def serve(
             if not settings.admin_token:
                 say(f"Admin token  {token}   (for this run)")
             observe.happened("ready", **addresses)
+            workers.begin(work=work)
 
         try:
             serve_apps(
                 create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies)), px.routes()),
-                admin_of(hub, keys, tasks, downloads.routes()),
+                admin_of(hub, keys, workers.tasks, downloads.routes()),
                 collector_socket=collector_socket,
                 admin_socket=admin_socket,
                 on_ready=on_ready,
@@ -122,10 +93,19 @@ def serve(
             )
         finally:
             px.close()
-            runner.stop()
-            for worker in workers:
-                worker.stop()
-            for thread in threads:
-                if thread.is_alive():
-                    thread.join(10)
-            (settings.data / "server.json").unlink(missing_ok=True)
+            try:
+                workers.close()
+            finally:
+                (settings.data / "server.json").unlink(missing_ok=True)
+
+
+def _read_link(hub: Footfall, token: str) -> Link:
+    from footfall.wiring.telling import read_link
+
+    return read_link(hub, token)
+
+
+def _fetch(hub: Footfall, link: Link) -> Download:
+    from footfall.wiring.telling import fetch
+
+    return fetch(hub, link)

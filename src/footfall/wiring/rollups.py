@@ -1,0 +1,85 @@
+"""Reports of days, delivered when somebody asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from footfall import __version__
+from footfall.errors import Refused
+from footfall.flows.close_day import open_day
+from footfall.flows.export import Delivery, Destination, export_day
+from footfall.model import reports as catalogue
+from footfall.model.key_templates import ROLLUPS
+from footfall.model.report import Report
+from footfall.wiring.authorizations import bucket_at, codec_of
+from footfall.wiring.formats import compression_of, format_named, key_of
+from footfall.wiring.hub import silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from footfall.ports import Progress
+    from footfall.wiring.hub import Footfall
+
+
+def export_rollups(
+    hub: Footfall,
+    first: date,
+    last: date,
+    *,
+    to: str,
+    reports: Sequence[str] | None,
+    version: str,
+    format: str,
+    compression: str = "",
+    pgp_keys: Sequence[Path] = (),
+    key: str | None = None,
+    authorization: str | None = None,
+    endpoint_url: str | None = None,
+    own_shell: bool = False,
+    unfinished: bool = False,
+    progress: Progress = silent,
+) -> list[Delivery]:
+    """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names.
+
+    own_shell: see ``bucket_at``.
+    """
+    chosen = chosen_reports(reports, version)
+    destination = Destination(
+        bucket=bucket_at(hub, to, authorization, endpoint_url, own_shell=own_shell),
+        format=format_named(format),
+        codec=codec_of(hub, authorization, compression_of(format, compression), pgp_keys),
+        version=version,
+        writer=f"footfall {__version__}",
+        prefix=hub.settings.file_prefix,
+        key=key_of(key, ROLLUPS),
+    )
+    hub.settle(progress)
+    delivered: list[Delivery] = []
+    for number in range((last - first).days + 1):
+        delivered += export_day(
+            first + timedelta(days=number),
+            chosen,
+            destination,
+            close=lambda day: hub.close_day(day, unfinished=unfinished),
+            open_day=lambda day: open_day(hub.books, day),
+            ledger=hub.ledger,
+            zone=hub.zone,
+            progress=progress,
+        )
+    return delivered
+
+
+def chosen_reports(names: Sequence[str] | None, version: str) -> list[Report]:
+    """The reports of these names, all of the version by default. Raises ``Refused`` for names it does not have."""
+    try:
+        offered = catalogue.catalogue(version)
+        wanted = offered if names is None else [catalogue.by_name(name) for name in names]
+    except KeyError as error:
+        raise Refused(str(error.args[0]), "See docs/reference/reports.md") from error
+    absent = [r.name for r in wanted if r not in offered]
+    if absent:
+        raise Refused(f"version {version} has no report {', '.join(absent)}", "Use --version 2.0")
+    return list(wanted)
