@@ -103,7 +103,9 @@ def test_bytes_depend_on_neither_the_order_of_rows_nor_keys_nor_files_nor_thread
     folder = tmp_path / "shuffled"
     folder.mkdir()
     shuffled = build(world, small_day_rows, folder, files=1 + seed)
-    with opened(shuffled, folder, Limits(64 + 64 * seed, threads=1 + seed, views_at_once=1)) as day:
+    with opened(
+        shuffled, folder, Limits(64 + 64 * seed, threads=1 + seed, views_at_once=1, users_at_once=3, events_at_once=2)
+    ) as day:
         assert {name: text for each in FORMATS for name, text in keyed(day, each)} == expected
 
 

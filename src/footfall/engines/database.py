@@ -44,11 +44,15 @@ class Limits:
     memory_mb: of buffers; DuckDB takes up to 0.2 GB on top of it.
 
     views_at_once: views of engagements whose paths are in memory together.
+
+    users_at_once, events_at_once: rows of them that are joined and sorted together, about.
     """
 
     memory_mb: int = 256
     threads: int = 2
     views_at_once: int = 200_000
+    users_at_once: int = 250_000
+    events_at_once: int = 250_000
 
 
 @cache
@@ -60,6 +64,14 @@ def query(name: str) -> str:
 def literal(text: str) -> str:
     """``text`` as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def text_literal(text: str) -> str:
+    """SQL for any text; one literal cannot hold U+0000."""
+    if "\0" not in text:
+        return literal(text)
+    pieces = ", chr(0), ".join(literal(piece) for piece in text.split("\0"))
+    return f"concat({pieces})"
 
 
 def microseconds(at: datetime) -> int:

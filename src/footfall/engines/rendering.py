@@ -9,8 +9,9 @@ from typing import Final
 import pyarrow as pa
 
 from footfall.engines import snapshots
-from footfall.engines.database import Database, literal, query
+from footfall.engines.database import Database, literal, query, text_literal
 from footfall.engines.dimensions import DIMENSION_OF, place
+from footfall.engines.ranges import EVENT_ROWS, Slice, slices
 from footfall.model.columns import LOCAL_DAY, MOMENT, NUMBER, OBJECT, Field
 from footfall.model.report import Part
 from footfall.model.reports import Report
@@ -24,8 +25,6 @@ _SNAPSHOT_TEXTS: Final = {
     "users": {"user": "r.identify_id", "account": "r.account_id"},
     "accounts": {"account": "r.account_id"},
 }
-# Relations with one row per event. They are sorted by instant, then user, then every other column.
-_EVENT_ROWS: Final = ("clicks", "survey_responses", "survey_answers", "feedback")
 # Rows of values per batch; a row may be as large as an event.
 _VALUES_ROWS: Final = 10_000
 # Texts of the relations as values of other types; what is no such value is null.
@@ -58,33 +57,36 @@ class Joins:
 
 def render(database: Database, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a report's body, in its order. date: the day as printed."""
-    sql = statement(database, rows, format, date)
-    for part in _slices(database, rows.report, sql):
-        for batch in database.stream(part, BATCH_ROWS, f"render {rows.report.name}"):
+    for part in slices(database, rows.report):
+        for batch in database.stream(
+            statement(database, rows, format, date, part), BATCH_ROWS, f"render {rows.report.name}"
+        ):
             if batch.num_rows:
                 yield batch.num_rows, text_of(batch.column(0))
 
 
 def values(database: Database, rows: Rows, date: str) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a report in its order, a column per field: ``c0``, ``c1`` … in the type that is ``typed``."""
-    joins, relation, found = _read(database, rows)
-    shown = [literal(date) if sql is None else sql for sql in found]
-    picked = ", ".join(f"{typed(f, sql)} AS c{n}" for n, (f, sql) in enumerate(zip(rows.fields, shown, strict=True)))
-    sql = _ordered(f"SELECT {picked}", joins, relation, rows)
-    for part in _slices(database, rows.report, sql):
-        for batch in database.stream(part, _VALUES_ROWS, f"read {rows.report.name}"):
+    for part in slices(database, rows.report):
+        joins, relation, found = _read(database, rows, part)
+        shown = [literal(date) if sql is None else sql for sql in found]
+        named = enumerate(zip(rows.fields, shown, strict=True))
+        picked = ", ".join(f"{typed(f, sql)} AS c{n}" for n, (f, sql) in named)
+        sql = _ordered(f"SELECT {picked}", joins, relation, rows)
+        for batch in database.stream(sql, _VALUES_ROWS, f"read {rows.report.name}"):
             if batch.num_rows:
                 yield batch
 
 
 def parts(database: Database, rows: Rows, sources: Sequence[str]) -> set[tuple[str | None, ...]]:
     """The different texts that the rows have in these columns together; an empty one counts as none."""
-    joins, relation, _ = _read(database, rows)
-    picked = ", ".join(f"nullif({joins.column(*DIMENSION_OF[source], 'text')}, '') AS c{n}"
-                       for n, source in enumerate(sources))  # fmt: skip
     found: set[tuple[str | None, ...]] = set()
-    for part in _slices(database, rows.report, f"SELECT DISTINCT {picked} FROM ({relation}) r {joins.sql()}"):
-        for batch in database.stream(part, BATCH_ROWS, f"divide {rows.report.name}"):
+    for part in slices(database, rows.report):
+        joins, relation, _ = _read(database, rows, part)
+        picked = ", ".join(f"nullif({joins.column(*DIMENSION_OF[source], 'text')}, '') AS c{n}"
+                           for n, source in enumerate(sources))  # fmt: skip
+        sql = f"SELECT DISTINCT {picked} FROM ({relation}) r {joins.sql()}"
+        for batch in database.stream(sql, BATCH_ROWS, f"divide {rows.report.name}"):
             found.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
     return found
 
@@ -98,24 +100,7 @@ def is_text(sql: str, value: str | None) -> str:
     """SQL that is true where the text is ``value``; an empty one counts as none."""
     if value is None:
         return f"nullif({sql}, '') IS NULL"
-    # A SQL text cannot hold U+0000.
-    pieces = ", chr(0), ".join(literal(piece) for piece in value.split("\0"))
-    return f"{sql} = concat({pieces})"
-
-
-def _slices(database: Database, report: Report, sql: str) -> Iterator[str]:
-    """The statement once, or once per range of users: DuckDB keeps lists in memory however small the limit is.
-
-    Users are the first key of the order, so what the ranges give can follow each other.
-    """
-    if report.relation != "view_states":
-        yield sql
-        return
-    views = database.number("SELECT count(*) FROM details WHERE type = 14", "measure the views")
-    users = database.number("SELECT max(rank) FROM user_dimension", "measure the views")
-    width = max(1, users * database.limits.views_at_once // max(1, views))
-    for first in range(1, users + 1, width):
-        yield sql.replace("$first", str(first)).replace("$last", str(first + width - 1))
+    return f"{sql} = {text_literal(value)}"
 
 
 def text_of(column: pa.Array) -> memoryview:
@@ -141,9 +126,9 @@ class Rows:
     only: Part = ()
 
 
-def statement(database: Database, rows: Rows, format: Format, date: str) -> str:
-    """The one statement that makes a report's rows as text, in order."""
-    joins, relation, found = _read(database, rows)
+def statement(database: Database, rows: Rows, format: Format, date: str, part: Slice) -> str:
+    """The one statement that makes a report's rows, or this slice of them, as text, in order."""
+    joins, relation, found = _read(database, rows, part)
     texts = []
     for f, sql in zip(rows.fields, found, strict=True):
         column = Column(f.name, f.type)
@@ -154,10 +139,10 @@ def statement(database: Database, rows: Rows, format: Format, date: str) -> str:
     return _ordered(f"SELECT {format.row(texts)} AS text", joins, relation, rows)
 
 
-def _read(database: Database, rows: Rows) -> tuple[Joins, str, list[str | None]]:
+def _read(database: Database, rows: Rows, part: Slice) -> tuple[Joins, str, list[str | None]]:
     """What is to be joined, the relation, and SQL for the value of each field, None for the day."""
     joins = Joins()
-    relation, attributes = _relation(database, rows)
+    relation, attributes = _relation(database, rows, part)
     found: list[str | None] = []
     for f in rows.fields:
         if f.source == "day":
@@ -177,10 +162,12 @@ def _ordered(select: str, joins: Joins, relation: str, rows: Rows) -> str:
     return f"{select} FROM ({relation}) r {joins.sql()} {where}ORDER BY {order}"
 
 
-def _relation(database: Database, rows: Rows) -> tuple[str, dict[str, str]]:
+def _relation(database: Database, rows: Rows, part: Slice) -> tuple[str, dict[str, str]]:
     """The rows of a report in keys and values, unordered; and for a snapshot, the column of each attribute."""
     report = rows.report
     sql = query(f"rows_{report.relation}")
+    for mark, text in part.items():
+        sql = sql.replace(mark, text)
     if report.relation not in _SNAPSHOT_TEXTS:
         return sql, {}
     present = snapshots.present_attributes(database, report.relation)
@@ -211,7 +198,8 @@ def _rank(joins: Joins, source: str) -> str:
 
 def _order(joins: Joins, rows: Rows) -> Iterator[str]:
     report = rows.report
-    if report.relation in _EVENT_ROWS:
+    # Rows of events are sorted by instant, then user, then every other column.
+    if report.relation in EVENT_ROWS:
         yield from ("r.at_us", _rank(joins, "user"))
         if report.relation == "survey_answers":
             yield from ("r.question", "r.choice")

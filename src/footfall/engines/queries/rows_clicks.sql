@@ -5,4 +5,4 @@ SELECT
     json_extract_string(properties, '/link_url') AS "linkUrl",
     step_number AS "sequenceNumber"
 FROM details
-WHERE type = 15 AND user_key IS NOT NULL
+WHERE type = 15 AND user_key IS NOT NULL AND $slice

@@ -7,4 +7,4 @@ SELECT
     json_extract_string(properties, '/description') AS description,
     listed(json_extract(properties, '/labels')) AS labels
 FROM details
-WHERE type = 18 AND user_key IS NOT NULL
+WHERE type = 18 AND user_key IS NOT NULL AND $slice

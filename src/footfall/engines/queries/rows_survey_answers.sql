@@ -7,7 +7,7 @@ WITH answers AS (
         json_extract_string(properties, '/score') AS points,
         texts_of(json_extract(properties, '/answers')) AS choices
     FROM details
-    WHERE type = 17 AND user_key IS NOT NULL
+    WHERE type = 17 AND user_key IS NOT NULL AND $slice
 ), placed AS (
     SELECT *, unnest(range(1, greatest(len(choices), 1) + 1)) AS choice
     FROM answers

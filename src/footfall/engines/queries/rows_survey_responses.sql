@@ -8,4 +8,4 @@ SELECT
     listed(json_extract(properties, '/labels')) AS labels,
     coalesce(json_extract_string(properties, '/path'), json_extract_string(properties, '/page/path')) AS path
 FROM details
-WHERE type = 16 AND user_key IS NOT NULL
+WHERE type = 16 AND user_key IS NOT NULL AND $slice

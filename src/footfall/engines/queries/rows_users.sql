@@ -1,4 +1,5 @@
--- Every user as of the day's end. Needs totals of activity: user_totals(user_key, visits, web_visits, seen_at).
+-- Every user as of the day's end, of one slice: see ranges.py. Needs totals of activity: user_totals(user_key, visits,
+-- web_visits, seen_at).
 SELECT
     u.user_key, u.identify_id, a.account_id, u.attributes,
     u.uid AS "aptrinsicId",
@@ -11,5 +12,6 @@ SELECT
     u.deleted AS "isDeleted",
     instant_text(t.seen_at) AS "lastSeenDate"
 FROM users u
-LEFT JOIN user_totals t ON t.user_key = u.user_key
+LEFT JOIN $totals t ON t.user_key = u.user_key
 LEFT JOIN accounts a ON a.account_key = u.account_key
+WHERE $slice

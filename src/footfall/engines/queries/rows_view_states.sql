@@ -1,6 +1,6 @@
 -- Showings (executions) of engagements, grouped by how far the user got. A showing belongs where its last event does;
 -- it is judged by this day's events only. A view without an execution is a showing of its own. Users $first to $last by
--- rank: see `_slices`.
+-- rank: see ranges.py.
 WITH views AS (
     SELECT
         v.user_key, v.name, v.execution, v.step_number, v.at_us, t.text = 'COMPLETED' AS completed,
