@@ -202,6 +202,15 @@ def test_a_rehearsal_says_what_would_be_taken_and_moved_and_writes_nothing(hub, 
     assert (tree(place), known(hub), ledger_of(hub).all(), hub.sources.all()) == (before, {}, [], [])
 
 
+def test_a_rehearsal_names_the_file_that_cannot_be_read_and_goes_on(hub, place):
+    brought(place, {"1.csv.gz": b"\x1f\x8b cut off", "2.csv": USERS})
+    (place / "processed").mkdir()
+    (place / "processed" / "2.csv").write_bytes(b"yesterday's")
+    bad, good, _ = rehearsed(hub, job_of(hub, place, **ALL))
+    assert bad.note.startswith("cannot be read: ")
+    assert good.note.startswith("would be moved to processed/2_im")
+
+
 # --- a bucket --------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from footfall.errors import Conflict, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
 from footfall.flows.import_files import Desk, Plan, half_applied, import_file, tidy
 from footfall.flows.take_people import Dated, Inbox, marker_of, take_people, waiting_files
 from footfall.model.imports import FileImport, FileVersion, ReadOptions, import_id
@@ -149,21 +149,34 @@ def _apply(place: _Place, desk: Desk, file: FileVersion) -> FileImport:
 
 def _rehearsed(place: _Place) -> Iterator[FileFacts]:
     """What would be taken and where it would go to; nothing is written anywhere."""
-    hub, chosen, bucket = place.hub, place.chosen, place.bucket
+    chosen, bucket = place.chosen, place.bucket
     marker = marker_of(bucket, chosen.marker)
     if marker.state != "ready":
         yield FileFacts(marker.key, 0, 0, note=marker.told())
         return
     there = {each.key for each in bucket.list(PROCESSED)}
     for file in waiting_files(bucket, chosen.marker)[0]:
-        applied = refused = 0
-        events = people_rows(hub, "", hub.clock(), place.settings(file).loading)
-        for batch in reader_of(hub, "csv").rows(place.text(file), chosen.read, name=file.key):
-            said, bad = events.read(batch.rows)
-            applied, refused = applied + len(said), refused + len(bad) + len(batch.bad)
+        try:
+            applied, refused = _read(place, file)
+        except Denied:
+            raise
+        except (Damaged, Refused) as error:
+            yield FileFacts(file.key, 0, file.size_bytes, note=f"cannot be read: {error.what}")
+            continue
         to = processed_key(file.key)
         if to in there:
             to = processed_key(file.key, import_id(place.scope, bucket.url, file, 1))
         more = f"; {refused:,} more rows would be refused" if refused else ""
         yield FileFacts(file.key, applied, file.size_bytes, note=f"would be moved to {to}{more}")
     yield FileFacts(marker.key, 0, 0, note=f"would be moved to {processed_key(marker.key)}")
+
+
+def _read(place: _Place, file: FileVersion) -> tuple[int, int]:
+    """How many rows of a file would be applied, and how many refused."""
+    hub, chosen = place.hub, place.chosen
+    applied = refused = 0
+    events = people_rows(hub, "", hub.clock(), place.settings(file).loading)
+    for batch in reader_of(hub, "csv").rows(place.text(file), chosen.read, name=file.key):
+        said, bad = events.read(batch.rows)
+        applied, refused = applied + len(said), refused + len(bad) + len(batch.bad)
+    return applied, refused
