@@ -7,11 +7,15 @@ that is empty without quotes is nothing, one that is empty with them (``""``) is
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import re2
 
 from footfall.errors import BadRecord, Refused
 
+_re2: Any = re2  # it has no types
 _QUOTED: Final = re.compile(rb'"(?:[^"]++|"")*+')
 _TAB: Final = "t"
 _DELIMITER_HINT: Final = "Give one character, for example a comma or a semicolon; t is a tab"
@@ -39,12 +43,11 @@ class Malformed(BadRecord):
 class Fields:
     """How a row is divided.
 
-    field: one field and what ends it. faultless: a run of whole rows, none of which needs a second look.
+    field: one field and what ends it.
     """
 
     delimiter: bytes
     field: re.Pattern[bytes]
-    faultless: re.Pattern[bytes]
 
     def row(self, data: bytes, at: int, limit: int) -> tuple[int, list[bytes | None]]:
         """Where the row that begins at ``at`` ends, and its fields.
@@ -99,10 +102,27 @@ def fields_of(delimiter: str) -> Fields:
         raise Refused(f"{delimiter!r} cannot be a delimiter", _DELIMITER_HINT) from error
     mark = re.escape(encoded)
     if len(encoded) == 1:
-        plain, bare = b"[^" + mark + rb"\n]*+", b"[^" + mark + rb'"\r\n]*+'
+        plain = b"[^" + mark + rb"\n]*+"
     else:
-        plain, bare = b"(?:(?!" + mark + rb")[^\n])*+", b"(?:(?!" + mark + rb')[^"\r\n])*+'
+        plain = b"(?:(?!" + mark + rb")[^\n])*+"
     field = rb'(?:"((?:[^"]++|"")*+)"(?:\r(?=\n))?|(?!")(' + plain + b"))(" + mark + rb"|\n)"
-    either = rb'(?:"(?:[^"]++|"")*+"|' + bare + b")"
-    faultless = b"(?:" + either + b"(?:" + mark + either + rb")*+\r?\n)*+"
-    return Fields(encoded, re.compile(field), re.compile(faultless))
+    return Fields(encoded, re.compile(field))
+
+
+def whole_rows(delimiter: bytes) -> Callable[[bytes], int]:
+    """How many bytes at the front of a text are whole rows none of which needs a second look.
+
+    delimiter: of one byte. RE2 walks through a text once, byte by byte, in a third of the time of ``re``.
+    """
+    options = _re2.Options()
+    options.encoding = _re2.Options.Encoding.LATIN1
+    options.never_capture = True
+    mark = re.escape(delimiter)
+    either = rb'(?:"(?:[^"]|"")*"|[^' + mark + rb'"\r\n]*)'
+    match = _re2.compile(b"(?:" + either + b"(?:" + mark + either + rb")*\r?\n)*", options).match
+
+    def size(text: bytes) -> int:
+        found = match(text)
+        return int(found.end()) if found else 0
+
+    return size

@@ -15,6 +15,7 @@ import pyarrow.csv as pacsv
 
 from footfall.ports import Row, RowBatch, TextRows
 from footfall.sources.columns import Texts, joined
+from footfall.sources.csv_fields import whole_rows
 from footfall.sources.csv_layout import Layout
 from footfall.sources.good_rows import good_rows
 from footfall.sources.held import BATCH_BYTES, ROW_BYTES_MAX, Held
@@ -34,6 +35,7 @@ class QuickRows:
     def __init__(self, layout: Layout, thousands: bool) -> None:
         self._fields = layout.fields
         self._able = len(layout.fields.delimiter) == 1 and len(layout.names) <= _COLUMNS_MAX and not thousands
+        self._whole_rows = whole_rows(self._fields.delimiter) if self._able else None
         names = [f"c{place}" for place in range(len(layout.names))]
         kept = [names[place] for place in layout.kept]
         self._read = pacsv.ReadOptions(column_names=names, use_threads=False, block_size=2 * ROW_BYTES_MAX)
@@ -50,7 +52,7 @@ class QuickRows:
     def batches(self, held: Held, number: int) -> Iterator[RowBatch] | None:
         """Whole rows, dropped from what is held; None when they need a closer look."""
         data = held.data[:ROW_BYTES_MAX]
-        end = self._faultless(data) if self._able else 0
+        end = self._faultless(data)
         if end < min(_BLOCK_MIN, len(data)):
             return None
         block = data[:end]
@@ -82,14 +84,13 @@ class QuickRows:
 
     def _faultless(self, data: bytes) -> int:
         """How much of the data is whole rows in which every quote, CR and other control character is in its place."""
-        if data.startswith(_MARK) or len(data.translate(None, _CONTROLS)) != len(data):
+        if self._whole_rows is None or data.startswith(_MARK) or len(data.translate(None, _CONTROLS)) != len(data):
             return 0
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n") + data.endswith(b"\r"):
             return 0
         if b'"' not in data:
             return data.rfind(b"\n") + 1
-        found = self._fields.faultless.match(data)
-        return found.end() if found else 0
+        return self._whole_rows(data)
 
     def _parsed(self, block: bytes) -> Any:
         quotes = '"' if b'"' in block else False
