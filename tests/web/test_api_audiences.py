@@ -83,6 +83,25 @@ def test_members_are_counted_listed_and_explained(api):
     assert tried == {"rule": "NOT INCLUDE pros", "members": 1, "users": 3, "doubts": []}
 
 
+def test_members_come_in_pages_that_hold_each_of_them_once_whoever_comes_and_goes_meanwhile(api):
+    assert api.ask("POST", "/api/audiences", {"name": "paged", "rule": "ALL", "tells": "none"}).status == 201
+    path, users, cursor, pages = "/api/audiences/paged/members", [], "", []
+    while cursor is not None:
+        page = api.ask("GET", path, limit=2, cursor=cursor).body
+        assert (page["count"], len(page["members"]) <= 2) == (3, True)
+        users += [each["user"] for each in page["members"]]
+        cursor = page["next"]
+        pages.append(cursor)
+    assert users == ["ada", "bob", "eve"]
+    assert len(pages) == 2
+    assert api.ask("GET", path, limit=3).body["next"] is None
+    # The place is that of a member, who may be gone by now.
+    assert api.ask("PUT", "/api/audiences/paged", {"rule": "plan = pro", "tells": "none"}).status == 200
+    assert [each["user"] for each in api.ask("GET", path, cursor=pages[0]).body["members"]] == ["eve"]
+    for wrong in ("nonsense", "WzFd", "WyJhIl0", "WyJcdWQ4MDAiLCAieCJd"):
+        assert api.ask("GET", path, cursor=wrong).status == 400
+
+
 def test_a_list_is_imported(api):
     made = api.ask("POST", "/api/audiences", {"name": "vips", "list_by": "identifyId", "tells": "none"})
     assert (made.body["values"], made.body["rule"], made.body["tree"]) == (0, None, None)

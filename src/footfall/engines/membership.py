@@ -173,7 +173,7 @@ class _Look:
         return pa.concat_arrays(chunks).cast(pa.int32()) if chunks else pa.array([], pa.int32())
 
     def members(self, name: str) -> Iterator[pa.RecordBatch]:
-        sql = f"SELECT {_WHO} FROM memberships WHERE {self._test(name)} ORDER BY identify_id"
+        sql = f"SELECT {_WHO} FROM memberships WHERE {self._test(name)} ORDER BY identify_id, uid"
         for batch in self._database.stream(sql, _BATCH, _READ):
             if batch.num_rows:
                 yield batch

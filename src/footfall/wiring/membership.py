@@ -197,14 +197,24 @@ class Looks:
             return opened.counts()[TRIED], opened.users
 
     def members(
-        self, name: str, limit: int, rule: Rule | None = None, at: datetime | None = None
+        self,
+        name: str,
+        limit: int,
+        rule: Rule | None = None,
+        at: datetime | None = None,
+        *,
+        after: tuple[str, str] | None = None,
     ) -> tuple[list[tuple[str, str, str]], int]:
-        """((identify id, account id, profile id) of the first ``limit`` members, all if 0; how many there are)."""
+        """((identify id, account id, profile id) of the first ``limit`` members, all if 0; how many there are).
+
+        By identify id, then profile id. after: those two of a member; those that come behind it only.
+        """
         asked, (wanted,) = self._one(name, rule)
         rows: list[tuple[str, str, str]] = []
         with self._opened(asked, at) as opened:
             _check_found(opened, wanted)
-            for batch in opened.members(wanted):
+            for found in opened.members(wanted):
+                batch = found if after is None else _behind(found, *after)
                 columns = (batch[column].to_pylist() for column in ("identify_id", "account_id", "uid"))
                 rows += ((user, account or "", uid) for user, account, uid in zip(*columns, strict=True))
                 if limit and len(rows) >= limit:
@@ -287,3 +297,11 @@ def listed_in(file: Path, column: str = "") -> Iterator[str]:
         raise Refused(
             f"{file} cannot be read as a list: {error}", "Give a UTF-8 text, one value a line, or CSV"
         ) from error
+
+
+def _behind(members: pa.RecordBatch, identify_id: str, uid: str) -> pa.RecordBatch:
+    """Those that come behind this one."""
+    import pyarrow.compute as pc
+
+    same = pc.and_(pc.equal(members["identify_id"], identify_id), pc.greater(members["uid"], uid))
+    return members.filter(pc.or_(pc.greater(members["identify_id"], identify_id), same))

@@ -12,6 +12,7 @@ from footfall.model.audience_rules import Everyone, Rule, check, from_plain, to_
 from footfall.model.audience_text import read, write
 from footfall.model.audiences import Audience
 from footfall.web.api.callers import Administering, Desk, Reading, Writing
+from footfall.web.api.paging import Cursor, cursor, values
 from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import NAME_PATTERN, Flag, Given, Instant, Name, Told, Words
 from footfall.web.api.strict import section
@@ -123,10 +124,11 @@ class Member(Told):
 
 
 class Members(Told):
-    """count: of all; the first of them by identify id."""
+    """count: of all. next: the cursor of the following page; null on the last one."""
 
     count: int
     members: list[Member]
+    next: str | None
 
 
 class Why(Told):
@@ -200,18 +202,26 @@ def list_members(
     desk: Administering,
     name: AudienceName,
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
+    cursor: Cursor = "",
 ) -> Members:
-    """As of now, by identify id; an export job delivers all of them."""
-    rows, count = desk.management.looks.members(name, limit)
-    return Members(
-        count=count, members=[Member(user=user, account=account or None, id=uid) for user, account, uid in rows]
-    )
+    """By identify id. Each page looks at everybody anew, as of now: who enters behind the cursor is on a later page,
+    who leaves is on none. An export job delivers all members of one instant.
+    """
+    last = values(cursor, (str, str))
+    after = None if last is None else (last[0], last[1])
+    found, count = desk.management.looks.members(name, limit + 1, after=after)
+    rows = [Member(user=user, account=account or None, id=uid) for user, account, uid in found[:limit]]
+    return Members(count=count, members=rows, next=_next(rows) if len(found) > limit else None)
 
 
 @router.get("/{name}/explanation", summary="Say why a user is in an audience, or why not")
 def explain(desk: Administering, name: AudienceName, user: User) -> Why:
     plain: dict[str, Any] = desk.management.looks.explain(user, name).to_plain()
     return Why.model_validate({"reason": None, **plain})
+
+
+def _next(rows: list[Member]) -> str:
+    return cursor(rows[-1].user, rows[-1].id)
 
 
 def _rule(given: str | dict[str, JsonValue]) -> Rule:

@@ -75,8 +75,13 @@ class Looks(Protocol):
     def try_rule(self, rule: Rule) -> tuple[int, int]:
         """(whom it would choose, of how many). Raises ``Refused`` for one that cannot be evaluated."""
 
-    def members(self, name: str, limit: int) -> tuple[Sequence[tuple[str, str, str]], int]:
-        """((identify id, account id or empty, profile id) of the first members, how many there are)."""
+    def members(
+        self, name: str, limit: int, *, after: tuple[str, str] | None = None
+    ) -> tuple[Sequence[tuple[str, str, str]], int]:
+        """((identify id, account id or empty, profile id) of the first members, how many there are).
+
+        By identify id, then profile id. after: those two of a member; those that come behind it only.
+        """
 
     def explain(self, identify_id: str, name: str) -> Explanation:
         """Raises ``Missing`` for a user or an audience that is not there."""

@@ -26,6 +26,7 @@ def values(text: str, kinds: Sequence[type]) -> list[Any] | None:
         return None
     try:
         found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is no text that anything here has
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or [type(each) for each in found] != list(kinds):
