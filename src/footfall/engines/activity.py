@@ -17,7 +17,7 @@ from footfall.engines.fields import NULL, Joining, leaves, macros, template
 from footfall.engines.observing import Observed
 from footfall.engines.rendering import text_of
 from footfall.engines.slices import TERMS, Making, Objects
-from footfall.engines.windows import PIECE, Texts, WindowRows
+from footfall.engines.windows import Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
 from footfall.model.manifest import FilePart
@@ -108,8 +108,7 @@ class ActivityText:
         if self._header:
             yield 0, self._format.head(self.columns, "activity", "", date.min)
         for rows in self._window.render(part, self._lines()):
-            for piece in rows.to_batches(PIECE):
-                yield piece.num_rows, text_of(piece.column(0))
+            yield rows.num_rows, text_of(rows.column(0))
 
     def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the same rows as columns of texts, not quoted; of bounded size."""
@@ -118,7 +117,7 @@ class ActivityText:
         row = {f"c{place}": self._plain(place, value) for place, value in values.items()}
         making = Making(row, named, self._objects(), self._own())
         for rows in self._window.render(part, making):
-            yield rows.rename_columns(list(self._values))
+            yield pa.Table.from_batches([rows]).rename_columns(list(self._values))
 
     def _plain(self, place: int, value: _Value) -> str:
         if value.of is _Of.TERMS:

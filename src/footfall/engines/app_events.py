@@ -19,7 +19,7 @@ import pyarrow as pa
 from footfall.engines.database import Limits, literal
 from footfall.engines.rendering import text_of
 from footfall.engines.slices import Making, Objects
-from footfall.engines.windows import PIECE, Texts, WindowRows
+from footfall.engines.windows import Texts, WindowRows
 from footfall.model.app_events import STANDARD_FIELDS, detail_of, kind_of, schema_of, type_of
 from footfall.model.columns import LONG, MOMENT, OBJECT, STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
@@ -77,8 +77,7 @@ class AppEventText:
     def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text) of a file."""
         for rows in self._window.render(part, self._making({"text": self._row()})):
-            for piece in rows.to_batches(PIECE):
-                yield piece.num_rows, text_of(piece.column(0))
+            yield rows.num_rows, text_of(rows.column(0))
 
     def _making(self, row: Mapping[str, str]) -> Making:
         product, environment = "t.plain[e.product]", "t.plain[e.environment]"
@@ -151,7 +150,7 @@ class AppEventTable(AppEventText):
         told = {name: sql if _TYPED.get(name) == OBJECT else _plain(sql) for name, sql in self._fields().items()}
         row = {f"c{n}": sql for n, sql in enumerate([*told.values(), "nullif(x_rest, '{}')"])}
         for rows in self._window.render(part, self._making(row)):
-            yield rows.rename_columns([column.name for column in self.columns])
+            yield pa.Table.from_batches([rows]).rename_columns([column.name for column in self.columns])
 
 
 def _plain(sql: str) -> str:

@@ -38,9 +38,9 @@ SCAN_FIRST: Final = 30_000
 # Slices are cut at multiples of this, by how many events and how much text there is in between.
 STRIDE: Final = 1_024
 # Events and bytes of text per slice. Fewer cost more planning and more reading of row groups that hold others too,
-# more cost memory: there are as many slices as threads, once as they come and once in order.
-SLICE: Final = 130_000
-SLICE_BYTES: Final = 30 << 20
+# more cost memory: there are as many slices as threads and one more that is handed on.
+SLICE: Final = 160_000
+SLICE_BYTES: Final = 40 << 20
 # A slice that has so much of that ends where a file of the lake does.
 NEARLY: Final = 0.6
 # Events are not all of one size: a bit more in all slices of a file is better than one more slice.
@@ -248,10 +248,13 @@ class WindowRows:
 
     # --- its rows ----------------------------------------------------------------------------------------------
 
-    def render(self, part: FilePart, making: Making) -> Iterator[pa.Table]:
-        """Yield the rows of a file in order, a slice at a time; as many as there are threads are made at once."""
+    def render(self, part: FilePart, making: Making) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a file in order, ``PIECE`` at a time; as many slices as there are threads are made at once.
+
+        Rows are put in order a piece at a time, so that a piece is still in the processor's cache when it is used.
+        """
         threads = self.database.limits.threads
-        made: deque[Future[pa.Table]] = deque()
+        made: deque[Future[_InOrder]] = deque()
         # Each of them by one thread: with more, every join of every slice takes memory for every thread.
         self.database.run("SET threads = 1", _READ)
         keys = next(keys for keys in self._slices if self._division.part(keys) == part)
@@ -262,14 +265,14 @@ class WindowRows:
                 for first, end in pairwise(edges):
                     made.append(pool.submit(self._made, _Slice(first, end, keys), making))
                     if len(made) > threads:
-                        yield made.popleft().result()
+                        yield from made.popleft().result()
                 while made:
-                    yield made.popleft().result()
+                    yield from made.popleft().result()
             finally:
                 for future in made:
                     future.cancel()
 
-    def _made(self, slice_: _Slice, making: Making) -> pa.Table:
+    def _made(self, slice_: _Slice, making: Making) -> _InOrder:
         """The rows of a slice in order; made a part after the other where the memory does not do for all at once."""
         rows = self._rows(slice_.first, slice_.end) + self._division.condition(slice_.keys)
         length = slice_.end - slice_.first
@@ -279,11 +282,11 @@ class WindowRows:
                 with self._prepared(f"VIEW slice AS {rows}", making) as session:
                     if shared:
                         session.run(f"CREATE TEMP TABLE objects AS {making.objects_table()}", _WRITE)
-                    return _in_order(session.table(making.statement(shared=shared), SLICE, _WRITE))
+                    return _InOrder(session.table(making.statement(shared=shared), 2 * SLICE, _WRITE))
             except Unavailable as error:
                 self._take_less(length, error)
         with self._prepared(f"TABLE kept AS {rows}; CREATE TEMP VIEW slice AS SELECT * FROM kept", making) as session:
-            return pa.concat_tables(list(self._in_parts(session, slice_, making.statement(shared=False))))
+            return _InOrder(pa.concat_tables(list(self._in_parts(session, slice_, making.statement(shared=False)))))
 
     @contextmanager
     def _prepared(self, slice_: str, making: Making) -> Iterator[Session]:
@@ -295,14 +298,14 @@ class WindowRows:
             yield session
 
     def _in_parts(self, session: Session, slice_: _Slice, statement: str) -> Iterator[pa.Table]:
-        """What the statement gives of the table ``kept``, in order, so much at once as the memory does for."""
+        """What the statement gives of the table ``kept``, so much at once as the memory does for."""
         first = slice_.first
         while first < slice_.end:
             length = min(self._at_once, slice_.end - first)
             some = f"SELECT * FROM kept WHERE ingest_seq >= {first} AND ingest_seq < {first + length}"
             try:
                 session.run(f"CREATE OR REPLACE TEMP VIEW slice AS {some}", _READ)
-                yield _in_order(session.table(statement, SLICE, _WRITE))
+                yield session.table(statement, SLICE, _WRITE)
             except Unavailable as error:
                 self._take_less(length, error)
             else:
@@ -350,8 +353,17 @@ def _borders(spans: Sequence[Span]) -> list[int]:
     return found
 
 
-def _in_order(found: pa.Table) -> pa.Table:
-    # DuckDB keeps no order through a join, and to sort long texts takes it four times as long.
-    order = pc.sort_indices(found["ingest_seq"])
-    # The system's allocator gives back what is freed, Arrow's own keeps it.
-    return pc.take(found, order, memory_pool=pa.system_memory_pool()).drop_columns("ingest_seq")
+class _InOrder:
+    """The rows of a slice in the order of ``ingest_seq``, which they lose."""
+
+    def __init__(self, found: pa.Table) -> None:
+        # DuckDB keeps no order through a join, and to sort long texts takes it four times as long.
+        self._order = pc.sort_indices(found["ingest_seq"])
+        # In one piece, else each look at it would make it one.
+        whole = found.drop_columns("ingest_seq").combine_chunks(memory_pool=pa.system_memory_pool())
+        self._rows = whole.to_batches()
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for rows in self._rows:
+            for first in range(0, rows.num_rows, PIECE):
+                yield rows.take(self._order.slice(first, PIECE))
