@@ -14,10 +14,10 @@ from typing import Final
 
 from footfall import disk
 from footfall.buckets.keys import check_key
+from footfall.buckets.read_back import CHUNK_BYTES, ReadBack
 from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
 from footfall.ports import Stored
 
-CHUNK_BYTES: Final = 1 << 20
 _DRAFT_SUFFIX: Final = ".footfall-draft"
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,6 +44,7 @@ class LocalBucket:
             with self._translated(key):
                 folder = stack.enter_context(self._folder(folders, create=True))
                 draft, hidden = _draft(folder, name, stack)
+                there = stack.enter_context(ReadBack(draft))
             # Only our own calls are translated: what ``chunks`` raises is not about this place.
             digest, size = hashlib.sha256(), 0
             for chunk in chunks:
@@ -51,10 +52,12 @@ class LocalBucket:
                 size += len(chunk)
                 with self._translated(key):
                     _write(draft, chunk)
+                    there.written(size)
             stored = Stored(key, size, digest.hexdigest())
             with self._translated(key):
                 os.fsync(draft)
-                _read_back(draft, stored)
+                if there.finish() != (stored.sha256, stored.size_bytes):
+                    raise Damaged(f"{key}: the disk gave back other bytes than were written", "Check the disk")
                 self._publish(folder, draft, hidden, name, stored)
         return stored
 
@@ -198,16 +201,6 @@ def _write(file: int, chunk: bytes) -> None:
     rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(file, rest) :]
-
-
-def _read_back(file: int, sent: Stored) -> None:
-    """Compare what the disk holds with what was sent."""
-    # Without this the comparison would be with the page cache, which holds what we wrote in any case.
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-    digest, size = _digest(file)
-    if (digest, size) != (sent.sha256, sent.size_bytes):
-        raise Damaged(f"{sent.key}: the disk gave back other bytes than were written", "Check the disk")
 
 
 def _digest(file: int) -> tuple[str, int]:
