@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import served_api
 
+from footfall.config.definition_file import parse_definition_file
 from footfall.model.imports import FileVersion
 from footfall.model.notices import trial
 from footfall.web.api.app import describe
-from footfall.wiring.definitions import export_config
+from footfall.wiring.definitions import apply_definitions, export_config, plan_definitions
 from footfall.wiring.imports import ledger_of
+from footfall.wiring.surroundings import Surroundings
 from footfall.wiring.telling import channels_of, outbox_of
 
 JOB = {"name": "daily", "to": "", "options": {"reports": ["Users"], "format": "csv"}}
@@ -68,6 +71,31 @@ def test_a_folder_relative_to_wherever_the_server_was_started_is_refused_by_the_
             assert "give an absolute path" in answer.body["errors"][0]["message"]
     assert api.ask("GET", "/api/jobs/placed").body["to"] == place
     assert api.ask("POST", "/api/jobs", JOB | {"name": "whole", "to": f"file://{place}"}).status == 201
+
+
+def test_a_job_tells_the_file_that_manages_it_until_somebody_changes_it_by_hand_which_the_plan_shows(api, place):
+    found = parse_definition_file(f"jobs: [{{name: coded, to: {place}, options: {{reports: [Users]}}}}]")
+    around = Surroundings({}, Path())
+
+    def apply() -> list[str]:
+        with api.hub() as hub:
+            chosen = plan_definitions(hub, found, around, prune=False)
+            apply_definitions(hub, found, around, chosen)
+            return [field.field for change in chosen.changes for field in change.fields if change.before]
+
+    def managed_by() -> str:
+        return api.ask("GET", "/api/jobs/coded").body["managed_by"]
+
+    assert apply() == []
+    api.ask("POST", "/api/jobs/coded/pause")
+    api.ask("POST", "/api/jobs/coded/resume")
+    assert managed_by() == "footfall.yaml", "stopping it is no change of its settings"
+    assert api.ask("PUT", "/api/jobs/coded", {"to": place, "label": "mine"}).body["managed_by"] == ""
+    assert sorted(apply()) == ["label", "options.reports"]
+    assert managed_by() == "footfall.yaml"
+    assert api.ask("POST", "/api/jobs", JOB | {"name": "typed", "to": place}).body["managed_by"] == ""
+    [newest, *_] = api.ask("GET", "/api/audit", subject="job coded").body["changes"]
+    assert (newest["actor"], newest["name"]) == ("cli", "footfall.yaml")
 
 
 def test_a_slot_is_run_by_the_server_and_its_run_can_be_seen(api, place):

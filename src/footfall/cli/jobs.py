@@ -44,6 +44,7 @@ def jobs_show(here: Here, name: Name) -> None:
     screen = here.screen
     with here.opened() as hub:
         from footfall.model.jobs import GAPS
+        from footfall.wiring.jobs import managed_by
 
         job = hub.jobs.get(name)
         waiting = [each.slot.name for each in hub.jobs.slots(name, ("waiting", "running"), 1000)]
@@ -51,6 +52,7 @@ def jobs_show(here: Here, name: Name) -> None:
         status = hub.authorizations.get(job.authorization).status if job.authorization else "the machine's own access"
         told = _described(job) | {
             "status": status,
+            "managed_by": managed_by(hub, name),
             "next_run": _next_run(hub, job),
             "last_run": _last_run(hub, job),
             "waiting": sorted(waiting),

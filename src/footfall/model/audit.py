@@ -18,7 +18,8 @@ Facts = Mapping[str, Any]
 class Actor:
     """Who does something. kind: ``cli``, ``server`` (by itself), ``token`` (the admin token) or ``key``.
 
-    name: of the API key; empty otherwise. address: of the client, as far as ``store_ip`` lets it be kept.
+    name: of the API key, or of the file that ``footfall apply`` applies; empty otherwise.
+    address: of the client, as far as ``store_ip`` lets it be kept.
     """
 
     kind: str

@@ -24,8 +24,10 @@ class Audit(Protocol):
         self, at: datetime, actor: Actor, action: str, subject: str, before: Facts | None, after: Facts | None
     ) -> Change: ...
 
-    def changes(self, *, before: int | None = None, subject: str | None = None, limit: int = 100) -> Sequence[Change]:
-        """The newest changes, newest first; those with numbers below ``before``, of that subject."""
+    def changes(
+        self, *, before: int | None = None, subject: str | None = None, actions: Sequence[str] = (), limit: int = 100
+    ) -> Sequence[Change]:
+        """The newest changes, newest first; those with numbers below ``before``, of that subject, of these actions."""
 
     def check(self) -> int | None:
         """The number of the first entry that is missing or was altered; None while all is as it was written."""

@@ -47,12 +47,16 @@ class SqlAudit:
             connection.execute(_AUDIT.insert().values(values))
             return change
 
-    def changes(self, *, before: int | None = None, subject: str | None = None, limit: int = 100) -> Sequence[Change]:
+    def changes(
+        self, *, before: int | None = None, subject: str | None = None, actions: Sequence[str] = (), limit: int = 100
+    ) -> Sequence[Change]:
         query = select(_AUDIT).order_by(_AUDIT.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(_AUDIT.c.number < before)
         if subject is not None:
             query = query.where(_AUDIT.c.subject == subject)
+        if actions:
+            query = query.where(_AUDIT.c.action.in_(actions))
         with self._database.reading() as connection:
             return [_change(row) for row in connection.execute(query)]
 

@@ -22,6 +22,7 @@ from footfall.config.yaml_tree import position
 from footfall.config.yaml_writer import write_yaml
 from footfall.errors import FootfallError
 from footfall.flows.apply_definitions import Applied, apply_plan, make_plan
+from footfall.model.audit import Actor
 from footfall.model.plans import Change, Plain, Plan
 from footfall.ports import Clock
 from footfall.wiring.resources import kinds, usual_of, wanted_of
@@ -74,7 +75,11 @@ def apply_definitions(
     """Make the changes of a plan. Raises ``Conflict`` if it would not be the same any more, and changes nothing."""
     wanted = wanted_of(hub, found, around)
     found.require_sound()
-    return apply_plan(hub.database, kinds(hub, around), wanted, chosen, say=say)
+    before, hub.note.actor = hub.note.actor, Actor("cli", Path(found.name).name)
+    try:
+        return apply_plan(hub.database, kinds(hub, around), wanted, chosen, say=say)
+    finally:
+        hub.note.actor = before
 
 
 def export_config(hub: Footfall) -> str:

@@ -204,6 +204,15 @@ def _over(job: Job) -> Refused:
     return Refused(f"job '{job.name}' would never run: its schedule is over", "Give it another start or end")
 
 
+def managed_by(hub: Footfall, name: str) -> str:
+    """The file whose ``footfall apply`` gave the job the settings it has; empty if they are from anybody else.
+
+    Told from the audit log, so no mark can be wrong: who changes it by hand since then manages it by hand.
+    """
+    newest = hub.audit.changes(subject=f"job {name}", actions=("job.add", "job.change"), limit=1)
+    return next((each.actor.name for each in newest if each.actor.kind == "cli"), "")
+
+
 def slot_of(hub: Footfall, job: Job, name: str | None) -> Slot:
     """The slot of that name; by default the newest that is due. Raises ``Refused`` when there is none."""
     now = hub.clock()

@@ -17,7 +17,7 @@ from footfall.wiring.api import define_names
 from footfall.wiring.authorizations import add_authorization, change_authorization, rotate_authorization
 from footfall.wiring.import_bad_rows import bad_rows_of
 from footfall.wiring.imports import ledger_of
-from footfall.wiring.jobs import add_job, backfill, change_job, next_run, slot_of
+from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.membership import Looks, audiences_of
 from footfall.wiring.profiles import attributes_of, profiles_of
@@ -80,6 +80,7 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         change_job=partial(change_job, hub),
         slot_of=partial(slot_of, hub),
         next_run=partial(next_run, hub),
+        managed_by=partial(managed_by, hub),
         backfill=partial(backfill, hub),
         add_authorization=partial(add_authorization, hub),
         change_authorization=partial(change_authorization, hub),

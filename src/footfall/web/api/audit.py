@@ -17,7 +17,8 @@ router = section("/api/audit", "audit")
 
 
 class ChangeOut(Told):
-    """One change. actor: cli, server, token or key; name: of the key. before, after: what differs, never a secret."""
+    """One change. actor: cli, server, token or key; name: of the key, or of the file
+    that was applied. before, after: what differs, never a secret."""
 
     number: int
     at: Instant

@@ -60,7 +60,11 @@ class JobIn(JobSettings):
 
 
 class JobOut(Told):
-    """A job. next_run: null when it is stopped or over. waiting: how many slots wait or are being run."""
+    """A job. next_run: null when it is stopped or over.
+
+    managed_by: the file of definitions, such as `footfall.yaml`, whose `footfall apply` gave it the settings it has;
+    empty when somebody made or changed it by hand since.
+    """
 
     name: str
     kind: str
@@ -75,6 +79,7 @@ class JobOut(Told):
     options: dict[str, JsonValue]
     created_at: Instant
     changed_at: Instant
+    managed_by: str
     next_run: Instant | None
     last_run: RunOut | None
 
@@ -282,6 +287,7 @@ def _out(desk: Desk, job: Job) -> JobOut:
         options=options,
         created_at=job.created_at,
         changed_at=job.changed_at,
+        managed_by=desk.management.managed_by(job.name),
         next_run=desk.management.next_run(job),
         last_run=None if last is None else run_out(last),
     )

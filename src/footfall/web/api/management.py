@@ -97,6 +97,7 @@ class Management:
     identify: (who, scope) of a key, None for one that opens nothing. client_of: the address of a client, from that
     of the peer and the headers of the request. kept_of: what may be kept of it. act_as: in whose name the changes of a
     request are from now on.
+    managed_by: the file of definitions that gave a job its settings, or empty.
     days: as (day, events, revision, state, sealed at or empty), oldest first. describe: facts about the deployment.
     """
 
@@ -129,6 +130,7 @@ class Management:
     change_job: Callable[[Job], Job]
     slot_of: Callable[[Job, str | None], Slot]
     next_run: Callable[[Job], datetime | None]
+    managed_by: Callable[[str], str]
     backfill: Callable[[Job, date, date], Sequence[str]]
     add_authorization: Callable[[Authorization, Mapping[str, str]], Authorization]
     change_authorization: Callable[[Authorization, Mapping[str, str]], Authorization]
