@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,7 +21,7 @@ from small_hub import SmallHub, day_of_events, findings, small_hub
 from footfall.buckets.local import LocalBucket
 from footfall.engines import windows as engine_windows
 from footfall.engines.fields import Joining
-from footfall.errors import Conflict, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.flows.export_activity import WindowDelivery
 from footfall.ports import Stored
 from footfall.stores.windows import SqlWindows
@@ -175,6 +176,22 @@ def test_a_name_taken_by_other_bytes_is_a_conflict_that_another_name_heals(hub: 
             export_activity(hub, out)
     (window,) = SqlWindows(hub.database).all("activity")
     assert (window.written, window.closed) == (None, False)
+
+
+class Misheard(LocalBucket):
+    """A bucket that says it has other bytes than it was given, as many of them."""
+
+    def put(self, key: str, chunks: Iterable[bytes], *, content_type: str) -> Stored:
+        return replace(super().put(key, chunks, content_type=content_type), sha256="0" * 64)
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip"])
+def test_bytes_that_the_place_has_otherwise_are_no_delivery(hub: SmallHub, tmp_path: Path, codec: str) -> None:
+    settle(hub, [track("1")])
+    with pytest.raises(Damaged, match="not what was sent"):
+        export_activity(hub, Misheard(tmp_path / "out"), codec=codec)
+    (delivered,) = export_activity(hub, LocalBucket(tmp_path / "out"), codec=codec)
+    assert (delivered.rows, findings(LocalBucket(tmp_path / "out"))) == (1, [])
 
 
 # --- columns -----------------------------------------------------------------------------------------------------
