@@ -169,3 +169,15 @@ def test_a_relative_folder_is_that_of_who_typed_it(install, asked, tmp_path, mon
     lake = ("authorizations", "add", "lake", "--kind", "ambient", "--endpoint-url", "https://s3.example.com")
     assert asked(here, *lake, "--ca-bundle", "ca.pem")["ca_bundle"] == f"{tmp_path}/mine/ca.pem"
     assert asked(here, "authorizations", "change", "lake", "--ca-bundle", "")["ca_bundle"] == ""
+
+
+def test_an_import_is_from_a_place_and_may_be_told_so(install, asked, type_in, tmp_path):
+    here = install()
+    crm = ("--kind", "import", "--option", "stream=crm", "--option", "file=crm.csv")
+    for name, word in (("a", "--from"), ("b", "--to")):
+        made = asked(here, "jobs", "add", name, *crm, word, str(tmp_path))
+        assert (made["from"], "to" in made) == (str(tmp_path), False)
+        assert asked(here, "jobs", "show", name)["from"] == str(tmp_path)
+    assert f"\n    to: {tmp_path}\n" in type_in(here, "export-config")[1]
+    for wrong in ([*crm], [*crm, "--from", "x", "--to", "y"], ["--from", "x"], []):
+        assert type_in(here, "jobs", "add", "c", *wrong)[0] == 2

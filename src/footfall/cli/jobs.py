@@ -130,7 +130,8 @@ def jobs_add(
     here: Here,
     name: Name,
     *,
-    to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")],
+    to: Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket/folder.")] = "",
+    origin: Annotated[str, typer.Option("--from", help="The same, for an import, which reads there.")] = "",
     kind: Annotated[
         str, typer.Option(help="rollups, activity, audience, app_events, import or people_import.")
     ] = "rollups",
@@ -146,7 +147,7 @@ def jobs_add(
     from footfall.config.job_definitions import job_of
     from footfall.wiring.jobs import add_job
 
-    to = whole(to, Path.cwd())
+    to = whole(_place(kind, to, origin), Path.cwd())
     with here.opened() as hub:
         told = {
             "name": name, "kind": kind, "to": to, "label": label, "description": description, "catch_up": catch_up,
@@ -155,6 +156,15 @@ def jobs_add(
         job = add_job(hub, job_of(told, hub.zone, hub.clock()))
         due = _next_run(hub, job)
     here.screen.result(_described(job) | {"next_run": due}, f"Job '{name}' runs {job.schedule}; next {due}")
+
+
+def _place(kind: str, to: str, origin: str) -> str:
+    """Where a job delivers to; an import reads from there, and may be told so."""
+    if origin and kind != "import":
+        raise typer.BadParameter(f"a job of kind {kind} reads from no place; give it --to")
+    if bool(to) == bool(origin):
+        raise typer.BadParameter("give either --from or --to" if kind == "import" else "give --to")
+    return to or origin
 
 
 @command(jobs, "run")
@@ -275,7 +285,8 @@ def _described(job: Job) -> dict[str, Any]:
 
     return {
         "name": job.name, "label": job.label, "description": job.description, "kind": job.kind, "state": job.state,
-        "cause": job.cause, "to": job.url, "authorization": job.authorization, "schedule": to_plain(job.schedule),
+        "cause": job.cause, "from" if job.kind == "import" else "to": job.url, "authorization": job.authorization,
+        "schedule": to_plain(job.schedule),
         "catch_up": job.catch_up, "options": dict(job.options), "created_at": _at(job.created_at),
         "changed_at": _at(job.changed_at),
     }  # fmt: skip
