@@ -87,6 +87,7 @@ def test_a_column_may_name_what_happened():
     [
         ({"t": "soon"}, Columns(timestamp="t"), "bad_timestamp", "t"),
         ({"t": True}, Columns(timestamp="t"), "bad_timestamp", "t"),
+        ({"t": "0001-01-01T00:00:00+05:00"}, Columns(timestamp="t"), "bad_timestamp", "t"),
         ({"u": 1.5}, Columns(identify_id="u"), "bad_type", "u"),
         ({"u": ["a"]}, Columns(identify_id="u"), "bad_type", "u"),
         ({"u": "x" * 513}, Columns(identify_id="u"), "too_long", "u"),
@@ -189,6 +190,22 @@ def test_an_instant_is_understood_in_each_of_its_forms(value, told, at):
 def test_what_is_no_instant_is_no_instant(value):
     with pytest.raises(ValueError, match=r"."):
         instant(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("0001-01-01T00:00:00+05:00", ""),
+        ("00010101T000000+0500", ""),
+        ("9999-12-31T23:59:59-05:00", ""),
+        ("Fri, 20 Nov 99999999999999 10:00:00 +0000", ""),
+        ("Fri, 20 Nov 2026 10:00:00 +99999999999999999999", ""),
+        ("01/01/0001 +0500", "%d/%m/%Y %z"),
+    ],
+)
+def test_what_is_before_or_after_all_years_is_no_instant(value, told):
+    with pytest.raises(ValueError, match="is no instant"):
+        instant(value, told)
 
 
 @pytest.mark.parametrize("value", [None, "", "  "])

@@ -21,6 +21,13 @@ def instant(value: Any, told: str = "") -> str | None:
 
     Without an offset it is UTC. Raises ``ValueError`` for what is no instant.
     """
+    try:
+        return _instant(value, told)
+    except OverflowError as error:  # a year, or an offset from the first or the last one, that no clock has
+        raise ValueError(f"{str(value)[:100]!r} is no instant") from error
+
+
+def _instant(value: Any, told: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
@@ -53,13 +60,10 @@ def _written(text: str, told: str) -> datetime:
 
 def _counted(number: float) -> datetime:
     size = abs(number)
-    try:
-        for below, microseconds in _UNITS:
-            if size < below:
-                return _EPOCH + timedelta(microseconds=round(number * microseconds))
-        return _EPOCH + timedelta(microseconds=round(number / 1_000))
-    except OverflowError as error:
-        raise ValueError(f"{number} is no instant") from error
+    for below, microseconds in _UNITS:
+        if size < below:
+            return _EPOCH + timedelta(microseconds=round(number * microseconds))
+    return _EPOCH + timedelta(microseconds=round(number / 1_000))
 
 
 def _aware(at: datetime) -> datetime:
