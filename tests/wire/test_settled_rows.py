@@ -35,6 +35,8 @@ CLOCK = ["2026-11-20T10:00:00Z", "2026-11-20 10:00:00", "2026-11-20T10:00:00", "
          "0000-01-01T00:00:00Z", "2026-11-20T10:00:60Z", "2026-11-20t10:00:00Z",
          "Fri, 20 Nov 2026 10:00:00 +0100", "soon", " ", ""]  # fmt: skip
 NAMES = ["id", "t", "e", "u", "a", 'ü"\\\t', "null"]
+# Of the length of an instant as most are written.
+ODD_CLOCK = [*CLOCK, "2026-11-20 10:00:00Z", "2026-11-20T10:00+01", "1000-01-01T00:00:00Z"]
 COLUMNS = st.builds(
     Columns,
     timestamp=st.sampled_from(["", "t", "t"]),
@@ -123,7 +125,7 @@ TABLES = st.lists(
 
 
 @given(TABLES, COLUMNS)
-@example([{"id": "ana", "t": clock} for clock in CLOCK[:1] * 2], Columns(timestamp="t", identify_id="id"))
+@example([{"a": "x", "t": clock, "id": ""} for clock in ODD_CLOCK], Columns(timestamp="t", identify_id="id"))
 @settings(max_examples=12, deadline=None)
 def test_rows_of_csv_settle_as_the_native_events_that_they_mean(
     shaper: DuckShaper, table: list[dict[str, str | None]], columns: Columns
@@ -149,6 +151,8 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
     ),
     COLUMNS,
 )  # fmt: skip
+@example([{"a": [1e16, -3.5e-6, 2.5e20]}, {"a": "\x1f"}, {"a": None, "e": {"c": None}}, {}], Columns())
+@example([{"t": clock, "id": ""} for clock in ODD_CLOCK], Columns(timestamp="t", identify_id="id", event_name="id"))
 @settings(max_examples=12, deadline=None)
 def test_rows_of_json_settle_as_the_native_events_that_they_mean(
     shaper: DuckShaper, table: list[dict[str, Any]], columns: Columns

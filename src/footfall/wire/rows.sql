@@ -25,7 +25,7 @@ SELECT
     -- The engine writes nulls, control characters and large or small numbers in another way than who wrote the row.
     json_object_of(json_field('attributes', CASE
         WHEN plain OR NOT (attributes = '{}' OR contains(attributes, 'null') OR contains(attributes, '\u')
-                           OR regexp_matches(attributes, '[0-9]e[-0-9]')) THEN attributes
+                           OR regexp_matches(attributes, '[:,[]-?[0-9.]+e[-0-9]')) THEN attributes
         ELSE json_map(json_rewritten(attributes)) END)) AS properties,
     NULL::VARCHAR AS global_context,
     CASE WHEN "user" IS NOT NULL THEN json_said(json_rewritten("user")) END AS user_attributes,
