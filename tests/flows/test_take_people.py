@@ -21,7 +21,7 @@ from footfall.errors import Conflict, Denied, FootfallError, Refused, Unavailabl
 from footfall.flows.import_files import half_applied, import_file
 from footfall.flows.take_people import Dated, Inbox, take_people
 from footfall.model.imports import FileImport, FileVersion, ReadOptions
-from footfall.model.people_inbox import MARKER, Marker, Taken
+from footfall.model.people_inbox import MARKER, Marker, Taken, status_of
 from footfall.model.people_loading import PeopleLoading
 from footfall.ports import Bucket
 from footfall.wire.people_rows import PeopleRows
@@ -161,6 +161,16 @@ def test_the_same_name_again_gets_a_name_of_its_own_and_the_same_bytes_are_appli
     assert events(hub) == ["ana", "ana", "ana", "ben", "zoe", "zoe"]
 
 
+def test_a_long_name_that_is_taken_gets_one_of_its_own_that_is_not_too_long(hub, tmp_path):
+    name = f"{'é' * 124}.v1.csv"  # 255 bytes
+    place = filled(LocalBucket(tmp_path / "place"), {f"current/{name}": ANA, "current/_SUCCESS": b""})
+    filled(place, {f"processed/{name}": b"another"})
+    (taken,) = take_people(inbox_of(hub, tmp_path, []))
+    assert taken.moved_to.endswith(f"_{taken.one.id}.v1.csv")
+    assert b"".join(place.open(taken.moved_to)) == ANA
+    assert not [key for key in keys(place) if key.startswith("current/")]
+
+
 def test_on_s3_the_same_bytes_put_there_again_later_are_another_file():
     server = weed.server()
     bucket = open_place(f"s3://{server.bucket(f'b-{uuid.uuid4().hex}')}/in", Access(*weed.ADMIN),
@@ -193,6 +203,26 @@ def test_a_file_that_is_replaced_while_it_is_taken_is_taken_by_the_next_run_as_i
     assert not [key for key in keys(place) if key.startswith("current/")]
 
 
+def test_whoever_loses_the_slot_while_a_file_is_copied_tells_nothing_and_leaves_it(hub, tmp_path, place):
+    copying: list[str] = []
+
+    class Copied(LocalBucket):
+        def put(self, key: str, *args: Any, **kwargs: Any) -> Any:
+            copying.append(key)
+            return super().put(key, *args, **kwargs)
+
+    def beat() -> None:
+        if copying:
+            raise Conflict("somebody else has the slot by now")
+
+    told: list[Taken] = []
+    with pytest.raises(Conflict, match="has the slot"):
+        list(take_people(inbox_of(hub, tmp_path, told, bucket=Copied(tmp_path / "place"), beat=beat)))
+    assert (told, keys(place)) == ([], sorted(FILES, key=str.encode))
+    list(take_people(inbox_of(hub, tmp_path, told)))
+    ended_well(hub, tmp_path, told)
+
+
 # --- bad files -------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +248,31 @@ def test_a_file_that_cannot_be_read_is_moved_where_that_is_wanted(hub, tmp_path,
     assert told[0].moved_to.startswith("processed/0_im")
     assert b"".join(place.open(told[0].moved_to)) == b"name\nx\n"
     assert not [key for key in keys(place) if key.startswith("current/")]
+
+
+def test_what_is_told_of_a_file_that_cannot_be_opened_does_not_say_where_the_folder_is(hub, tmp_path, place):
+    class Shut(LocalBucket):
+        def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
+            raise Refused(f"{self.url}/{key}: Permission denied", "Let the user that runs Footfall read it")
+
+    told: list[Taken] = []
+    with pytest.raises(Refused):
+        list(take_people(inbox_of(hub, tmp_path, told, bucket=Shut(tmp_path / "place"))))
+    assert status_of(told[0], "USER", ())["error"] == "current/a.csv: Permission denied"
+
+
+def test_one_that_can_neither_be_read_nor_moved_does_not_keep_the_others_waiting(hub, tmp_path, place):
+    class Odd(LocalBucket):
+        def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
+            if key == "current/a.csv":
+                raise Refused("no object can be called so")
+            return super().open(key, version=version)
+
+    odd, told = Odd(tmp_path / "place"), list[Taken]()
+    with pytest.raises(Refused, match="called so"):
+        list(take_people(inbox_of(hub, tmp_path, told, bucket=odd, skip_bad_files=True)))
+    assert keys(place) == ["current/_SUCCESS", "current/a.csv", "processed/b.csv.gz"]
+    assert [(each.status, each.moved_to) for each in told] == [("failed", ""), ("done", "processed/b.csv.gz")]
 
 
 def test_what_is_denied_ends_the_run_and_is_no_failure_of_a_file(hub, tmp_path, place):

@@ -64,6 +64,10 @@ class _Replaced(Exception):
     """The file is another by now, or gone."""
 
 
+class _NameTaken(Conflict):
+    """Another file has the name already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """What taking works with.
@@ -161,7 +165,7 @@ def _left_out(inbox: Inbox, file: FileVersion, error: Damaged | Refused) -> Take
     one = inbox.ledger.known(inbox.scope, inbox.bucket.url, file)
     if one is not None and one.state != "failed":
         raise error  # it was applied: what went wrong is the moving
-    failed = Taken(file, one, error=error.what)
+    failed = Taken(file, one, error=error.what.replace(f"{inbox.bucket.url}/", ""))
     if not inbox.skip_bad_files:
         inbox.tell(failed)
         return None
@@ -171,8 +175,14 @@ def _left_out(inbox: Inbox, file: FileVersion, error: Damaged | Refused) -> Take
     for key in (processed_key(file.key), processed_key(file.key, own)):
         try:
             moved_to = _copy(inbox, file, key)
-        except Conflict:
-            continue  # taken by another file
+        except _NameTaken:
+            continue
+        except Denied:
+            raise
+        except (Damaged, Refused) as unmoved:
+            observe.went_wrong("file cannot be moved", unmoved, key=file.key, job=inbox.scope)
+            inbox.tell(failed)
+            return None
         break
     taken = replace(failed, moved_to=moved_to)
     inbox.tell(taken)
@@ -191,7 +201,7 @@ def _copied(inbox: Inbox, one: FileImport) -> str:
         inbox.ledger.describe(one.id, {MOVED_TO: key})
     try:
         return _copy(inbox, one.file, key)
-    except Conflict:  # somebody else put a file there meanwhile
+    except _NameTaken:  # somebody put a file there meanwhile
         other = processed_key(one.file.key, one.id)
         if key == other:
             raise
@@ -202,19 +212,26 @@ def _copied(inbox: Inbox, one: FileImport) -> str:
 def _copy(inbox: Inbox, file: FileVersion, key: str) -> str:
     """Returns the key when the copy is there and was compared, nothing when the file is another by now, or gone."""
 
-    def chunks() -> Iterator[bytes]:
+    def read() -> Iterator[bytes]:
         try:
-            for chunk in inbox.bucket.open(file.key, version=file.version):
-                inbox.beat()
-                yield chunk
+            yield from inbox.bucket.open(file.key, version=file.version)
         except (KeyError, Conflict) as error:
             raise _Replaced from error
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in read():
+            inbox.beat()  # a Conflict of it is about the slot, not the file
+            yield chunk
 
     try:
         stored = inbox.bucket.put(key, chunks(), content_type=_TYPES[key.endswith(".csv")])
     except _Replaced:
         observe.happened("a file was replaced or taken away before it was moved", key=file.key, job=inbox.scope)
         return ""
+    except Conflict as error:
+        if _is_there(inbox.bucket, key):
+            raise _NameTaken(error.what, error.hint) from error
+        raise  # the slot is somebody else's
     there = inbox.bucket.stat(key)
     same = there.size_bytes == stored.size_bytes == file.size_bytes and there.sha256 in ("", stored.sha256)
     if not same:

@@ -24,7 +24,10 @@ STREAM: Final = "people"
 # Among the settings of an import: where its file was moved to, or is being.
 MOVED_TO: Final = "moved_to"
 REASONS_MAX: Final = 20  # that a status names
-_ADDRESS: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
+# Of a place on the network or on this machine.
+_ADDRESS: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+|(?<![\w./])/(?:[\w.@~+-]+/)+[\w.@~+-]*")
+_NAME_BYTES_MAX: Final = 255
+_END_BYTES_MAX: Final = 100  # of a name that has to become shorter: its extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,15 @@ def is_data(key: str, marker: str) -> bool:
 
 
 def processed_key(key: str, id: str = "") -> str:
-    """Where a file goes to; with an id under a name of its own."""
+    """Where a file goes to; with an id under a name of its own, which is no longer than a name may be."""
     name = base_of(key)
+    if not id:
+        return f"{PROCESSED}{name}"
     stem, dot, rest = name.partition(".")
-    return f"{PROCESSED}{stem}_{id}{dot}{rest}" if id else f"{PROCESSED}{name}"
+    if len(f"{stem}_{id}{dot}{rest}".encode()) > _NAME_BYTES_MAX:
+        rest = rest.encode()[-_END_BYTES_MAX:].decode(errors="ignore")
+        stem = stem.encode()[: _NAME_BYTES_MAX - len(f"_{id}{dot}{rest}".encode())].decode(errors="ignore")
+    return f"{PROCESSED}{stem}_{id}{dot}{rest}"
 
 
 def status_of(taken: Taken, entity: str, reasons: Iterable[Reason]) -> dict[str, Any]:
