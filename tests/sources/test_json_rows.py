@@ -13,6 +13,7 @@ from reading import Read, read, written_array, written_lines
 
 from footfall.errors import Refused
 from footfall.model.imports import ReadOptions
+from footfall.ports import BodyRows
 from footfall.sources.json_objects import Objects
 from footfall.sources.json_rows import JsonReader
 from footfall.sources.json_shapes import values_of
@@ -171,6 +172,16 @@ def test_lines_before_the_first_object_are_bad_rows() -> None:
 
 def test_chosen_fields_that_a_row_does_not_have_are_left_out() -> None:
     assert rows('{"a":1,"b":2}\n{"b":3}\n', fields=("a",)).values == [{"a": 1}, {}]
+
+
+def test_rows_know_no_value_of_a_field_that_was_not_chosen() -> None:
+    for data in (b'{"a":1,"b":2}\n{"b":3}\n', b'[{"a":1,"b":2},{"b":3}]'):
+        found = [
+            batch.rows for batch in JsonReader().rows([data], ReadOptions(fields=("a",)), name="file") if batch.rows
+        ]
+        known = [each for each in found if isinstance(each, BodyRows)]
+        assert known
+        assert {value for each in known for value in each.values("b")} == {None}
 
 
 def test_a_preview_names_the_keys_as_they_come_with_their_types() -> None:

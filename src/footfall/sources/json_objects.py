@@ -101,7 +101,8 @@ class Objects:
         if not _same_quotes(text, bodies):
             return None
         if self._fields:
-            bodies = _ENCODER.encode_lines([self._chosen(value) for value in values])
+            values = [self._chosen(value) for value in values]
+            bodies = _ENCODER.encode_lines(values)
         return Read(bodies.split(b"\n")[:-1], values)
 
     def _chosen(self, value: dict[str, Any]) -> dict[str, Any]:
