@@ -35,3 +35,19 @@ def test_no_format_is_none():
 def test_a_format_by_which_no_day_could_be_read_is_refused(told):
     with pytest.raises(Refused, match="format"):
         date_format(told)
+
+
+@pytest.mark.parametrize(
+    ("format", "good", "bad"),
+    [
+        ("ddMMyyyy", "01022026", "1022026"),
+        ("yyyyMMdd", "20260111", "2026111"),
+        ("MMddyy HH:mm", "020126 9:05", "20126 9:05"),
+        ("yyyyMMdd'T'HHmmss", "20260111T090500", "20260111T9500"),
+        ("%Y%m%d", "20260111", "202611 1"),
+    ],
+)
+def test_digits_that_stand_together_are_never_guessed_apart(format, good, bad):
+    assert read_date(good, date_format(format)).year == 2026
+    with pytest.raises(ValueError, match="digits|does not match"):
+        read_date(bad, date_format(format))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from footfall.errors import Refused
@@ -18,6 +19,9 @@ _LETTERS: Final = {
 }  # fmt: skip
 _PIECE: Final = re.compile(r"'(?P<quoted>(?:[^']|'')*)'|(?P<letters>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)")
 _TRIED: Final = datetime(2026, 11, 21, 18, 30, 59, 123456, UTC)
+# How many digits each has where nothing stands between it and the next.
+_DIGITS: Final = {"%Y": "4", "%j": "3", "%f": "1,6"} | dict.fromkeys(("%y", "%m", "%d", "%H", "%I", "%M", "%S"), "2")
+_DIRECTIVE: Final = re.compile(r"(%.)", re.DOTALL)
 _HINT: Final = "Write it as MM/dd/yyyy or yyyy-MM-dd'T'HH:mm:ss, or as %m/%d/%Y"
 
 
@@ -39,9 +43,41 @@ def date_format(told: str) -> str:
 
 
 def read_date(text: str, format: str) -> datetime:
-    """The instant that a text says in a ``strptime`` format; UTC without an offset. Raises ``ValueError``."""
+    """The instant that a text says in a ``strptime`` format; UTC without an offset.
+
+    Raises ``ValueError``, too, where digits that stand together are too few: ``1022026`` is no ``ddMMyyyy``, which
+    ``strptime`` takes for the 10th.
+    """
+    widths = _widths(format)
+    if widths is not None and widths.fullmatch(text) is None:
+        raise ValueError(f"{text!r} has not the digits of {format}")
     at = datetime.strptime(text, format)  # noqa: DTZ007 - made aware at once
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+@lru_cache(maxsize=64)
+def _widths(format: str) -> re.Pattern[str] | None:
+    """What a text has to look like in a format that has digits side by side; None for any other."""
+    pieces = _DIRECTIVE.split(format)  # a text, a directive, a text …
+    runs = [
+        place
+        for place in range(1, len(pieces), 2)
+        if pieces[place] in _DIGITS
+        and any(
+            pieces[other] in _DIGITS and not pieces[(place + other) // 2]
+            for other in (place - 2, place + 2)
+            if 0 < other < len(pieces)
+        )
+    ]
+    if not runs:
+        return None
+    found = [f"[0-9]{{{_DIGITS[piece]}}}" if place in runs else ".*" if place % 2 else _literal(piece)
+             for place, piece in enumerate(pieces)]  # fmt: skip
+    return re.compile("".join(found), re.IGNORECASE | re.DOTALL)
+
+
+def _literal(text: str) -> str:
+    return r"\s+".join(map(re.escape, re.split(r"\s+", text)))
 
 
 def _piece(told: str, found: re.Match[str]) -> str:
