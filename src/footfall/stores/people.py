@@ -17,6 +17,7 @@ from footfall.model.attributes import ATTRIBUTES
 from footfall.ports import Keys
 from footfall.stores import keys as dimension
 from footfall.stores import schema
+from footfall.stores.collecting import uncollected
 from footfall.stores.database import Database, raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import Facts, earliest, latest_sayings
@@ -73,7 +74,7 @@ class SqlPeople:
         """Apply facts; a repeated, late or reordered fact changes nothing that it should not."""
         if facts.num_rows == 0:
             return
-        with self._database.writing() as connection:
+        with self._database.writing() as connection, uncollected():
             said = Facts(facts, zone)
             self._learn_attributes(connection, said, "user", "user", dimension.USERS)
             self._learn_attributes(connection, said, "account", "other", dimension.ACCOUNTS)
