@@ -72,3 +72,11 @@ def test_duckdb_joins_the_files_of_multi_csv() -> None:
         f"JOIN '{folder / 'users-customAttribute_5Ftags.csv'}' t USING (join_key) WHERE u.identifyId = 'ada'"
     ).fetchall()
     assert sorted(rows) == [("ada", "50%"), ("ada", "a"), ("ada", "b&c"), ("ada", "x=y")]
+
+
+def test_an_attribute_without_a_name_is_in_nobodys_way(tmp_path: Path) -> None:
+    with small_audience(tmp_path) as small:
+        small.learn(identified(DAY, [("ada", {"": "nameless", "plan": "pro", "a'b\"c": 1}, "")]))
+        fields = ("identifyId", "customAttribute_plan", "customAttribute_a'b\"c")
+        (row,) = small.rows(AudienceExport(job="odd", layout="json", fields=fields))
+    assert row == {"identifyId": "ada", "customAttribute_plan": "pro", "customAttribute_a'b\"c": 1}
