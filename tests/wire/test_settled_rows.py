@@ -162,6 +162,15 @@ def test_rows_of_json_settle_as_the_native_events_that_they_mean(
         _check(shaper, batch.rows, columns)
 
 
+def test_rows_of_csv_that_say_nothing_are_events_whatever_their_columns_are_called(shaper: DuckShaper) -> None:
+    for name in ("a", "C:\\users", "a\x1f"):
+        data = f"{name},b\n" + ",\n" * 3 + "x,\n"
+        (batch,) = CsvReader().rows([data.encode()], ReadOptions(), name="rows.csv")
+        assert isinstance(batch.rows, TextRows)
+        body, count, _ = EventRows("im1", "orders", AT, Columns()).events(batch.rows)
+        assert shaper.shape([_entry("rows", body, count)]).quarantined.to_pylist() == []
+
+
 def test_plain_rows_of_csv_are_never_looked_at_one_by_one() -> None:
     data = b"id,t,n\n" + b"".join(b'u%d,2026-11-20T10:00:00Z,"a ""b"""\n' % n for n in range(100))
     (batch,) = CsvReader().rows([data], ReadOptions(), name="rows.csv")

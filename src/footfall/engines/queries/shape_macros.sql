@@ -17,8 +17,8 @@ CREATE TEMP MACRO json_said(value) AS CASE
     WHEN starts_with(value::VARCHAR, '{') AND value::VARCHAR <> '{}' THEN value::VARCHAR
 END;
 
--- A JSON object as this engine writes it.
-CREATE TEMP MACRO json_rewritten(object) AS from_json(concat('{"o":', object, '}'), '{"o": "JSON"}').o;
+-- A JSON object as this engine writes it; NULL for NULL, which `concat` would leave out.
+CREATE TEMP MACRO json_rewritten(object) AS from_json('{"o":' || object || '}', '{"o": "JSON"}').o;
 
 -- `"name":value`, or NULL. The name is ours and needs no escape.
 CREATE TEMP MACRO json_field(name, value) AS concat('"', name, '":') || value;
