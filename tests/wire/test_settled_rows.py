@@ -21,6 +21,7 @@ from rendered import texts
 from footfall.config import load_zone
 from footfall.engines.shaped import DuckShape
 from footfall.engines.shaping import DuckShaper
+from footfall.model.event import EventType
 from footfall.model.imports import Columns, ReadOptions
 from footfall.ports import Batch, BodyRows, Entry, Keys, Row, TextRows
 from footfall.sources.csv_rows import CsvReader
@@ -193,6 +194,22 @@ def test_a_body_that_is_none_is_quarantined_event_by_event(shaper: DuckShaper) -
         shape = shaper.shape([_entry("rows", damaged, count)])
         assert shape.quarantined["code"].to_pylist() == ["unreadable_body"] * 2
         assert shape.counts["orders"].received == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("type", None), ("type", 99), ("type", 0), ("row", None), ("occurred_at", None)]
+)
+def test_a_body_with_what_no_row_can_be_is_quarantined(
+    shaper: DuckShaper, column: str, value: int | str | None
+) -> None:
+    said = {"row": [0, 1], "type": [EventType.CUSTOM] * 2, "occurred_at": ["soon", "2026-11-20T10:00:00Z"]}
+    columns = {
+        name: pa.array([value, *values[1:]] if name == column else values, row_body.SCHEMA.field(name).type)
+        for name, values in said.items()
+    }
+    body = row_body.written(columns, prefix="im1-", plain=False)
+    shape = shaper.shape([_entry("rows", body, 2)])
+    assert shape.quarantined["code"].to_pylist() == ["unreadable_body"] * 2
 
 
 def test_rows_and_requests_in_one_range_keep_the_order_of_the_log(shaper: DuckShaper) -> None:

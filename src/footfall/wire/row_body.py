@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from footfall.model.event import EventType
 
@@ -22,6 +23,8 @@ _TEXTS: Final = (
 )  # fmt: skip
 # row: its number in the file. type: an EventType. user, account, attributes: JSON objects.
 SCHEMA: Final = pa.schema([("row", pa.int64()), ("type", pa.int16()), *((name, pa.string()) for name in _TEXTS)])
+_NEEDED: Final = ("row", "type", "occurred_at")
+_TYPES: Final = pa.array([int(each) for each in EventType], pa.int16())
 # In the metadata of a stream: what event ids begin with; whether attributes are as the lake has them already.
 _PREFIX: Final = b"footfall.prefix"
 _PLAIN: Final = b"footfall.plain"
@@ -68,6 +71,9 @@ def read(body: bytes) -> pa.RecordBatch:
     if len(batches) != 1 or _PREFIX not in metadata or not stream.schema.equals(SCHEMA):
         raise pa.ArrowInvalid("not a batch of imported rows")
     batches[0].validate(full=True)
+    lacking = [name for name in _NEEDED if batches[0].column(name).null_count]
+    if lacking or pc.all(pc.is_in(batches[0].column("type"), value_set=_TYPES)).as_py() is False:
+        raise pa.ArrowInvalid("not a batch of imported rows: one has no number, no type that there is, or no time")
     rows = batches[0].num_rows
     prefix = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), rows), [metadata[_PREFIX].decode()])
     plain = pa.repeat(pa.scalar(bool(metadata.get(_PLAIN))), rows)
