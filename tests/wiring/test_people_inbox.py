@@ -130,10 +130,21 @@ def test_known_users_alone_are_updated_and_a_file_knows_whom_the_one_before_made
     (place / "current" / "1.done").touch()
     (place / "current" / "2.csv").rename(place / "2.csv")
     run(hub, hub.jobs.get("first"))
+    hub.jobs.move("first", "deleted", hub.clock())
     brought(place, {"2.csv": (place / "2.csv").read_bytes()})
     done = run(hub, job_of(hub, place, entity="USER", mapping={"identifyId": "id", "email": "mail"}))
     assert (done.state, done.rows) == ("succeeded", 1)
     assert known(hub) == {"ana": {"email": "b@example.com"}}
+
+
+def test_of_two_jobs_on_one_folder_the_later_takes_nothing(hub, place):
+    brought(place, {"users.csv": USERS})
+    first = job_of(hub, place, "z-first", **ALL)
+    hub.clock.now += timedelta(hours=1)
+    second = run(hub, job_of(hub, f"{place}/", "a-second", **ALL))
+    assert (second.state, second.files, "'z-first'" in second.error) == ("failed", 0, True)
+    assert run(hub, first).rows == 2
+    assert ledger_of(hub).all(scope="a-second") == []
 
 
 def test_without_a_mapping_columns_are_called_as_the_fields_and_any_other_is_a_custom_attribute(hub, place):

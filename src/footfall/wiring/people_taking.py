@@ -37,6 +37,7 @@ def deliver_people_import(hub: Footfall, job: Job, slot: Slot, attempt: Attempt)
     Raises ``Unavailable`` while another process holds the log: that one has to do it.
     """
     chosen = inbox_settings(job)
+    _require_own_folder(hub, job)
     origin = Origin(
         url=job.url, authorization=job.authorization, endpoint_url=str(job.options.get("endpoint_url") or "")
     )
@@ -103,6 +104,23 @@ class _Place:
         if not found.columns:
             raise Refused(f"{file.key} has no header", "Its first line names the fields, or the job has a mapping")
         return [name for name, _ in found.columns]
+
+
+def _require_own_folder(hub: Footfall, job: Job) -> None:
+    """Refuse the later of two jobs on one folder: what one applied and has not moved yet, the other applies again."""
+    servers = {each.name: each.endpoint_url for each in hub.authorizations.all()}
+
+    def folder(one: Job) -> tuple[str, str]:
+        return one.url.rstrip("/"), str(one.options.get("endpoint_url") or servers.get(one.authorization, ""))
+
+    for other in hub.jobs.all():
+        if other.state in ("completed", "killed"):
+            continue
+        is_first = (other.created_at, other.name) < (job.created_at, job.name)
+        if other.kind == job.kind and is_first and folder(other) == folder(job):
+            raise Refused(
+                f"job '{other.name}' takes the files of {job.url} already", "Give each job a folder of its own"
+            )
 
 
 def _desk(place: _Place, log: Log, attempt: Attempt) -> Desk:
