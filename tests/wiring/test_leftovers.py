@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from footfall.config import Settings
+from footfall.errors import FootfallError, Unavailable
 from footfall.wiring import Footfall
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -94,9 +95,13 @@ def test_one_who_comes_while_another_is_there_does_not_wait_for_it(tmp_path):
     assert "activity.part" not in visit(tmp_path / "d")
 
 
-def test_a_data_directory_that_cannot_be_opened_is_left_free_for_the_next(tmp_path):
-    from footfall.errors import FootfallError
+def test_where_nothing_can_be_written_says_so(tmp_path):
+    (tmp_path / "in-use.lock").mkdir()
+    with pytest.raises(Unavailable, match="in-use.lock: Is a directory"):
+        visit(tmp_path)
 
+
+def test_a_data_directory_that_cannot_be_opened_is_left_free_for_the_next(tmp_path):
     (tmp_path / "subscription.json").write_text("{")
     with pytest.raises(FootfallError):
         visit(tmp_path)

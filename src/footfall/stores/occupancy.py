@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from footfall.errors import Unavailable
+
 FILE_NAME: Final = "in-use.lock"
 
 
@@ -19,11 +21,16 @@ class Occupancy:
     """A stay in a data directory, until it is closed or the process ends, however it ends.
 
     sweep: called first if nobody else is there; whoever comes meanwhile waits until it is done. A file system that has
-    no locks is never swept: nobody could tell whether they are alone.
+    no locks is never swept: nobody could tell whether they are alone. Raises ``Unavailable``.
     """
 
     def __init__(self, folder: Path, sweep: Callable[[], None]) -> None:
-        self._file = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = folder / FILE_NAME
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            hint = "Let the user that runs Footfall write in the data directory, and make room there"
+            raise Unavailable(f"{path}: {error.strerror}", hint) from error
         try:
             if self._alone():
                 sweep()
