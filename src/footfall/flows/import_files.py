@@ -41,11 +41,10 @@ from footfall.ports import (
 )
 
 BODY_BYTES: Final = 2 << 20
-ROWS_AT_ONCE: Final = 32_768  # of a reader's batch that becomes one body, if rows go to the log as columns
+ROWS_AT_ONCE: Final = 32_768  # that are one body, where rows go to the log as columns, and that are remembered at once
 # Given to the log at once and remembered at once: more bodies wait for one disk sync, and one commit counts for all.
 BODIES_AT_ONCE: Final = 8
-# If not one of the first rows can be used, it is the delimiter, the header or the format that is wrong, not the rows.
-FIRST_ROWS: Final = 1_000
+FIRST_ROWS: Final = 1_000  # if none of so many can be used, it is the delimiter, the header or the format that is wrong
 UNKNOWN: Final = ("unknown_user", "unknown_account")
 LOOKED_AT: Final = 1_000  # of the newest imports of a scope
 
@@ -318,19 +317,20 @@ class _Reading:
         self._size = self._applied = self._unchanged = 0
 
     def apply(self) -> FileImport:
-        file, first = self._state.file, self._state.next_row
-        text = self._desk.decode(file.key, self._desk.held.read(self._state.id))
-        for batch in self._desk.reader.rows(text, self._options, name=file.key):
+        key, first = self._state.file.key, self._state.next_row
+        text = self._desk.decode(key, self._desk.held.read(self._state.id))
+        for batch in self._desk.reader.rows(text, self._options, name=key):
             self._desk.beat()
-            whole = self._takes_batches and len(batch.rows) <= ROWS_AT_ONCE
-            if isinstance(rows := batch.rows, LazyRows) and rows.first >= first and whole:
+            rows, whole = batch.rows, self._takes_batches and len(batch.rows) <= ROWS_AT_ONCE
+            if whole and isinstance(rows, LazyRows) and rows.first >= first:
                 self._make(rows)
             else:
                 self._take_each(rows, first)
             self._bad += (row for row in batch.bad if row.number >= first)
             self._next_row = max(self._next_row, batch.end)
             self._require_some_good(least=FIRST_ROWS)
-            if len(self._bodies) >= BODIES_AT_ONCE or len(self._bad) >= EVENTS_MAX:
+            many = len(self._bodies) >= BODIES_AT_ONCE or self._applied >= ROWS_AT_ONCE
+            if many or len(self._bad) >= EVENTS_MAX:
                 self._hand_over()
         self._make()
         self._require_some_good(least=1)
