@@ -97,7 +97,7 @@ def test_one_who_comes_while_another_is_there_does_not_wait_for_it(tmp_path):
 
 def test_where_nothing_can_be_written_says_so(tmp_path):
     (tmp_path / "in-use.lock").mkdir()
-    with pytest.raises(Unavailable, match="in-use.lock: Is a directory"):
+    with pytest.raises(Unavailable, match=r"in-use\.lock: Is a directory"):
         visit(tmp_path)
 
 
