@@ -83,6 +83,7 @@ def test_a_long_upload_outlives_the_sessions_it_is_signed_with(
     assert head["ContentLength"] == len(body)
 
 
+@pytest.mark.slow
 def test_an_upload_goes_on_with_a_new_session_at_whatever_call_the_old_one_is_refused(
     front: RoleFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_an_upload_goes_on_with_a_new_session_at_whatever_call_the_old_one_is_re
     assert [each["Key"] for each in uploads.get("Uploads", ())] == []
 
 
+@pytest.mark.slow
 def test_an_upload_that_takes_longer_than_sessions_last_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real sessions of five seconds, which say that they last an hour."""
     monkeypatch.setattr("footfall.buckets.s3_parts.PART_BYTES", PART_BYTES)

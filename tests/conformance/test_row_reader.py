@@ -102,6 +102,7 @@ SOUP = ['{"a":1}', '{"a":"x"}', '"', "{", "}", "[", "]", ",", ";", "\n", "\r\n",
         "\\", "é", "a,b\n", "1,2\n", '{"a":1,"a":2}\n', "},\n  {", '"\n']  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXTS)
 @given(parts=st.lists(st.sampled_from(SOUP), max_size=30), cut=st.integers(1, 20))
 @settings(max_examples=300, deadline=None)

@@ -180,6 +180,7 @@ def test_of_a_deleted_job_nothing_is_left_but_its_name(kept: Kept) -> None:
     assert (kept.states(), kept.runs()) == ({}, set())
 
 
+@pytest.mark.slow
 def test_a_great_many_are_forgotten_in_portions(kept: Kept) -> None:
     first = datetime(2024, 1, 1, tzinfo=UTC)
     hourly = [Slot(first, first, first + timedelta(hours=n)) for n in range(1300)]

@@ -303,6 +303,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 SCALAR = TEXT | st.integers(-(2**53), 2**53) | st.booleans()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     user=TEXT.filter(lambda text: text != ""),

@@ -213,6 +213,7 @@ def test_wherever_an_import_dies_its_rows_are_applied_once(tmp_path, monkeypatch
     assert settled
 
 
+@pytest.mark.slow
 def test_wherever_a_comparison_dies_the_next_file_is_compared_with_all_of_the_last(tmp_path, monkeypatch):
     files = {"crm_20261101.csv": b"id\n1\n2\n3\n", "crm_20261102.csv": b"id\n4\n3\n5\n2\n1\n"}
 

@@ -119,6 +119,7 @@ def test_what_is_not_caught_up_is_a_gap_that_can_be_seen(works: Works, catch_up:
     assert works.asked == [*run, DAYS[9]], "and the next slot is run by itself"
 
 
+@pytest.mark.slow
 def test_a_place_that_is_down_for_eight_days_loses_nothing_and_is_caught_up_in_order(works: Works) -> None:
     works.add(DAILY)
     works.breaks = Unavailable("the bucket does not answer", "Wait")
@@ -330,6 +331,7 @@ def test_pauses_are_spread_by_chance_and_never_shorter_than_the_place_asks_for()
     assert asked == BEGAN + 2 * HOUR
 
 
+@pytest.mark.slow
 def test_jobs_that_failed_together_do_not_come_back_together(works: Works) -> None:
     names = [f"job-{number}" for number in range(20)]
     for name in names:

@@ -133,6 +133,7 @@ def test_a_row_may_be_a_mebibyte_and_no_longer() -> None:
     assert rows(f'a,b\n1,"{lines}"\n2,y\n').values[0] == {"a": "1", "b": lines}
 
 
+@pytest.mark.slow
 def test_quotes_that_never_match_are_not_read_again_and_again() -> None:
     found = rows("a,b\n" + 'x","y\n' * 40_000)  # looked at to its end from every line, this would take a day
     assert not found.rows

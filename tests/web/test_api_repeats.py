@@ -123,6 +123,7 @@ def test_a_key_that_is_none_is_refused(api, key):
     assert "odd" not in [each["name"] for each in api.ask("GET", "/api/keys").body["keys"]]
 
 
+@pytest.mark.slow
 def test_everything_that_makes_or_starts_something_takes_a_key():
     takes = {
         path: "Idempotency-Key" in [each["name"] for each in methods["post"].get("parameters", ())]
