@@ -21,7 +21,7 @@ setup: $(DEV) ## Make .venv with everything locked: what Footfall needs, and its
 demo: $(RUN) ## Send the bundled events in, close every day, write and verify all 22 reports, print a table
 	$(BIN)/footfall demo $(DEMO)
 
-test: $(DEV) ## Run all tests but the slow ones (about 11 minutes on 2 cores)
+test: $(DEV) ## Run all tests but the slow ones (about 12 minutes on 2 cores)
 	$(BIN)/pytest -n $(JOBS) --dist loadscope -m "not slow" $(ARGS)
 
 check: $(DEV) ## Lint, format check, types, import directions
@@ -30,7 +30,7 @@ check: $(DEV) ## Lint, format check, types, import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test-faults: $(DEV) ## Kill the server, cut the power, fill the disk, break every call to a bucket; and other slow tests
+test-faults: $(DEV) ## Kill the server, cut the power, fill the disk, break every call to a bucket; and other slow tests (20 minutes)
 	$(BIN)/pytest -n $(JOBS) --dist loadscope -m slow $(ARGS)
 
 bench: $(DEV) ## Measure accept, settle and reports; prints a table and keeps it in docs/bench.md (SCALE=0.01 for a quick look)

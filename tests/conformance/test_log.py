@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from durable_calls import needs_strace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -262,6 +263,7 @@ def test_after_a_failed_sync_nothing_is_acknowledged_until_the_log_is_opened_ane
     assert [e.batch.count for e in everything(log)] == [1, 4]
 
 
+@needs_strace
 @pytest.mark.parametrize("call", ["fdatasync", "pwritev2"])
 def test_an_io_error_of_the_disk_refuses_and_keeps_what_was_acknowledged(tmp_path: Path, call: str) -> None:
     program = """
@@ -278,8 +280,6 @@ def test_an_io_error_of_the_disk_refuses_and_keeps_what_was_acknowledged(tmp_pat
                 print("refused", flush=True)
         log.close()
     """
-    if not Path("/usr/bin/strace").exists():
-        pytest.skip("strace is not installed")
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"inject={call}:error=EIO:when=3", sys.executable, "-c",
          textwrap.dedent(program), str(tmp_path / "log")],

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from durable_calls import needs_strace
 
 from footfall.logs.segments import SegmentLog
 
@@ -147,9 +147,6 @@ def survives(folder: Path, point: int) -> bool:
     missing = {n for n in acknowledged if n >= trimmed} - set(there)
     assert missing == set(), f"killed at call {point}: {missing} were acknowledged and are lost"
     return ended
-
-
-needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
 @needs_strace

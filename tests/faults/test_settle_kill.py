@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from durable_calls import needs_strace
 from settle_place import opened
 
 from footfall.ports import Counts
@@ -26,8 +27,6 @@ POINTS = int(os.environ.get("FOOTFALL_KILL_POINTS", "6"))
 LIMIT_BYTES = 2000
 BATCHES = 12
 EXPECTED = Counts(received=BATCHES * 6, stored=BATCHES * 4, duplicate=BATCHES, quarantined=BATCHES)
-
-needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
 @pytest.fixture(scope="module")

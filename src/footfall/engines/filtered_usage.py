@@ -24,7 +24,7 @@ def write_filtered(database: Database, day: DayInput, wanted: Mapping[str, Happe
     conditions = list(wanted.values())
     asked = WhereSql([each.where for each in conditions if each.where is not None])
     terms = dict(zip(*(day.texts["terms"][name].to_pylist() for name in ("text", "key")), strict=True))
-    about = [_meant(each, terms) for each in conditions]
+    about = [meant(each, terms) for each in conditions]
     # Of most events only what they are about is read: the properties are by far the widest column.
     some = f"type IN ({', '.join(sorted({str(int(WORDS[each.type])) for each in conditions}))})"
     if all(each.name is not None for each in conditions):
@@ -50,8 +50,8 @@ def write_filtered(database: Database, day: DayInput, wanted: Mapping[str, Happe
             database.run(f"COPY ({one}) TO {literal(str(draft))} (FORMAT parquet, COMPRESSION zstd)", _READ)
 
 
-def _meant(condition: Happened, terms: Mapping[str, int]) -> str:
-    """SQL of whether an event is about it. A name that never occurred is the term -1."""
+def meant(condition: Happened, terms: Mapping[str, int]) -> str:
+    """SQL of whether an event, or a row of a usage file, is about it. A name that never occurred is the term -1."""
     tests = [f"type = {int(WORDS[condition.type])}"]
     for column, text in (("name", condition.name), ("detail", condition.detail)):
         if text is not None:

@@ -76,7 +76,7 @@ def _bounds(database: Database, key: str, rows: str, at_once: int) -> Sequence[o
         return ()
     sample = f"SELECT DISTINCT {key} {rows} AND hash({key}) % {max(1, count // _SAMPLE)} = 0"
     found = sorted((key for (key,) in database.rows(sample, _MEASURE, {})), key=_binary)
-    return sorted({found[len(found) * n // wanted] for n in range(1, wanted)}, key=_binary) if found else ()
+    return list(dict.fromkeys(found[len(found) * n // wanted] for n in range(1, wanted))) if found else ()
 
 
 def _ranges(key: str, bounds: Sequence[str]) -> Iterator[str]:

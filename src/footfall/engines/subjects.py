@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 
 from footfall.engines.audience_values import Values, attribute_pointer
 from footfall.engines.database import Database, literal
+from footfall.engines.filtered_usage import meant
 from footfall.model.audience_export import CSV
 from footfall.model.audience_fields import Fields
 from footfall.model.audience_rules import ACCOUNT, COUNT, Field, Happened, Subject
 from footfall.model.columns import BOOLEAN, LONG, NUMBER
-from footfall.model.event import WORDS
 from footfall.model.user_fields import ANONYMOUS, COUNTED, UserField
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Subjects:
             self._database.run(
                 f"CREATE TABLE done_{number} AS SELECT coalesce(m.into_key, u.user_key) AS user_key, {columns} "
                 f"FROM {rows} u LEFT JOIN merges_now m ON m.user_key = u.user_key "
-                f"WHERE {self._meant(what, terms)} GROUP BY 1 ORDER BY 1",
+                f"WHERE {self._about(what, terms)} GROUP BY 1 ORDER BY 1",
                 _ADD_UP,
             )
         self._database.forget("merges_now")
@@ -200,7 +200,7 @@ class Subjects:
         found = self._database.number(
             f"SELECT sum(u.n)::BIGINT FROM {_usage_rows(self._usage_files(), self._since(subject.days))} u "
             "LEFT JOIN merges_now m ON m.user_key = u.user_key "
-            f"WHERE {self._meant(subject, self._terms([subject]))} AND coalesce(m.into_key, u.user_key) = {user_key}",
+            f"WHERE {self._about(subject, self._terms([subject]))} AND coalesce(m.into_key, u.user_key) = {user_key}",
             _ADD_UP,
         )
         self._database.forget("merges_now")
@@ -218,17 +218,9 @@ class Subjects:
         found = zip(*(texts[name].to_pylist() for name in ("text", "key")), strict=True)
         return {text: key for text, key in found if text in wanted}
 
-    def _meant(self, subject: Happened, terms: Mapping[str, int]) -> str:
-        """SQL that is true of the rows of ``usage`` that are about it. A name that never occurred is the term -1."""
-        if subject.where is not None:
-            return "true"  # the files hold nothing else
-        tests = [f"u.type = {int(WORDS[subject.type])}"]
-        for column, text in (("name", subject.name), ("detail", subject.detail)):
-            if text is not None:
-                tests.append(f"u.{column} = {terms.get(text, -1)}")
-        if subject.question is not None:
-            tests.append(f"u.question = {literal(subject.question)}")
-        return " AND ".join(tests)
+    def _about(self, subject: Happened, terms: Mapping[str, int]) -> str:
+        """SQL that is true of the rows of its usage files that are about it."""
+        return "true" if subject.where is not None else meant(subject, terms)  # those of a WHERE hold nothing else
 
     def _within(self, subject: Happened, read_since: date) -> str:
         """Which of the rows that are read it is about: all of them if it goes back as far."""

@@ -17,7 +17,6 @@ from footfall.model.attributes import ATTRIBUTES
 from footfall.ports import Keys
 from footfall.stores import keys as dimension
 from footfall.stores import schema
-from footfall.stores.collecting import uncollected
 from footfall.stores.database import Database, raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import Facts, earliest, latest_sayings
@@ -28,6 +27,7 @@ from footfall.stores.remaking import forget
 from footfall.stores.sayings import Sayings
 from footfall.stores.showing import types_of
 from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped
+from footfall.stores.uncollected import uncollected
 
 if TYPE_CHECKING:
     from datetime import date

@@ -67,6 +67,11 @@ class Origin:
     own_shell: bool = False
     pgp_private_key: Path | None = None
 
+    @classmethod
+    def of(cls, job: Job) -> Origin:
+        endpoint_url = str(job.options.get("endpoint_url") or "")
+        return cls(url=job.url, authorization=job.authorization, endpoint_url=endpoint_url)
+
     def bucket(self, hub: Footfall) -> Bucket:
         return bucket_at(hub, self.url, self.authorization or None, self.endpoint_url or None, own_shell=self.own_shell)
 
@@ -248,30 +253,36 @@ def deliver_import(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Ite
     Raises ``Unavailable`` while another process holds the log: that one has to do it.
     """
     settings = job_settings(job)
-    origin = Origin(
-        url=job.url, authorization=job.authorization, endpoint_url=str(job.options.get("endpoint_url") or "")
-    )
+    origin = Origin.of(job)
     bucket = origin.bucket(hub)
     if attempt.rehearsal:
         yield from _rehearsed(hub, origin, bucket, settings, job)
         return
+    log = log_for_job(hub)
+
+    desk = _desk(
+        hub, origin, bucket, settings, log, beat=attempt.beat, moved=lambda _: wait_for_room(hub, log, attempt.beat)
+    )
+    for one in _applied(desk, settings, job):
+        yield FileFacts(one.file.key, one.applied, one.file.size_bytes)
+
+
+def log_for_job(hub: Footfall) -> Log:
+    """The log, to import by a job. Raises ``Unavailable`` while another process holds it: that one has to do it."""
     try:
-        log = hub.log
+        return hub.log
     except Conflict as held:
         raise Unavailable(
             f"another process holds the log of {hub.settings.data}",
             "A server that runs there takes this slot within a minute",
         ) from held
 
-    def moved(one: FileImport) -> None:
-        # Clients send meanwhile, and what they send must find room in the log.
-        while log.end() - hub.lake.position() > UNSETTLED_MAX:
-            attempt.beat()
-            time.sleep(0.2)
 
-    desk = _desk(hub, origin, bucket, settings, log, beat=attempt.beat, moved=moved)
-    for one in _applied(desk, settings, job):
-        yield FileFacts(one.file.key, one.applied, one.file.size_bytes)
+def wait_for_room(hub: Footfall, log: Log, beat: Callable[[], None]) -> None:
+    """Wait while much of the log is not settled: clients send meanwhile, and what they send must find room there."""
+    while log.end() - hub.lake.position() > UNSETTLED_MAX:
+        beat()
+        time.sleep(0.2)
 
 
 def _applied(desk: Desk, settings: ImportSettings, job: Job) -> Iterator[FileImport]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Denied, Refused
 from footfall.flows.import_files import Desk, Plan, half_applied, import_file, tidy
 from footfall.flows.take_people import Dated, Inbox, marker_of, take_people, waiting_files
 from footfall.model.imports import FileImport, FileVersion, ReadOptions, import_id
@@ -19,7 +18,16 @@ from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.import_codecs import unpacked
 from footfall.wiring.import_settings import LOADING, ImportSettings, meaning_of
-from footfall.wiring.imports import FOLDER, UNSETTLED_MAX, Origin, ledger_of, make_stream, reader_of, spool_of
+from footfall.wiring.imports import (
+    FOLDER,
+    Origin,
+    ledger_of,
+    log_for_job,
+    make_stream,
+    reader_of,
+    spool_of,
+    wait_for_room,
+)
 from footfall.wiring.people_inbox import PeopleInbox, inbox_settings
 from footfall.wiring.people_rows import people_rows
 from footfall.wiring.people_status import teller_of_files
@@ -38,20 +46,12 @@ def deliver_people_import(hub: Footfall, job: Job, slot: Slot, attempt: Attempt)
     """
     chosen = inbox_settings(job)
     _require_own_folder(hub, job)
-    origin = Origin(
-        url=job.url, authorization=job.authorization, endpoint_url=str(job.options.get("endpoint_url") or "")
-    )
+    origin = Origin.of(job)
     place = _Place(hub, job.name, origin, chosen, Dated(origin.bucket(hub)))
     if attempt.rehearsal:
         yield from _rehearsed(place)
         return
-    try:
-        log = hub.log
-    except Conflict as held:
-        raise Unavailable(
-            f"another process holds the log of {hub.settings.data}",
-            "A server that runs there takes this slot within a minute",
-        ) from held
+    log = log_for_job(hub)
     make_stream(hub, chosen.stream)
     desk = _desk(place, log, attempt)
     inbox = Inbox(
@@ -127,12 +127,6 @@ def _desk(place: _Place, log: Log, attempt: Attempt) -> Desk:
     hub = place.hub
     folder = hub.settings.data / FOLDER
 
-    def moved(one: FileImport) -> None:
-        # Clients send meanwhile, and what they send must find room in the log.
-        while log.end() - hub.lake.position() > UNSETTLED_MAX:
-            attempt.beat()
-            time.sleep(0.2)
-
     return Desk(
         bucket=place.bucket,
         held=FolderHeldFiles(folder),
@@ -144,7 +138,7 @@ def _desk(place: _Place, log: Log, attempt: Attempt) -> Desk:
         log=log,
         clock=hub.clock,
         beat=attempt.beat,
-        moved=moved,
+        moved=lambda _: wait_for_room(hub, log, attempt.beat),
     )
 
 

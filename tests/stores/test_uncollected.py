@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from footfall.stores.collecting import uncollected
+from footfall.stores.uncollected import uncollected
 
 
 def test_the_collector_works_again_when_the_last_one_leaves() -> None:
