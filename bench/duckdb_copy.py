@@ -1,7 +1,7 @@
 """The activity export as one would write it by hand with DuckDB: one COPY, to a folder or to an S3 server.
 
-It is run by an interpreter that need not have Footfall. PyPI has no ``httpfs`` for DuckDB 2.0, so the way to a server is
-the one its documentation shows for Python: a filesystem of fsspec, here s3fs.
+It is run by an interpreter that need not have Footfall. PyPI has no ``httpfs`` for DuckDB 2.0, so the way to a server
+is the one its documentation shows for Python: a filesystem of fsspec, here s3fs.
 
     python bench/duckdb_copy.py HUB FILE                            FILE: made by the export; its head names the columns
     python bench/duckdb_copy.py HUB FILE s3://bucket/key ENDPOINT
