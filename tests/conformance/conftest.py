@@ -99,6 +99,7 @@ class Told:
     counts: Mapping[str, Counts] = field(default_factory=dict)
     days: Mapping[date, int] = field(default_factory=dict)
     quarantined: pa.Table = field(default_factory=lambda: quarantine([]))
+    sessions: pa.Table | None = None
 
 
 def quarantine(rows: Sequence[tuple[int, int]]) -> pa.Table:

@@ -10,12 +10,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from footfall.config import load_zone
 from footfall.engines.shaping import DuckShaper
-from footfall.model.event import LAKE_COLUMNS, WORDS, EventType
-from footfall.ports import Batch, Counts, Entry, Keys
+from footfall.model.event import DERIVED, LAKE_COLUMNS, WORDS, EventType
+from footfall.ports import Batch, Counts, Derived, Entry, Keys
 from footfall.wire import native, segment
 
 RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -224,6 +225,58 @@ def test_events_without_an_id_are_all_kept_and_get_one_that_no_client_can_have(s
     entries = logged(batch(track(None), track(None), track("@log:0-0"), track("@@log:0-0")))
     ids = [row["event_id"] for row in read(shaper.shape(entries))]
     assert ids == ["@log:0-0", "@log:0-1", "@@log:0-0", "@@@log:0-0"]
+
+
+# --- 5: what is derived ---
+
+
+class Echo:
+    """Of every event called Bought there follows one called Thanked, and a session that all have."""
+
+    def __init__(self):
+        self.seen = []
+
+    def derive(self, events, taken):
+        self.seen.append((taken.start, taken.end, taken.heard_us, events["event_id"].to_pylist()))
+        place = events.schema.get_field_index("session_id")
+        events = events.set_column(place, "session_id", pa.array(["s"] * events.num_rows, pa.string()))
+        causes = events.filter(pc.equal(events["name"], "Bought"))
+        ids = pc.binary_join_element_wise(f"{DERIVED}echo:", causes["event_id"], "")
+        added = causes.select(["source", "product", "environment", "channel", "identify_id", "type", "received_us"])
+        added = added.append_column("occurred_us", pc.add(causes["occurred_us"], 86_400_000_000))
+        added = added.append_column("event_id", ids)
+        added = added.append_column("name", pa.array(["Thanked"] * causes.num_rows))
+        told = {"at": pc.cast(causes["occurred_us"], pa.timestamp("us", "UTC")), "kind": ["user"] * causes.num_rows}
+        told |= {"user": causes["identify_id"], "attributes": ['{"title":"Buyer"}'] * causes.num_rows}
+        return Derived(events, added if causes.num_rows else None, pa.table(told))
+
+
+def test_what_is_derived_is_stored_dated_keyed_and_counted_beside_what_was_received(opened):
+    echo = Echo()
+    shape = opened(derivations=[echo]).shape(logged(batch(track("a"), track("b", event="Left"), track("a")), start=7))
+    assert shape.counts == {"app": Counts(received=3, stored=2, duplicate=1, derived=1)}
+    rows = read(shape)
+    assert [(row["event_id"], row["name"], row["session_id"]) for row in rows] == [
+        ("a", "Bought", "s"), ("b", "Left", "s"), ("@derived:echo:a", "Thanked", None)
+    ]  # fmt: skip
+    assert [row["user_key"] for row in rows] == ["ada"] * 3
+    assert [row["ingest_seq"] for row in rows] == [1, 2, 3]
+    assert shape.days == {date(2026, 11, 22): 2, date(2026, 11, 23): 1}
+    assert facts(shape) == [("user", "ada", None, {"title": "Buyer"})]
+    start, _, heard_us, ids = echo.seen[0]
+    assert (start, heard_us, ids) == (7, RECEIVED_US, ["a", "b"])
+
+
+def test_each_derivation_sees_what_the_one_before_changed_but_not_what_it_added(opened):
+    first, second = Echo(), Echo()
+    shape = opened(derivations=[first, second]).shape(logged(batch(track("a"))))
+    assert second.seen[0][3] == ["a"]
+    assert shape.counts["app"] == Counts(1, 1, derived=2)
+
+
+def test_a_client_cannot_send_the_id_of_a_derived_event(shaper):
+    (row,) = read(shaper.shape(logged(track("@derived:echo:a"), call="track")))
+    assert row["event_id"] == "@@derived:echo:a"
 
 
 # --- 3: a hostile event keeps to itself ---

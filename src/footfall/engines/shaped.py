@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.engines.deriving import Whole
 from footfall.engines.splitting import Refusal
 from footfall.model.days import Zone
 from footfall.model.event import LAKE_COLUMNS
@@ -64,20 +65,21 @@ def _microseconds(instant: datetime) -> int:
 
 
 class DuckShape:
-    """ports.Shape. ``events`` has one row per event to store, in the order of the log."""
+    """ports.Shape. days: of each row of ``derived.whole``."""
 
     def __init__(
         self,
-        events: pa.Table,
+        derived: Whole,
         days: pa.ChunkedArray,
-        facts: pa.Table,
         duplicate_sources: pa.ChunkedArray,
         refusals: Sequence[Refusal],
         received: Mapping[str, int],
     ) -> None:
-        self._events = events
+        self._derived = derived
+        self._events = events = derived.whole
         self._days = days
-        self.facts = facts
+        self.facts = derived.facts
+        self.sessions = derived.sessions
         self._duplicates = _tally(duplicate_sources)
         self._refusals = sorted(refusals, key=lambda refusal: (refusal.entry.position, refusal.index))
         self._received = received
@@ -88,14 +90,17 @@ class DuckShape:
 
     @cached_property
     def counts(self) -> Mapping[str, Counts]:
-        stored = _tally(self._events.column("source"))
+        received = self._derived.received
+        stored = _tally(self._events.column("source").slice(0, received))
+        derived = _tally(self._events.column("source").slice(received))
         quarantined: dict[str, int] = {}
         for refusal in self._refusals:
             source = refusal.entry.batch.source
             quarantined[source] = quarantined.get(source, 0) + 1
+        parts = (stored, self._duplicates, quarantined, derived)
         return {
-            source: Counts(received, stored.get(source, 0), self._duplicates.get(source, 0), quarantined.get(source, 0))
-            for source, received in sorted(self._received.items())
+            source: Counts(self._received.get(source, 0), *(part.get(source, 0) for part in parts))
+            for source in sorted(self._received.keys() | derived.keys())
         }
 
     @cached_property
@@ -137,7 +142,10 @@ class DuckShape:
         )
 
     def rows(self, keys: Keys, first_seq: int) -> pa.Table:
-        """The stored events as LAKE_SCHEMA. Raises ``KeyError`` when ``keys`` lacks a text of this shape."""
+        """The stored events, then the derived ones, as LAKE_SCHEMA.
+
+        Raises ``KeyError`` when ``keys`` lacks a text of this shape.
+        """
         events, count = self._events, self._events.num_rows
         made = {
             "day": self._days,

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.engines.deriving import derive_all
 from footfall.engines.recent import DIGESTS, RecentWindow
 from footfall.engines.shaped import DuckShape, local_days
 from footfall.engines.splitting import (
@@ -35,7 +36,7 @@ from footfall.engines.splitting import (
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
-from footfall.ports import Entry
+from footfall.ports import Derivation, Entry
 from footfall.wire import row_body
 
 EVENTS_AT_ONCE = 8192
@@ -60,7 +61,8 @@ class DuckShaper:
 
     zone: of the subscription; it decides the local day. defaults: (product key, environment, channel) of a source.
     recent: how many (source, event id) pairs are kept to find duplicates, 20 bytes each. denied: identify ids whose
-    events are ignored, each with the first instant of receipt at which they are; asked once for a range.
+    events are ignored, each with the first instant of receipt at which they are; asked once for a range. derivations:
+    in this order.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class DuckShaper:
         threads: int = 2,
         recent: int = RECENT_DEFAULT,
         denied: Callable[[], Mapping[str, int]] = dict,
+        derivations: Sequence[Derivation] = (),
     ) -> None:
         self._zone = zone
+        self._derivations = derivations
         self._denied = denied
         self._defaults = defaults
         self._settings: dict[str, str | bool | int | float | list[str]] = {
@@ -130,9 +134,9 @@ class DuckShaper:
         if len(repeated):
             known = pc.is_in(good.column("ord"), value_set=repeated)
             good, duplicates = good.filter(pc.invert(known)), good.filter(known)
-        days = local_days(self._zone, good.column("occurred_us"))
-        facts = self._facts(good)
-        return DuckShape(good, days, facts, duplicates.column("source"), taken.refusals, taken.received)
+        derived = derive_all(self._derivations, good, self._facts(good), entries)
+        days = local_days(self._zone, derived.whole.column("occurred_us"))
+        return DuckShape(derived, days, duplicates.column("source"), taken.refusals, taken.received)
 
     def _instants(self, texts: Sequence[str | None]) -> pa.Array:
         """Microseconds since 1970 of each text; there is one per entry."""

@@ -99,6 +99,8 @@ EMAIL_TYPES: Final = tuple(
 )
 VIEW_STATES: Final = ("VIEWED", "COMPLETED")
 TRIGGER_TYPES: Final = ("AUTOMATIC", "KNOWLEDGE_CENTER", "JO", "BADGE")
+# Ids of events that follow from others begin so; a client's id that does gets an @ more.
+DERIVED: Final = "@derived:"
 QUESTION_TYPES: Final = ("SCORE", "MULTI_CHOICE_QUESTION_TYPE", "OPEN_TEXT_QUESTION_TYPE")
 ENVIRONMENT_DEFAULT: Final = "Production"
 PRODUCT_DEFAULT: Final = "default"

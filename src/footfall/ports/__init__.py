@@ -30,7 +30,7 @@ from footfall.ports.profiles import Attributes, Held, Joining, Profile, Profiles
 from footfall.ports.removals import Removals
 from footfall.ports.repeats import Repeats
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
-from footfall.ports.settling import Counts, Keys, Shape, Shaper
+from footfall.ports.settling import Counts, Derivation, Derived, Keys, LogRange, OpenSessions, Shape, Shaper
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
 from footfall.ports.upkeep import JobUpkeep
 from footfall.ports.windows import EventSelection, EventTable, EventText, Windows
@@ -61,6 +61,8 @@ __all__ = [
     "DayInput",
     "DayState",
     "Delivered",
+    "Derivation",
+    "Derived",
     "Directory",
     "Engine",
     "Entry",
@@ -82,6 +84,7 @@ __all__ = [
     "LazyRows",
     "Ledger",
     "Log",
+    "LogRange",
     "Membership",
     "MembershipEngine",
     "MembershipStates",
@@ -89,6 +92,7 @@ __all__ = [
     "OpenAudience",
     "OpenDay",
     "OpenMemberships",
+    "OpenSessions",
     "Outbox",
     "People",
     "PeopleOrder",

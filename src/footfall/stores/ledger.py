@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, func, select, tuple_
 
 from footfall.errors import Conflict
 from footfall.ports import Counts, DayState, Delivered
-from footfall.stores import schema
+from footfall.stores import open_sessions, schema
 from footfall.stores.database import Database, from_us, raw, to_us
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RANGES_KEPT: Final = 1_000
 _SUM: Final = -1
 _ROWS_AT_ONCE: Final = 1_000
+_COUNTED: Final = ("received", "stored", "duplicate", "quarantined", "derived")
 _QUARANTINED: Final = pa.schema(
     [
         ("position", pa.int64()),
@@ -61,6 +62,7 @@ class SqlLedger:
                     "stored": each.stored,
                     "duplicate": each.duplicate,
                     "quarantined": each.quarantined,
+                    "derived": each.derived,
                 }
                 for source, each in sorted(shape.counts.items())
             ]
@@ -68,13 +70,14 @@ class SqlLedger:
                 connection.execute(schema.range_count.insert(), rows)
             _write_quarantine(connection, shape.quarantined)
             _touch(connection, shape.days, end)
+            if shape.sessions is not None:
+                open_sessions.keep(connection, start, shape.sessions)
             _add_up_old(connection)
 
     def counts(self) -> Mapping[str, Counts]:
         """Per source, everything settled so far."""
         table = schema.range_count
-        fields = ("received", "stored", "duplicate", "quarantined")
-        query = select(table.c.source, *(func.sum(table.c[name]) for name in fields)).group_by(table.c.source)
+        query = select(table.c.source, *(func.sum(table.c[name]) for name in _COUNTED)).group_by(table.c.source)
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(table.c.source)).all()
         return {source: Counts(*(int(each) for each in sums)) for source, *sums in rows}
@@ -231,7 +234,7 @@ def _add_up_old(connection: Connection) -> None:
     sums: dict[str, Counter[str]] = {}
     for row in connection.execute(select(counts).where(counts.c.start < keep_from)).mappings():
         into = sums.setdefault(row["source"], Counter())
-        into.update({name: row[name] for name in ("received", "stored", "duplicate", "quarantined")})
+        into.update({name: row[name] for name in _COUNTED})
     connection.execute(counts.delete().where(counts.c.start < keep_from))
     connection.execute(ranges.delete().where(ranges.c.start < keep_from))
     rows = [{"start": _SUM, "source": source, **each} for source, each in sums.items()]

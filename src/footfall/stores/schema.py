@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0009"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0012"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -142,6 +142,7 @@ range_count: Final = _table(
     Column("stored", BigInteger, nullable=False),
     Column("duplicate", BigInteger, nullable=False),
     Column("quarantined", BigInteger, nullable=False),
+    Column("derived", BigInteger, nullable=False, server_default="0"),
 )
 quarantine: Final = _table(
     "quarantine",

@@ -22,7 +22,7 @@ FROM (
             -- A client's id that looks like one of ours gets a sign more, so that the two can never be equal.
             CASE WHEN event_id <> '' AND NOT starts_with(event_id, '@') THEN event_id
                  WHEN coalesce(event_id, '') = '' THEN concat('@log:', position, '-', index)
-                 WHEN regexp_matches(event_id, '^@+log:') THEN concat('@', event_id)
+                 WHEN regexp_matches(event_id, '^@+(log|derived):') THEN concat('@', event_id)
                  ELSE event_id END AS event_id,
             nullif(identify_id, '') AS identify_id, nullif(anonymous_id, '') AS anonymous_id,
             nullif(previous_id, '') AS previous_id, nullif(account_id, '') AS account_id,

@@ -1,0 +1,62 @@
+"""The derivations of a range, one after the other, and what they found as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall.ports import Derivation, Entry, LogRange
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that is stored of a range: ``received`` events in the order of the log, then what was derived.
+
+    facts, sessions: as in ``ports.Shape``.
+    """
+
+    whole: pa.Table
+    received: int
+    facts: pa.Table
+    sessions: pa.Table | None = None
+
+
+def derive_all(derivations: Sequence[Derivation], events: pa.Table, facts: pa.Table, entries: Sequence[Entry]) -> Whole:
+    """Let each derivation see the events of the range as those before it left them."""
+    received, sessions = events.num_rows, None
+    if not derivations or not entries:
+        return Whole(events, received, facts)
+    heard_us = max(entry.batch.received_at for entry in entries)
+    taken = LogRange(entries[0].position, entries[-1].next, heard_us, entries)
+    added, told = [], [facts]
+    for derivation in derivations:
+        found = derivation.derive(events, taken)
+        events = found.events
+        added += [] if found.added is None or not found.added.num_rows else [found.added]
+        told += [] if found.facts is None or not found.facts.num_rows else [found.facts]
+        sessions = found.sessions if found.sessions is not None else sessions
+    if added:
+        # Each has dictionaries of its own.
+        events = pa.concat_tables([events, *(_alike(each, events.schema) for each in added)]).unify_dictionaries()
+    if len(told) > 1:
+        facts = pa.concat_tables([facts, *(_alike(each, facts.schema) for each in told[1:])])
+    return Whole(events, received, facts, sessions)
+
+
+def _alike(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows in the columns and types of ``schema``; what they do not have is null."""
+    return pa.table([_column(rows, field) for field in schema], schema=schema)
+
+
+def _column(rows: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    if field.name not in rows.column_names:
+        return pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+    column = rows.column(field.name)
+    if column.type == field.type:
+        return column
+    if pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(column.type):
+        column = column.cast(field.type.value_type).dictionary_encode()
+    return pc.cast(column, field.type)
