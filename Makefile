@@ -11,7 +11,7 @@ JOBS   ?= 2
 PIP = $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check test-faults bench lock format clean
+.PHONY: help setup demo test check test-faults test-browser tag bench lock format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ demo: $(RUN) ## Send the bundled events in, close every day, write and verify al
 	$(BIN)/footfall demo $(DEMO)
 
 test: $(DEV) ## Run all tests but the slow ones (about 12 minutes on 2 cores)
-	$(BIN)/pytest -n $(JOBS) --dist loadscope -m "not slow" $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadscope -m "not slow and not browser" $(ARGS)
 
 check: $(DEV) ## Lint, format check, types, import directions
 	$(BIN)/ruff check .
@@ -31,7 +31,14 @@ check: $(DEV) ## Lint, format check, types, import directions
 	$(BIN)/lint-imports --no-cache
 
 test-faults: $(DEV) ## Kill the server, cut the power, fill the disk, break every call to a bucket; and other slow tests (20 minutes)
-	$(BIN)/pytest -n $(JOBS) --dist loadscope -m slow $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadscope -m "slow and not browser" $(ARGS)
+
+test-browser: $(DEV) ## Open pages with the tag in a real browser (3 minutes; needs Chromium, some of it npm)
+	$(BIN)/pytest -m browser tests/browser $(ARGS)
+
+tag: ## Build the browser tag from its source (needs npm)
+	npm ci --prefix src/footfall/tag --no-audit --no-fund --ignore-scripts
+	npm run --prefix src/footfall/tag build
 
 bench: $(DEV) ## Measure accept, settle and reports; prints a table and keeps it in docs/bench.md (SCALE=0.01 for a quick look)
 	$(BIN)/python -m bench

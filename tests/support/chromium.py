@@ -16,26 +16,95 @@ from typing import Any
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-class Page:
-    """One page. said: what it wrote to its console or was refused, errors and warnings only. asked: every address."""
+class Browser:
+    """A running browser. What its pages say comes through the same pipe and is given to each."""
 
     def __init__(self, to: int, back: int) -> None:
         self._to, self._back, self._rest, self._number = to, back, b"", 0
-        self._session: dict[str, str] = {}
+        self.pages: dict[str, Page] = {}
+
+    def page(self) -> Page:
+        """A new tab."""
+        return Page(self)
+
+    def ask(self, method: str, session: str = "", **parameters: Any) -> int:
+        """Ask for something. Returns the number that the answer will have."""
+        self._number += 1
+        asked = {"id": self._number, "method": method, "params": parameters}
+        os.write(self._to, json.dumps(asked | ({"sessionId": session} if session else {})).encode() + b"\0")
+        return self._number
+
+    def call(self, method: str, session: str = "", **parameters: Any) -> Any:
+        """Ask for something and wait for the answer."""
+        number = self.ask(method, session, **parameters)
+        while True:
+            message = self._read()
+            if message.get("id") == number:
+                assert "error" not in message, (method, message["error"])
+                return message["result"]
+            page = self.pages.get(message.get("sessionId", ""))
+            if page is not None and "method" in message:
+                page.happened(message["method"], message.get("params", {}))
+
+    def _read(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            assert select.select([self._back], [], [], 60)[0], "the browser does not answer"
+            more = os.read(self._back, 1 << 20)
+            assert more, "the browser ended"
+            self._rest += more
+        one, self._rest = self._rest.split(b"\0", 1)
+        found: dict[str, Any] = json.loads(one)
+        return found
+
+
+class Page:
+    """One tab. said: what it wrote to its console or was refused, errors and warnings only. asked: every address."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
         self.said: list[str] = []
         self.asked: list[str] = []
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self._session = {"sessionId": session}
+        self.target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = browser.call("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
+        browser.pages[self._session] = self
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
     def open(self, url: str) -> None:
         self._call("Page.navigate", url=url)
 
+    def before(self, script: str) -> None:
+        """Run this in every page that is opened from now on, before anything of its own."""
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def headers(self, **headers: str) -> None:
+        """Send these with every request. A ``_`` stands for ``-``."""
+        self._call(
+            "Network.setExtraHTTPHeaders", headers={name.replace("_", "-"): each for name, each in headers.items()}
+        )
+
+    def offline(self, off: bool) -> None:
+        """Cut the line, or mend it."""
+        self._call(
+            "Network.emulateNetworkConditions", offline=off, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
+    def close(self) -> None:
+        """Close the tab as a person does."""
+        self._browser.call("Target.closeTarget", targetId=self.target)
+        self._browser.pages.pop(self._session, None)
+
+    def kill(self) -> None:
+        """Let the tab's process die without a word."""
+        self._browser.pages.pop(self._session, None)
+        self._browser.ask("Page.crash", self._session)  # nobody is left to answer
+        time.sleep(0.3)
+
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
-        found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        found = self._call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, userGesture=True
+        )
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
@@ -55,6 +124,16 @@ class Page:
         self.wait(f"!!({found})")
         self.run(f"{found}.click()")
 
+    def press(self, css: str) -> None:
+        """Press and release the mouse over the middle of an element."""
+        self.wait(f"!!document.querySelector({json.dumps(css)})")
+        x, y = self.run(
+            f"(() => {{ const r = document.querySelector({json.dumps(css)}).getBoundingClientRect();"
+            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def type(self, css: str, text: str) -> None:
         """Type into the first of these elements, as a keyboard would."""
         self.wait(f"!!document.querySelector({json.dumps(css)})")
@@ -66,17 +145,10 @@ class Page:
         return str(self._call("Page.captureScreenshot")["data"])
 
     def _call(self, method: str, **parameters: Any) -> Any:
-        self._number += 1
-        asked = {"id": self._number, "method": method, "params": parameters} | self._session
-        os.write(self._to, json.dumps(asked).encode() + b"\0")
-        while True:
-            message = self._read()
-            if message.get("id") == self._number:
-                assert "error" not in message, (method, message["error"])
-                return message["result"]
-            self._happened(message.get("method", ""), message.get("params", {}))
+        return self._browser.call(method, self._session, **parameters)
 
-    def _happened(self, what: str, about: dict[str, Any]) -> None:
+    def happened(self, what: str, about: dict[str, Any]) -> None:
+        """Take note of what the browser tells of this page."""
         if what == "Network.requestWillBeSent":
             self.asked.append(about["request"]["url"])
         elif what == "Runtime.exceptionThrown":
@@ -86,20 +158,10 @@ class Page:
         elif what == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
             self.said.append(f"{about['entry']['level']}: {about['entry']['text']} {about['entry'].get('url', '')}")
 
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            assert select.select([self._back], [], [], 60)[0], "the browser does not answer"
-            more = os.read(self._back, 1 << 20)
-            assert more, "the browser ended"
-            self._rest += more
-        one, self._rest = self._rest.split(b"\0", 1)
-        found: dict[str, Any] = json.loads(one)
-        return found
-
 
 @contextmanager
-def page(folder: Path) -> Iterator[Page]:
-    """A page of a new browser, whose profile is in ``folder``."""
+def browser(folder: Path) -> Iterator[Browser]:
+    """A new browser, whose profile is in ``folder``."""
     assert PROGRAM is not None
     theirs, to = os.pipe()
     back, answers = os.pipe()
@@ -118,9 +180,16 @@ def page(folder: Path) -> Iterator[Page]:
     try:
         os.close(theirs)
         os.close(answers)
-        yield Page(to, back)
+        yield Browser(to, back)
     finally:
         process.kill()
         process.wait()
         os.close(to)
         os.close(back)
+
+
+@contextmanager
+def page(folder: Path) -> Iterator[Page]:
+    """A page of a new browser, whose profile is in ``folder``."""
+    with browser(folder) as one:
+        yield one.page()

@@ -14,7 +14,9 @@ from starlette.routing import BaseRoute, Route
 
 from footfall.errors import FootfallError
 from footfall.flows.collect import Collect
+from footfall.web.posthog_settings import posthog_routes
 from footfall.web.replies import cors
+from footfall.web.tag import tag_routes
 from footfall.web.write_keys import key_of
 
 
@@ -66,7 +68,7 @@ def rudder_source_config(key: str, name: str) -> dict[str, Any]:
 
 
 def rest_of_collector(collect: Collect, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """Everything of the collector but the posting of events: settings for browsers, whether it lives, and ``more``."""
+    """All of the collector but the posting of events: the tag, settings of libraries, whether it lives, ``more``."""
 
     def headers(request: Request) -> dict[str, str]:
         origin = request.headers.get("origin")
@@ -110,6 +112,8 @@ def rest_of_collector(collect: Collect, more: Sequence[BaseRoute] = ()) -> Starl
             Route("/v1/projects/{key}/settings", settings),
             Route("/sourceConfig", source_config),
             Route("/sourceConfig/", source_config),
+            *posthog_routes(headers),
+            *tag_routes(collect),
             *more,
         ],
         exception_handlers={HTTPException: refused},
