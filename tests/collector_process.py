@@ -21,7 +21,7 @@ from footfall.logs.segments import SegmentLog
 from footfall.model.audit import Actor
 from footfall.ports import Source
 from footfall.web.app import Admission, create_admin, create_collector, listen, serve
-from footfall.wire import native, segment
+from footfall.wire.dialects import DIALECTS
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -63,7 +63,7 @@ def now() -> datetime:
 def main(folder: Path, options: dict[str, Any]) -> None:
     log = SegmentLog(folder / "log", **options.get("log", {}))
     keeper = Doorkeeper(FileSources(folder / "sources.json"), now, time.monotonic, **options.get("keeper", {}))
-    collect = Collect(log, keeper, {"segment": segment.read, "native": native.read}, now, **options.get("collect", {}))
+    collect = Collect(log, keeper, DIALECTS, now, **options.get("collect", {}))
 
     def who(key: str) -> Actor | None:
         token = options.get("token", "admin")

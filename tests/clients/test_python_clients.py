@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
-import textwrap
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from programs import CutOnce, run
 
 TRAITS = {"email": "a@example.org", "name": "Ada Ł 😀", "logins": 7, "beta": True, "createdAt": "2024-01-01T00:00:00Z"}
 
@@ -50,15 +46,6 @@ RUDDER = """
 """
 
 
-def run(program: str, url: str, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), url, *arguments], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
 @pytest.mark.parametrize("encoding", ["plain", "gzip"])
 @pytest.mark.parametrize("program", [SEGMENT, RUDDER], ids=["segment-analytics-python", "rudder-sdk-python"])
 def test_all_that_a_client_sends_is_in_the_log(door: Callable[..., Any], program: str, encoding: str) -> None:
@@ -79,58 +66,6 @@ def test_all_that_a_client_sends_is_in_the_log(door: Callable[..., Any], program
     assert {**identify["context"].get("traits", {}), **(identify.get("traits") or {})} == TRAITS
     assert others["group"]["groupId"] == "acc1"
     assert others["alias"]["previousId"] == "anon1"
-
-
-class CutOnce(threading.Thread):
-    """A proxy that lets the first request through and cuts the line instead of passing the answer on."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(daemon=True)
-        self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.cut = 0
-
-    def run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pass, args=(client,), daemon=True).start()
-
-    def _pass(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._to)) as server:
-            request = b""
-            while b"\r\n\r\n" not in request:
-                request += client.recv(65536)
-            head, _, body = request.partition(b"\r\n\r\n")
-            length = next(int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length"))
-            while len(body) < length:
-                body += client.recv(65536)
-            server.sendall(head + b"\r\n\r\n" + body)
-            answer = server.recv(65536)
-            if self.cut == 0:
-                self.cut += 1
-                return
-            client.sendall(answer)
-
-    def close(self) -> None:
-        self._listener.close()
-
-
-@pytest.fixture
-def cutting() -> Iterator[Callable[[int], CutOnce]]:
-    made: list[CutOnce] = []
-
-    def make(port: int) -> CutOnce:
-        made.append(CutOnce(port))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def test_a_client_whose_answer_is_cut_sends_the_same_ids_again(

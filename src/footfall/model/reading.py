@@ -25,12 +25,15 @@ class Reading:
     body: what goes to the log: the client's own bytes, in which at most an event that no reader could ever split off
         is replaced by ``null``.
     write_key: the key in the body; empty when it has none.
+    dialect: of ``body``, where the client's words were put into those of another dialect; empty where they are its own.
+        Then ``body`` has the client's bytes of rejected events only.
     """
 
     count: int
     rejected: tuple[Rejected, ...]
     body: bytes
     write_key: str
+    dialect: str = ""
 
 
 Dialect = Callable[[bytes, str], Reading]

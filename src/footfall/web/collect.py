@@ -36,6 +36,7 @@ def _ways() -> dict[bytes, Way]:
     for call in _SINGLE:
         ways |= {f"/v1/{call}": call, f"/v1/{call[0]}": call, f"/api/s/{call}": call}
     known = {path: ("segment", call) for path, call in ways.items()} | {"/events": ("native", "batch")}
+    known |= dict.fromkeys(("/batch", "/e", "/capture", "/i/v0/e"), ("posthog", "batch"))
     return {(path + slash).encode(): way for path, way in known.items() for slash in ("", "/")}
 
 
@@ -228,7 +229,9 @@ class Post:
             return
         address = client_address(self._client, headers, collector.admission.trusted_proxies)
         agent = headers.get(b"user-agent", b"").decode("utf-8", "replace")
-        batch = collector.collect.batch(source, self._dialect, self._call, reading, address, agent)
+        # A body that was translated is of another dialect; the call then says of which it was.
+        way = (reading.dialect, self._dialect) if reading.dialect else (self._dialect, self._call)
+        batch = collector.collect.batch(source, *way, reading, address, agent)
         collector.handover.give(batch, self._kept)
 
     def _kept(self, result: int | Exception) -> None:

@@ -36,12 +36,11 @@ def serve(
     work: without it nothing is settled, no day closed and no job run; what was accepted waits in the log.
     """
     from footfall.flows.collect import Collect, Doorkeeper
-    from footfall.model.reading import Dialect
     from footfall.web.app import Admission, create_collector, listen
     from footfall.web.app import serve as serve_apps
     from footfall.web.downloads import Downloads
     from footfall.web.identify import Keys
-    from footfall.wire import native, segment
+    from footfall.wire.dialects import DIALECTS
     from footfall.wiring.api import admin_of
     from footfall.wiring.px import PxDoor
 
@@ -64,8 +63,7 @@ def serve(
             return keys.actor(given, "read") is not None
 
         downloads = Downloads(partial(_read_link, hub), partial(_fetch, hub), may_read)
-        dialects: dict[str, Dialect] = {"segment": segment.read, "native": native.read}
-        collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), dialects, clock,
+        collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), DIALECTS, clock,
                           addresses=settings.store_ip)  # fmt: skip
         px = PxDoor(hub, keys)
         stop = stop or threading.Event()

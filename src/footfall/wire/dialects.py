@@ -1,0 +1,15 @@
+"""All dialects that clients may speak, by the name that the collector's paths give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from footfall.model.reading import Dialect
+from footfall.wire import native, posthog, segment
+
+DIALECTS: Final[Mapping[str, Dialect]] = {
+    segment.NAME: segment.read,
+    native.NAME: native.read,
+    posthog.NAME: posthog.read,
+}

@@ -1,0 +1,67 @@
+"""Dialects over HTTP: at their paths, in their wrappings, with their answers."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+POSTHOG = {"event": "Report Exported", "distinct_id": "u1", "uuid": "e-1", "properties": {"token": "WKEY"}}
+PLAIN = json.dumps([POSTHOG]).encode()
+
+
+@pytest.mark.parametrize("path", ["/batch", "/batch/", "/e/?ip=1&ver=1.449.2", "/capture/", "/i/v0/e/"])
+@pytest.mark.parametrize(
+    "body",
+    [PLAIN, gzip.compress(PLAIN), b"data=" + quote_plus(base64.b64encode(PLAIN)).encode()],
+    ids=["plain", "gzip", "form"],
+)
+def test_a_library_of_posthog_is_answered_at_each_of_its_paths(standing_door: Any, path: str, body: bytes) -> None:
+    status, headers, answer = standing_door.request(
+        "POST", path, body, {"Content-Type": "text/plain", "Origin": "https://x.io"}
+    )
+    assert (status, json.loads(answer)) == (200, {"success": True, "status": 1})
+    assert headers["access-control-allow-origin"] == "https://x.io"
+
+
+def test_a_stranger_and_a_bomb_are_refused_in_this_dialect_too(standing_door: Any) -> None:
+    stranger = json.dumps({"api_key": "WRONG", "batch": [{**POSTHOG, "properties": {}}]}).encode()
+    assert standing_door.request("POST", "/batch/", stranger)[0] == 401
+    bomb = gzip.compress(b'{"api_key":"WKEY","batch":[' + b" " * (64 << 20) + b"]}")
+    assert standing_door.request("POST", "/batch/", bomb)[0] == 413
+
+
+def test_a_rejected_event_of_posthog_is_named_by_index(standing_door: Any) -> None:
+    status, answer = standing_door.post("/batch/", {"batch": [POSTHOG, {"event": "x"}]})
+    assert status == 200
+    assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(1, "missing_user")]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/flags/?v=2", "/decide/?v=4", "/flags"])
+def test_there_are_no_flags(standing_door: Any, method: str, path: str) -> None:
+    asked = json.dumps({"token": "WKEY", "distinct_id": "u1"}).encode() if method == "POST" else b""
+    status, headers, body = standing_door.request(method, path, asked, {"Origin": "https://x.io"})
+    answer = json.loads(body)
+    assert (status, answer["flags"], answer["featureFlags"], answer["errorsWhileComputingFlags"]) == (
+        200,
+        {},
+        {},
+        False,
+    )
+    assert headers["access-control-allow-origin"] == "https://x.io"
+
+
+def test_a_browser_gets_its_configuration_and_no_script_of_others(standing_door: Any) -> None:
+    status, _, body = standing_door.request("GET", "/array/WKEY/config?ip=0")
+    config = json.loads(body)
+    assert (status, config["sessionRecording"], config["surveys"], config["analytics"]["endpoint"]) == (
+        200, False, False, "/i/v0/e/",
+    )  # fmt: skip
+    status, headers, body = standing_door.request("GET", "/array/WKEY/config.js")
+    assert (status, body) == (200, b"")
+    assert headers["content-type"].startswith("application/javascript")
