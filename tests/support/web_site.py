@@ -143,7 +143,7 @@ def site() -> Iterator[Site]:
         def do_GET(self) -> None:
             found = made.pages.get(urlsplit(self.path).path)
             text, headers = found or ("", {})
-            self.send_response(200 if found else 404)
+            self.send_response(200 if found else 204 if self.path == "/favicon.ico" else 404)
             kind = "text/javascript" if urlsplit(self.path).path.endswith(".js") else "text/html"
             for name, each in {
                 "content-type": f"{kind}; charset=utf-8",

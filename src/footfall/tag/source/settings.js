@@ -13,7 +13,7 @@ const USUAL = {
   clicks: true,
   forms: true,
   idle_minutes: 30,
-  gpc: "drop", // what the browser's "do not sell or share" means: drop | anonymise | allow
+  gpc: "anonymise", // what the browser's "do not sell or share" means: drop | anonymise | allow
   dnt: "allow", // the same for the older "do not track"
   consent: "none", // required: nothing is stored or sent before footfall('consent', 'granted')
 };
