@@ -87,7 +87,7 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     ports = {"port": collector_socket.getsockname()[1], "admin_port": admin_socket.getsockname()[1]}
     try:
         serve(
-            create_collector(collect, Admission(**admission)),
+            create_collector(collect, Admission(**admission), webhook_keys=options.get("webhook_keys")),
             create_admin(who=who, define=define, ready=ready),
             collector_socket=collector_socket,
             admin_socket=admin_socket,

@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 
 POSTHOG = {"event": "Report Exported", "distinct_id": "u1", "uuid": "e-1", "properties": {"token": "WKEY"}}
 PLAIN = json.dumps([POSTHOG]).encode()
@@ -65,3 +70,38 @@ def test_a_browser_gets_its_configuration_and_no_script_of_others(standing_door:
     status, headers, body = standing_door.request("GET", "/array/WKEY/config.js")
     assert (status, body) == (200, b"")
     assert headers["content-type"].startswith("application/javascript")
+
+
+# --- webhooks --------------------------------------------------------------------------------------
+
+MAIL = {"event": "open", "email": "ada@example.org", "timestamp": 1_795_345_200, "sg_event_id": "sg-1"}
+
+
+def test_only_what_sendgrid_signed_is_stored_for_a_source_with_a_key(door: Callable[..., Any]) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = private.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    hub = door(webhook_keys={"web": base64.b64encode(public).decode()})
+    body = json.dumps([MAIL]).encode()
+
+    def send(body: bytes, signed: bytes | None, at: str) -> int:
+        headers = {"Content-Type": "application/json", "X-Twilio-Email-Event-Webhook-Timestamp": at}
+        if signed is not None:
+            made = base64.b64encode(private.sign(at.encode() + signed, ec.ECDSA(SHA256()))).decode()
+            headers["X-Twilio-Email-Event-Webhook-Signature"] = made
+        return int(hub.request("POST", "/hooks/sendgrid?writeKey=WKEY", body, headers)[0])
+
+    now = str(int(time.time()))
+    assert send(body, None, now) == 401
+    assert send(body, body + b" ", now) == 401
+    assert send(body, body, str(int(time.time()) - 2 * 86_400)) == 401
+    assert send(body, body, now) == 200
+    assert [event["event_id"] for event in hub.events()] == ["sg-1"]
+
+
+def test_a_source_without_a_key_is_believed_for_its_write_key(standing_door: Any) -> None:
+    body = json.dumps([MAIL, {"event": "open"}]).encode()
+    status, _, answer = standing_door.request("POST", "/hooks/sendgrid?writeKey=WKEY", body)
+    assert (status, [each["code"] for each in json.loads(answer)["rejected"]]) == (200, ["missing_user"])
+    assert standing_door.request("POST", "/hooks/sendgrid", body)[0] == 401

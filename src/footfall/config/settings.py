@@ -108,6 +108,15 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _keys_by_source(value: object) -> tuple[tuple[str, str], ...]:
+    """Pairs of source and public key out of ``source=key,source=key`` or a table of a file."""
+    pairs = value.items() if isinstance(value, Mapping) else [each.partition("=")[::2] for each in _texts(value)]
+    found = tuple((str(name).strip(), str(key).strip()) for name, key in pairs)
+    if not all(name and re.fullmatch(r"[A-Za-z0-9+/=\s]{40,}", key) for name, key in found):
+        raise _Unfit("must be written source=key,source=key, the keys as SendGrid shows them")
+    return found
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value not in words:
@@ -155,6 +164,7 @@ class Settings:
     subscription_name: str = "Footfall"
     store_ip: str = "truncated"
     trusted_proxies: tuple[str, ...] = ()
+    sendgrid_keys: tuple[tuple[str, str], ...] = ()
     settle_every_s: float = 2.0
     audiences_every_s: float = 300.0
     recent_events: int = 1_000_000
@@ -196,6 +206,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "subscription_name": _text,
     "store_ip": _one_of("none", "truncated", "full"),
     "trusted_proxies": _texts,
+    "sendgrid_keys": _keys_by_source,
     "settle_every_s": _seconds,
     "audiences_every_s": _seconds,
     "recent_events": _between(0, 100_000_000),

@@ -98,6 +98,10 @@ class Collect:
         self._addresses = addresses
         self._user_agents = user_agents
 
+    def now(self) -> datetime:
+        """The time at which what comes now is received."""
+        return self._clock()
+
     def source(self, write_key: str) -> Source | None:
         return self._doorkeeper.source(write_key) if write_key else None
 

@@ -8,7 +8,7 @@ import gc
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import uvicorn
@@ -20,7 +20,9 @@ from footfall.flows.collect import Collect
 from footfall.web.admin import create_admin
 from footfall.web.collect import Admission, ASGIApp, Collector
 from footfall.web.connection import Connection, cut_dawdlers
+from footfall.web.manners import SendGrid
 from footfall.web.settings import rest_of_collector
+from footfall.wire import sendgrid
 
 __all__ = ["Admission", "create_admin", "create_collector", "listen", "serve"]
 
@@ -28,9 +30,19 @@ _DRAIN_S: Final = 10
 _BACKLOG: Final = 2048
 
 
-def create_collector(collect: Collect, admission: Admission | None = None, more: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """ASGI app of the collector port. more: routes of other modules on the same port."""
-    return Collector(collect, admission if admission is not None else Admission(), rest_of_collector(collect, more))
+def create_collector(
+    collect: Collect,
+    admission: Admission | None = None,
+    more: Sequence[BaseRoute] = (),
+    webhook_keys: Mapping[str, str] | None = None,
+) -> ASGIApp:
+    """ASGI app of the collector port. more: routes of other modules on the same port.
+
+    webhook_keys: name of a source -> the public key that its webhooks must be signed with.
+    """
+    manners = {sendgrid.NAME: SendGrid(webhook_keys or {}, lambda: collect.now().timestamp())}
+    rest = rest_of_collector(collect, more)
+    return Collector(collect, admission if admission is not None else Admission(), rest, manners)
 
 
 def listen(host: str, port: int, flag: str = "--port") -> socket.socket:

@@ -9,7 +9,7 @@ answer is 429 at once, so that memory does not grow with the crowd.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
@@ -20,9 +20,9 @@ from footfall.flows.collect import Collect
 from footfall.model.reading import BODY_BYTES_MAX, Rejected
 from footfall.ports import Source
 from footfall.web.handover import Handover
-from footfall.web.replies import Message, Receive, Reply, Send, done, refusal, send_preflight
+from footfall.web.manners import USUAL, Manner
+from footfall.web.replies import Message, Receive, Reply, Send, send_preflight
 from footfall.web.write_keys import key_of
-from footfall.wire.body import text_of
 
 ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 Way = tuple[str, str]
@@ -37,6 +37,7 @@ def _ways() -> dict[bytes, Way]:
         ways |= {f"/v1/{call}": call, f"/v1/{call[0]}": call, f"/api/s/{call}": call}
     known = {path: ("segment", call) for path, call in ways.items()} | {"/events": ("native", "batch")}
     known |= dict.fromkeys(("/batch", "/e", "/capture", "/i/v0/e"), ("posthog", "batch"))
+    known["/hooks/sendgrid"] = ("sendgrid", "batch")
     return {(path + slash).encode(): way for path, way in known.items() for slash in ("", "/")}
 
 
@@ -72,10 +73,16 @@ class Refusal(Exception):
 
 
 class Collector:
-    """Makes posts, bounds them together, and is the ASGI app of all other requests: CORS preflights and ``rest``."""
+    """Makes posts, bounds them together, and is the ASGI app of all other requests: CORS preflights and ``rest``.
 
-    def __init__(self, collect: Collect, admission: Admission, rest: ASGIApp) -> None:
+    manners: of dialects that are spoken in another way than is usual.
+    """
+
+    def __init__(
+        self, collect: Collect, admission: Admission, rest: ASGIApp, manners: Mapping[str, Manner] | None = None
+    ) -> None:
         self.collect = collect
+        self.manners = manners or {}
         self.admission = admission
         self.requests = 0  # in flight, as are the bytes
         self.bytes = 0
@@ -113,8 +120,8 @@ class Post:
     """
 
     __slots__ = (
-        "_begun", "_body", "_call", "_client", "_collector", "_dialect", "_headers", "_held", "_line", "_query",
-        "_rejected", "_size", "_source", "_whole", "disconnected", "keep_alive", "response_complete",
+        "_begun", "_body", "_call", "_client", "_collector", "_dialect", "_headers", "_held", "_line", "_manner",
+        "_query", "_rejected", "_size", "_source", "_whole", "disconnected", "keep_alive", "response_complete",
     )  # fmt: skip
 
     def __init__(
@@ -126,6 +133,7 @@ class Post:
         self._collector = collector
         self._line = line
         self._dialect, self._call = way
+        self._manner = collector.manners.get(self._dialect, USUAL)
         self._headers = headers
         self._query = query
         self._client = client
@@ -216,13 +224,15 @@ class Post:
     def _accept(self) -> None:
         collector, headers = self._collector, self._headers
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        text = text_of(body, collector.admission.body_bytes_max)
+        text = self._manner.text(headers, body, collector.admission.body_bytes_max)
         if len(text) > (self._held or 0):  # it was compressed
             self._hold(len(text))
         if self._dialect == "native" and b"ndjson" in headers.get(b"content-type", b""):
             self._call = "ndjson"
         reading = collector.collect.read(self._dialect, self._call, text)
         source = self._source or collector.source(reading.write_key)
+        if (why := self._manner.distrust(headers, body, source.name)) is not None:
+            raise Refusal(401, "bad_signature", why)
         self._rejected = reading.rejected
         if not reading.count:
             self._kept(0)
@@ -239,8 +249,7 @@ class Post:
         if isinstance(result, Exception):
             self._refuse(result)
             return
-        headers = self._headers
-        self._answer(done(self._rejected, headers.get(b"origin"), strict=headers.get(b"x-strict-mode") == b"1"))
+        self._answer(self._manner.done(self._rejected, self._headers))
 
     def _refuse(self, error: Exception) -> None:
         """Nothing was stored.
@@ -262,7 +271,7 @@ class Post:
         else:
             observe.went_wrong("a request failed", error)
             why = (500, "internal", "A fault of the collector", None)
-        self._answer(refusal(*why, self._headers.get(b"origin")))
+        self._answer(self._manner.refusal(*why, self._headers))
 
     def _answer(self, reply: Reply) -> None:
         self.response_complete = True

@@ -40,6 +40,7 @@ def serve(
     from footfall.web.app import serve as serve_apps
     from footfall.web.downloads import Downloads
     from footfall.web.identify import Keys
+    from footfall.wire import sendgrid
     from footfall.wire.dialects import DIALECTS
     from footfall.wiring.api import admin_of
     from footfall.wiring.px import PxDoor
@@ -65,6 +66,9 @@ def serve(
         downloads = Downloads(partial(_read_link, hub), partial(_fetch, hub), may_read)
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), DIALECTS, clock,
                           addresses=settings.store_ip)  # fmt: skip
+        webhook_keys = dict(settings.sendgrid_keys)
+        for public_key in webhook_keys.values():
+            sendgrid.check_key(public_key)
         px = PxDoor(hub, keys)
         stop = stop or threading.Event()
         workers = Workers(hub, stop)
@@ -82,7 +86,12 @@ def serve(
 
         try:
             serve_apps(
-                create_collector(collect, Admission(trusted_proxies=frozenset(settings.trusted_proxies)), px.routes()),
+                create_collector(
+                    collect,
+                    Admission(trusted_proxies=frozenset(settings.trusted_proxies)),
+                    px.routes(),
+                    webhook_keys,
+                ),
                 admin_of(hub, keys, workers.tasks, downloads.routes()),
                 collector_socket=collector_socket,
                 admin_socket=admin_socket,

@@ -1,0 +1,58 @@
+"""How dialects other than JSON in a body are spoken over HTTP: what is unwrapped, what is checked, how it is answered.
+
+What such a request says is read by its module in ``wire``; here is only what headers and raw bytes decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from footfall.model.reading import Rejected
+from footfall.web.replies import Reply, done, refusal
+from footfall.wire import sendgrid
+from footfall.wire.body import text_of
+
+Headers = Mapping[bytes, bytes]
+
+
+class Manner:
+    """What is usual; a dialect overrides what it does otherwise."""
+
+    def text(self, headers: Headers, body: bytes, bytes_max: int) -> bytes:
+        """The body as the dialect's ``read`` takes it. Raises ``BadRecord``, ``too_large`` among others."""
+        return text_of(body, bytes_max)
+
+    def distrust(self, headers: Headers, body: bytes, source: str) -> str | None:
+        """Why nothing of a request is stored, although its write key is that of ``source``; None when it may be."""
+        return None
+
+    def done(self, rejected: Sequence[Rejected], headers: Headers) -> Reply:
+        return done(rejected, headers.get(b"origin"), strict=headers.get(b"x-strict-mode") == b"1")
+
+    def refusal(self, status: int, code: str, message: str, retry_after_s: int | None, headers: Headers) -> Reply:
+        return refusal(status, code, message, retry_after_s, headers.get(b"origin"))
+
+
+USUAL = Manner()
+
+
+class SendGrid(Manner):
+    """Webhooks that SendGrid signed.
+
+    keys: source -> public key. A source without one is believed for its write key alone. now_s: seconds since 1970.
+    """
+
+    def __init__(self, keys: Mapping[str, str], now_s: Callable[[], float]) -> None:
+        self._keys = keys
+        self._now_s = now_s
+
+    def distrust(self, headers: Headers, body: bytes, source: str) -> str | None:
+        key = self._keys.get(source)
+        if key is None:
+            return None
+        signature, timestamp = headers.get(sendgrid.SIGNATURE), headers.get(sendgrid.TIMESTAMP)
+        if signature is None or timestamp is None:
+            return "The request is not signed"
+        if not sendgrid.signed(key, signature, timestamp, body, self._now_s()):
+            return "The signature is not SendGrid's, or older than a day"
+        return None
