@@ -178,7 +178,7 @@ def _words(event: PostHogEvent, text: Text) -> Fields:
         del left["$raw_user_agent"]
     said["user"] = _of_the_user(event, left)
     said["account_id"] = _account(left)
-    said |= _happened(event, properties, left, said)
+    said |= _happened(event, properties, left)
     said["page"] = _page(left)
     return without_nothing({**said, "attributes": left})
 
@@ -190,7 +190,7 @@ def _event_id(event: PostHogEvent, properties: _Raws) -> str | int | None:
     return earlier if len(earlier) <= EVENT_ID_CHARS_MAX else None
 
 
-def _happened(event: PostHogEvent, properties: _Raws, left: _Raws, said: Fields) -> Fields:
+def _happened(event: PostHogEvent, properties: _Raws, left: _Raws) -> Fields:
     """What happened, to whom. Takes out of ``left`` what it says."""
     assert event.event is not None
     who, kind = _who(event), event.event
@@ -206,11 +206,11 @@ def _happened(event: PostHogEvent, properties: _Raws, left: _Raws, said: Fields)
         del left["$group_type"]
         # Libraries for servers make up an id for the call when the app names nobody.
         nobody = str(who).startswith("$") or _UUID.fullmatch(str(who)) is not None
-        return {"type": "group", "account_id": key, "account": {**account, "id": key},
-                "anonymous_id" if nobody or _anonymous(properties, who) else "identify_id": who}  # fmt: skip
+        whose: Fields = {"anonymous_id" if nobody or _anonymous(properties, who) else "identify_id": who}
+        return {"type": "group", **whose, "account_id": key, "account": {**account, "id": key}}
     if kind == "$identify":
         return {"type": "identify", "identify_id": who, "anonymous_id": id_in(properties.get("$anon_distinct_id"))}
-    whose: Fields = {"anonymous_id" if _anonymous(properties, who) else "identify_id": who}
+    whose = {"anonymous_id" if _anonymous(properties, who) else "identify_id": who}
     if kind == "$set":
         return {"type": "identify", **whose}
     if kind in _VIEWS:

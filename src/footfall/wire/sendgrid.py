@@ -112,7 +112,8 @@ def _happened(event: SendGridEvent, left: _Raws) -> Fields:
     """What became of the mail. Takes out of ``left`` what it says."""
     kind = _EMAIL_TYPES.get(event.event or "")
     if kind is None:  # a complaint, or the leaving of a group: not among the eight, so it counts under its own name
-        return {"type": "custom", "event_name": f"{NAME}.{event.event}"[:NAME_CHARS_MAX]}
+        name = f"{NAME}.{event.event}"[:NAME_CHARS_MAX]
+        return {"type": "custom", "event_name": name}
     # A mail that waits says why in the words of the other server.
     reason = _taken(left, "reason") or (_taken(left, "response") if event.event == "deferred" else "")
     return {
