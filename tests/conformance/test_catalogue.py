@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from footfall.model.feature_rules import FeatureRule
 from footfall.model.metadata import (
     Article,
     BadDefinition,
@@ -18,6 +19,7 @@ from footfall.model.metadata import (
     Question,
     Survey,
 )
+from footfall.stores.catalogue import MapperRules
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = AT.replace(day=2)
@@ -116,3 +118,28 @@ def test_the_catalogue_survives_a_restart(opened, tmp_path):
         stores.catalogue.write(WHOLE, AT)
     with opened(tmp_path) as stores:
         assert stores.catalogue.read() == WHOLE
+
+
+def test_what_the_mapper_needs_is_read_again_only_when_it_changed(stores):
+    rules = MapperRules(stores.store)
+    before = rules()
+    assert before == (0, Metadata())
+    stores.catalogue.write(WHOLE, AT)
+    assert rules() == before  # nothing in it has rules
+    used = Feature("f3", "Orders", product_key="shop", rules=(FeatureRule("URL", "/orders"),))
+    shop = Product("shop", "Shop", hosts=("*.example",))
+    stores.catalogue.write(Metadata(products=(shop,), features=(used,)), AT)
+    assert rules() == (1, Metadata(products=(shop,), features=(used,)))
+    assert rules()[1] is rules()[1]
+    stores.catalogue.write(Metadata(features=(replace(used, status="DELETED"),)), AT)
+    assert rules()[0] == 2
+
+
+def test_labels_are_few_and_on_few_features(stores):
+    eleven = tuple(Feature(f"l{n}", "x", product_key="shop", labels=("hot",)) for n in range(11))
+    stores.catalogue.write(Metadata(features=(*eleven[1:], replace(eleven[0], status="DELETED"))), AT)
+    with pytest.raises(BadDefinition, match="more than 10 features of shop have the label 'hot'"):
+        stores.catalogue.write(Metadata(features=eleven), LATER)
+    crowded = Feature("many", "x", product_key="blog", labels=tuple(map(str, range(21))))
+    with pytest.raises(BadDefinition, match="blog has more than 20 labels"):
+        stores.catalogue.write(Metadata(features=(crowded,)), AT)

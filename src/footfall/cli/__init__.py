@@ -21,6 +21,7 @@ from footfall.cli.authorizations import authorizations
 from footfall.cli.days import days
 from footfall.cli.events import events
 from footfall.cli.exports import export
+from footfall.cli.features import features
 from footfall.cli.import_people import import_
 from footfall.cli.imports import imports
 from footfall.cli.jobs import jobs
@@ -62,6 +63,7 @@ app.add_typer(access, name="access")
 app.add_typer(days, name="days")
 app.add_typer(audiences, name="audiences")
 app.add_typer(attributes, name="attributes")
+app.add_typer(features, name="features")
 app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
 app.add_typer(api_keys, name="api-keys")

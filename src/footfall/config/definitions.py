@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from footfall.config.faults import Fault, Faulty
+from footfall.config.feature_fields import check_all_patterns
 from footfall.config.yaml_tree import plain, position, read_tree
 from footfall.errors import Refused
 from footfall.model import definitions
@@ -25,7 +26,9 @@ def load_definitions(path: Path) -> Metadata:
     if not documents:
         return Metadata()
     try:
-        return definitions.read(plain(documents[0]), whole=True)
+        metadata = definitions.read(plain(documents[0]), whole=True)
+        check_all_patterns(metadata)
+        return metadata
     except BadDefinition as error:
         line, column = position(documents[0], error.place)
         raise Faulty([Fault(str(path), line, column, dotted(error.place), error.fault, error.hint)]) from error

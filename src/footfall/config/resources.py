@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from footfall.config.attribute_fields import ATTRIBUTE, check_attribute
 from footfall.config.audience_fields import AUDIENCE, check_audience
+from footfall.config.feature_fields import RULES, check_feature
 from footfall.config.job_definitions import job_of
 from footfall.config.job_options import OPTIONS
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Reference, Text, Whole
@@ -171,6 +172,7 @@ _PRODUCT: Final = Record(
         Field("name", _TEXT, "Name for people.", True),
         Field("channel", Text(metadata.CHANNELS), "Where it runs.", default="web"),
         Field("product_group", _TEXT, "What products are grouped by."),
+        Field("hosts", Listed(_ID), "Where pages count for its features, such as *.example.com; anywhere by default."),
     )
 )
 _ENVIRONMENT: Final = Record(
@@ -188,6 +190,8 @@ _FEATURE: Final = Record(
         Field("product_key", _ID, "Its product.", default="default"),
         Field("status", Text(metadata.FEATURE_STATUSES), "DELETED keeps its name in old files.", default="ACTIVATED"),
         Field("labels", _TEXTS, "For people."),
+        Field("environments", _TEXTS, "Where its rules count; everywhere by default."),
+        Field("rules", RULES, "When it counts as used; any of them is enough."),
     )
 )
 _ENGAGEMENT_FIELDS: Final = (
@@ -263,7 +267,7 @@ def _check_job(plain: Plain) -> None:
 KINDS: Final = (
     ResourceKind("products", "What one tag or server sends events for", _PRODUCT, ("product_key",)),
     ResourceKind("environments", "Where products run", _ENVIRONMENT),
-    ResourceKind("features", "Features and the modules that group them", _FEATURE, ("id",)),
+    ResourceKind("features", "Features and the modules that group them", _FEATURE, ("id",), check=check_feature),
     ResourceKind("engagements", "Messages shown to users", _engagement(metadata.ENGAGEMENT_TYPES), ("id",)),
     ResourceKind(
         "surveys",

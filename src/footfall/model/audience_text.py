@@ -79,6 +79,16 @@ def read(text: str) -> Rule:
     return check(rule)
 
 
+def read_where(text: str) -> Rule:
+    """What a WHERE asks of an event, such as ``plan = pro AND amount >= 50``. Raises as ``read``."""
+    reader = _Reader(text)
+    where = reader.filter(DEPTH_MAX)
+    if reader.next.kind != "end":
+        raise reader.wrong("AND, OR or the end")
+    Happened("count", "custom", days=1, where=where)  # which refuses what cannot be asked
+    return where
+
+
 def write(rule: Rule) -> str:
     """The one text of a rule."""
     match rule:
@@ -331,14 +341,15 @@ class _Reader:
             if "question" not in said and self._took("ask"):
                 said["question"] = self._text_value()
             elif where is None and self._took("where"):
-                where = self._filter(left)
+                where = self.filter(left)
             elif days is None and self._took("within"):
                 days = self._span()
             else:
                 raise self.wrong("')'")
         return Happened(measure, KINDS.get(kind, kind), days=days, where=where, **said)
 
-    def _filter(self, left: int) -> Rule:
+    def filter(self, left: int) -> Rule:
+        """A rule about what an event says of itself."""
         self._of_events = True
         where = self.rule(left - 1)
         self._of_events = False

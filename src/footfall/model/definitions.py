@@ -11,6 +11,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from footfall.model.feature_rules import FeatureRule
 from footfall.model.metadata import (
     KINDS,
     Article,
@@ -167,6 +168,10 @@ def _questions(place: Place, value: object) -> tuple[Question, ...]:
     return tuple(_item((*place, index), Question, each) for index, each in enumerate(_sequence(place, value)))
 
 
+def _rules(place: Place, value: object) -> tuple[FeatureRule, ...]:
+    return tuple(_item((*place, index), FeatureRule, each) for index, each in enumerate(_sequence(place, value)))
+
+
 def _optional(read: Callable[[Place, object], object]) -> Callable[[Place, object], object]:
     return lambda place, value: None if value is None else read(place, value)
 
@@ -185,4 +190,5 @@ _READERS: Final[dict[str, Callable[[Place, object], object]]] = {
     "int | None": _optional(_integer),
     "datetime | None": _optional(_instant),
     "tuple[Question, ...]": _questions,
+    "tuple[FeatureRule, ...]": _rules,
 }

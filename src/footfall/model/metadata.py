@@ -13,8 +13,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from footfall.errors import BadRecord
+from footfall.errors import BadRecord, Refused
 from footfall.model.event import QUESTION_TYPES
+from footfall.model.feature_rules import (
+    FEATURES_A_LABEL_MAX,
+    LABELS_A_PRODUCT_MAX,
+    RULES_MAX,
+    FeatureRule,
+    check_rule,
+)
+from footfall.model.url_rules import read_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,12 +86,16 @@ def dotted(place: Place) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something that is used, as one tag sees it. ``product_key`` is the key in events and files."""
+    """Something that is used, as one tag sees it. ``product_key`` is the key in events and files.
+
+    hosts: where pages count for its features; anywhere if none is said.
+    """
 
     product_key: str
     name: str
     channel: str = "web"
     product_group: str | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature, or a module that holds features. Their parents make a tree."""
+    """A feature, or a module that holds features. Their parents make a tree.
+
+    environments: where its rules count; everywhere if none is said. rules: any of them means that it was used.
+    """
 
     id: str
     name: str
@@ -105,6 +120,8 @@ class Feature:
     product_key: str = "default"
     status: str = "ACTIVATED"
     labels: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    rules: tuple[FeatureRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,9 +273,11 @@ def content_type(word: str) -> str | None:
 
 
 def check(metadata: Metadata) -> None:
-    """Raise ``BadDefinition`` at the first fault: what ``check_items`` finds, or a feature tree that is none."""
+    """Raise ``BadDefinition`` at the first fault: what ``check_items`` finds, a feature tree that is none, or too many
+    features with a label."""
     check_items(metadata)
     _check_tree(metadata)
+    _check_labels(metadata)
 
 
 def check_items(metadata: Metadata) -> None:
@@ -292,9 +311,11 @@ def _check_words(place: Place, item: Item) -> None:
     match item:
         case Product():
             _one_of((*place, "channel"), item.channel, CHANNELS)
+            _check_hosts(place, item.hosts)
         case Feature():
             _one_of((*place, "type"), item.type, FEATURE_TYPES)
             _one_of((*place, "status"), item.status, FEATURE_STATUSES)
+            _check_rules(place, item.rules)
         case Survey():
             _one_of((*place, "type"), item.type, tuple(SURVEY_TYPES))
             _one_of((*place, "status"), item.status, ENGAGEMENT_STATUSES)
@@ -310,6 +331,44 @@ def _check_words(place: Place, item: Item) -> None:
 def _one_of(place: Place, word: str, known: Sequence[str]) -> None:
     if word not in known:
         raise BadDefinition("unknown_word", place, f"{word!r} is not known", f"Use one of {', '.join(known)}")
+
+
+def _check_hosts(place: Place, hosts: Sequence[str]) -> None:
+    for index, host in enumerate(hosts):
+        try:
+            read_host(host)
+        except Refused as error:
+            raise BadDefinition("bad_host", (*place, "hosts", index), error.what, error.hint) from error
+
+
+def _check_rules(place: Place, rules: Sequence[FeatureRule]) -> None:
+    if len(rules) > RULES_MAX:
+        raise BadDefinition("too_many_rules", (*place, "rules"), f"a feature has at most {RULES_MAX} rules")
+    for index, rule in enumerate(rules):
+        wrong = check_rule(rule)
+        if wrong is not None:
+            field, error = wrong
+            raise BadDefinition("bad_rule", (*place, "rules", index, field), error.what, error.hint)
+
+
+def _check_labels(metadata: Metadata) -> None:
+    # PX "Product Mapper", Labels.
+    features: Counter[tuple[str, str]] = Counter()
+    labels: dict[str, set[str]] = {}
+    for index, feature in enumerate(metadata.features):
+        if feature.status == "DELETED":
+            continue
+        place: Place = ("features", index, "labels")
+        for label in set(feature.labels):
+            features[feature.product_key, label] += 1
+            if features[feature.product_key, label] > FEATURES_A_LABEL_MAX:
+                said = f"more than {FEATURES_A_LABEL_MAX} features of {feature.product_key} have the label {label!r}"
+                raise BadDefinition("too_many_features", place, said, "Use another label")
+        known = labels.setdefault(feature.product_key, set())
+        known.update(feature.labels)
+        if len(known) > LABELS_A_PRODUCT_MAX:
+            said = f"{feature.product_key} has more than {LABELS_A_PRODUCT_MAX} labels"
+            raise BadDefinition("too_many_labels", place, said, "Use those that are there")
 
 
 def _check_tree(metadata: Metadata) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from footfall.model.definitions import plain_item, read_item
 from footfall.model.metadata import KINDS, Metadata, check, check_items, identity
@@ -59,3 +60,32 @@ def _read(connection: Connection) -> Metadata:
     for kind, body in connection.execute(select(table.c.kind, table.c.body).order_by(table.c.kind, table.c.id)):
         kinds[kind].append(read_item(kind, msgspec.json.decode(body)))
     return Metadata(**{kind: tuple(items) for kind, items in kinds.items()})
+
+
+class MapperRules:
+    """What of a catalogue the product mapper needs, and a number that rises when that changes: features that have
+    rules, and products that say which hosts count. Asking costs a look at those; they are read when they changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._bodies: tuple[tuple[str, str], ...] = ()
+        self._known = 0, Metadata()
+
+    def __call__(self) -> tuple[int, Metadata]:
+        table = schema.definition
+        wanted = or_(
+            and_(table.c.kind == "features", table.c.body.contains('"rules":')),
+            and_(table.c.kind == "products", table.c.body.contains('"hosts":')),
+        )
+        query = select(table.c.kind, table.c.body).where(wanted).order_by(table.c.kind, table.c.id)
+        with self._database.reading() as connection:
+            bodies = tuple((kind, body) for kind, body in connection.execute(query))
+        with self._lock:
+            if bodies != self._bodies:
+                kinds: dict[str, list[Any]] = {"features": [], "products": []}
+                for kind, body in bodies:
+                    kinds[kind].append(read_item(kind, msgspec.json.decode(body)))
+                found = Metadata(features=tuple(kinds["features"]), products=tuple(kinds["products"]))
+                self._bodies, self._known = bodies, (self._known[0] + 1, found)
+            return self._known

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from footfall.config.feature_fields import check_all_patterns
 from footfall.errors import Unavailable
 from footfall.model import definitions
 from footfall.model.audit import Actor
@@ -52,8 +53,10 @@ def admin_of(hub: Footfall, keys: Keys, tasks: Callable[[], Tasks], more: Sequen
 
 
 def define_names(hub: Footfall, plain: object) -> None:
-    """Add to the names of things, or change them. Raises ``BadRecord`` for what cannot be one."""
-    hub.catalogue.write(definitions.read(plain), hub.clock())
+    """Add to the names of things, or change them. Raises ``BadRecord`` or ``Refused`` for what cannot be one."""
+    metadata = definitions.read(plain)
+    check_all_patterns(metadata)
+    hub.catalogue.write(metadata, hub.clock())
 
 
 def _figures(hub: Footfall) -> Figures:
