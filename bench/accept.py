@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -31,9 +32,12 @@ import uvicorn
 from footfall.errors import Refused
 from footfall.flows.collect import Collect, Doorkeeper
 from footfall.logs.segments import SegmentLog
-from footfall.ports import Source
+from footfall.model.field_rules import FieldRule
+from footfall.model.privacy import Policy, Tokens
+from footfall.ports import Batch, Privacy, Source
 from footfall.web.app import create_admin, create_collector, listen, serve
 from footfall.wire import native, segment
+from footfall.wire.private import PrivateBodies
 
 Row = tuple[str, float, str, str]
 
@@ -95,10 +99,28 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def run_server(folder: str, sock: socket.socket, admin: socket.socket) -> None:
+class _OnePolicy:
+    """``Privacy`` with one policy, so that the store takes no part."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy, self._tokens = policy, Tokens(b"k" * 32, "bench")
+        self._bodies = PrivateBodies(policy, self.tokens, {})
+
+    def policy(self, source: str) -> Policy:
+        return self._policy
+
+    def tokens(self) -> Tokens:
+        return self._tokens
+
+    def kept(self, batch: Batch, signal: str = "allow") -> Batch | None:
+        made = self._bodies.kept(batch.dialect, batch.call, batch.body, batch.count, batch.rejected)
+        return replace(batch, body=made.body, count=made.count, rejected=made.rejected)
+
+
+def run_server(folder: str, sock: socket.socket, admin: socket.socket, privacy: Privacy | None = None) -> None:
     log = SegmentLog(Path(folder) / "log", backlog_bytes=1 << 40)
     keeper = Doorkeeper(OneSource(), _now, time.monotonic)
-    collect = Collect(log, keeper, {"segment": segment.read, "native": native.read}, _now)
+    collect = Collect(log, keeper, {"segment": segment.read, "native": native.read}, _now, privacy=privacy)
     try:
         serve(
             create_collector(collect),
@@ -108,6 +130,13 @@ def run_server(folder: str, sock: socket.socket, admin: socket.socket) -> None:
         )
     finally:
         log.close()
+
+
+def run_private(folder: str, sock: socket.socket, admin: socket.socket) -> None:
+    """The same under a policy that reads every body: tokens for users, two rules for fields, parameters of URLs."""
+    rules = (FieldRule("properties.project", "hash"), FieldRule("traits.**", "drop"))
+    policy = Policy(identities=("user",), fields=rules, query=("utm_*",))
+    run_server(folder, sock, admin, _OnePolicy(policy))
 
 
 def run_bare(folder: str, sock: socket.socket, admin: socket.socket) -> None:
@@ -218,6 +247,7 @@ def run(scale: float = 1.0) -> list[Row]:
 _ONE: Final = json.dumps(event(1)).encode()
 _CASES: Final[tuple[tuple[str, Run, str, bytes, int], ...]] = (
     ("accept, batches of 100", run_server, "/v1/batch", batch(100), 100),
+    ("accept under a policy, batches of 100", run_private, "/v1/batch", batch(100), 100),
     ("bare uvicorn, batches of 100", run_bare, "/v1/batch", batch(100), 100),
     ("accept, single events", run_server, "/v1/track", _ONE, 1),
     ("bare uvicorn, single events", run_bare, "/v1/track", _ONE, 1),

@@ -28,6 +28,7 @@ from footfall.cli.jobs import jobs
 from footfall.cli.keys import keys
 from footfall.cli.notifications import notifications
 from footfall.cli.people import people
+from footfall.cli.privacy import privacy
 from footfall.cli.runs import runs
 from footfall.errors import FootfallError
 from footfall.terminal import Exit
@@ -65,6 +66,7 @@ app.add_typer(audiences, name="audiences")
 app.add_typer(attributes, name="attributes")
 app.add_typer(features, name="features")
 app.add_typer(people, name="people")
+app.add_typer(privacy, name="privacy")
 app.add_typer(keys, name="keys")
 app.add_typer(api_keys, name="api-keys")
 app.add_typer(audit, name="audit")

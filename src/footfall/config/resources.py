@@ -15,6 +15,7 @@ from footfall.config.audience_fields import AUDIENCE, check_audience
 from footfall.config.feature_fields import RULES, check_feature
 from footfall.config.job_definitions import job_of
 from footfall.config.job_options import OPTIONS
+from footfall.config.privacy_fields import PRIVACY, check_privacy
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Reference, Text, Whole
 from footfall.config.zone import load_zone
 from footfall.model import authorizations, channels, jobs, metadata, schedules
@@ -277,6 +278,7 @@ KINDS: Final = (
     ),
     ResourceKind("articles", "Pages of a help centre", _ARTICLE, ("provider", "external_article_id")),
     ResourceKind("sources", "Who may send events", _SOURCE),
+    ResourceKind("privacy", "What is kept of what sources send", PRIVACY, ("source",), check=check_privacy),
     ResourceKind(
         "attributes",
         "What is known of users and accounts, and how sayings merge",

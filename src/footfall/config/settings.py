@@ -163,6 +163,7 @@ class Settings:
     organization_id: UUID | None = None
     subscription_name: str = "Footfall"
     store_ip: str = "truncated"
+    privacy_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
     sendgrid_keys: tuple[tuple[str, str], ...] = ()
     settle_every_s: float = 2.0
@@ -205,6 +206,7 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "organization_id": _uuid,
     "subscription_name": _text,
     "store_ip": _one_of("none", "truncated", "full"),
+    "privacy_key": _path,
     "trusted_proxies": _texts,
     "sendgrid_keys": _keys_by_source,
     "settle_every_s": _seconds,

@@ -12,8 +12,9 @@ from typing import Final
 
 from footfall.errors import Unavailable
 from footfall.model.address import shortened
+from footfall.model.privacy import Policy
 from footfall.model.reading import Dialect, Reading
-from footfall.ports import Batch, Clock, Log, Source, Sources
+from footfall.ports import Batch, Clock, Log, Privacy, Source, Sources
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -77,8 +78,8 @@ class Doorkeeper:
 class Collect:
     """The use case: a body of a known source, read by its dialect, appended to the log.
 
-    dialects: name -> its ``read``. addresses: what of a client's address is kept: ``none``, ``truncated`` (to /24 or
-    /48) or ``full``; decided here, before anything is stored.
+    dialects: name -> its ``read``. privacy: what of an event may be kept, decided here, before anything is stored;
+    without it only ``addresses`` does: what of a client's address is kept (``none``, ``truncated`` or ``full``).
     """
 
     def __init__(
@@ -90,13 +91,15 @@ class Collect:
         *,
         addresses: str = "truncated",
         user_agents: bool = True,
+        privacy: Privacy | None = None,
     ) -> None:
         self._log = log
         self._doorkeeper = doorkeeper
         self._dialects = dialects
         self._clock = clock
-        self._addresses = addresses
+        self._usual = Policy(addresses=addresses)
         self._user_agents = user_agents
+        self._privacy = privacy
 
     def now(self) -> datetime:
         """The time at which what comes now is received."""
@@ -109,19 +112,41 @@ class Collect:
         """Judge a body. Raises ``BadRecord`` when it cannot be used as a whole."""
         return self._dialects[dialect](text, call)
 
-    def batch(self, source: Source, dialect: str, call: str, reading: Reading, address: str, user_agent: str) -> Batch:
-        """A reading as it goes to the log, with what is kept of the client."""
-        return Batch(
+    def batch(
+        self,
+        source: Source,
+        dialect: str,
+        call: str,
+        reading: Reading,
+        address: str,
+        user_agent: str,
+        *,
+        gpc: bool = False,
+        dnt: bool = False,
+    ) -> Batch | None:
+        """A reading as it goes to the log, with what is kept of the client; None when nothing of it is.
+
+        gpc, dnt: whether the client asked not to be shared (``Sec-GPC``) or not to be tracked (``DNT``). Raises as
+        ``Privacy.tokens`` when a token is needed and cannot be made.
+        """
+        privacy = self._privacy
+        policy = self._usual if privacy is None else privacy.policy(source.name)
+        signal = policy.signalled(gpc=gpc, dnt=dnt) if privacy is not None and (gpc or dnt) else "allow"
+        if signal == "drop":
+            return None
+        known = signal == "allow"
+        batch = Batch(
             received_at=(self._clock() - _EPOCH) // _MICROSECOND,
             source=source.name,
             dialect=dialect,
             call=call,
             count=reading.count,
             rejected=reading.rejected,
-            address=shortened(address, self._addresses),
-            user_agent=user_agent[:_USER_AGENT_CHARS_MAX] if self._user_agents else "",
+            address=shortened(address, policy.addresses) if known else "",
+            user_agent=user_agent[:_USER_AGENT_CHARS_MAX] if known and self._user_agents else "",
             body=reading.body,
         )
+        return batch if privacy is None else privacy.kept(batch, signal)
 
     def submit(self, batch: Batch, done: Callable[[int | Exception], None]) -> None:
         """Give a batch to the log. ``done`` is called once, from the log's thread, when it is safe or refused."""

@@ -26,6 +26,7 @@ from footfall.ports.memberships import (
     Population,
 )
 from footfall.ports.notices import Channels, Messenger, Outbox, Posted
+from footfall.ports.privacy import Policies, Privacy
 from footfall.ports.profiles import Attributes, Held, Joining, Profile, Profiles, Tie
 from footfall.ports.removals import Removals
 from footfall.ports.repeats import Repeats
@@ -97,9 +98,11 @@ __all__ = [
     "People",
     "PeopleOrder",
     "Planned",
+    "Policies",
     "Population",
     "Posted",
     "Preview",
+    "Privacy",
     "Probe",
     "Profile",
     "Profiles",

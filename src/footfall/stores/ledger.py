@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Row, and_, func, select, tuple_
 
 from footfall.errors import Conflict
+from footfall.model.privacy import HIDDEN
 from footfall.ports import Counts, DayState, Delivered
 from footfall.stores import open_sessions, schema
 from footfall.stores.database import Database, from_us, raw, to_us
@@ -39,10 +41,11 @@ _QUARANTINED: Final = pa.schema(
 
 
 class SqlLedger:
-    """See ``ports.Ledger``."""
+    """See ``ports.Ledger``. hides: whether what cannot be used of a source is kept without its text."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, hides: Callable[[str], bool] = lambda source: False) -> None:
         self._database = database
+        self._hides = hides
 
     def settled(self, start: int, end: int, shape: Shape, at: datetime) -> None:
         """Record the range [start, end); what an earlier try wrote at or after ``start`` is replaced.
@@ -68,7 +71,7 @@ class SqlLedger:
             ]
             if rows:
                 connection.execute(schema.range_count.insert(), rows)
-            _write_quarantine(connection, shape.quarantined)
+            _write_quarantine(connection, shape.quarantined, self._hides)
             _touch(connection, shape.days, end)
             if shape.sessions is not None:
                 open_sessions.keep(connection, start, shape.sessions)
@@ -204,9 +207,14 @@ def _forget_from(connection: Connection, start: int) -> None:
     connection.execute(quarantine.delete().where(quarantine.c.position >= start))
 
 
-def _write_quarantine(connection: Connection, records: pa.Table) -> None:
+def _write_quarantine(connection: Connection, records: pa.Table, hides: Callable[[str], bool]) -> None:
     columns = [records[name] for name in _QUARANTINED.names]
     columns[3] = columns[3].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    hidden = [source for source in pc.unique(columns[2]).to_pylist() if hides(source)]
+    if hidden:  # a reason may quote what stood in the event
+        theirs = pc.is_in(columns[2], value_set=pa.array(hidden, columns[2].type))
+        columns[5] = pc.if_else(theirs, HIDDEN, columns[5])
+        columns[6] = pc.if_else(theirs, "", columns[6])
     raw(connection).executemany(
         """INSERT INTO quarantine (position, "index", source, received_at, code, message, body)
            VALUES (?, ?, ?, ?, ?, ?, ?)""",

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0012"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0014"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -369,3 +369,14 @@ job_streak: Final = _table(
     Column("job", ForeignKey("job.name", ondelete="CASCADE"), primary_key=True),
     Column("failures", Integer, nullable=False),
 )
+
+# --- privacy ---
+
+# settings: JSON, see model.privacy.read_policy. The policy of the deployment is that of the source ``*``.
+privacy_policy: Final = _table(
+    "privacy_policy",
+    Column("source", Text, primary_key=True),
+    Column("settings", Text, nullable=False),
+)
+# mark: tells the key of tokens from others. The key itself is in a file beside the data.
+privacy_key: Final = _table("privacy_key", Column("mark", String(40), primary_key=True))

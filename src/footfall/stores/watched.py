@@ -227,8 +227,8 @@ class WatchedAttributes(SqlAttributes):
 class WatchedLedger(SqlLedger):
     """``SqlLedger`` whose sealing and opening of days is noted."""
 
-    def __init__(self, database: Database, note: Note) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, note: Note, hides: Callable[[str], bool] = lambda source: False) -> None:
+        super().__init__(database, hides)
         self._store = database
         self._note = note
 

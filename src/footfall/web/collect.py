@@ -241,7 +241,13 @@ class Post:
         agent = headers.get(b"user-agent", b"").decode("utf-8", "replace")
         # A body that was translated is of another dialect; the call then says of which it was.
         way = (reading.dialect, self._dialect) if reading.dialect else (self._dialect, self._call)
-        batch = collector.collect.batch(source, *way, reading, address, agent)
+        batch = collector.collect.batch(
+            source, *way, reading, address, agent,
+            gpc=headers.get(b"sec-gpc") == b"1", dnt=headers.get(b"dnt") == b"1",
+        )  # fmt: skip
+        if batch is None:
+            self._kept(0)
+            return
         collector.handover.give(batch, self._kept)
 
     def _kept(self, result: int | Exception) -> None:

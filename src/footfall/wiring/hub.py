@@ -6,7 +6,7 @@ One data directory:
     lake/events/  the Delta table
     activity/     who was active, one Parquet file per closed day
     store.db      people, ledger, sources, catalogue, authorizations, jobs
-    master.keys   what the secrets in store.db are sealed with
+    master.keys   what the secrets in store.db are sealed with (the key of tokens is beside the directory, not in it)
     spill/        what does not fit into memory; emptied by whoever comes when nobody is there
     imports/      files while they are imported, and digests of rows that the next ones are compared with
     runners/      who runs jobs, one locked file each
@@ -52,6 +52,7 @@ from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger
 from footfall.wiring.acting import Notes
 from footfall.wiring.authorizations import authorizations_of, vault_of
 from footfall.wiring.leftovers import sweep_leftovers
+from footfall.wiring.privacy import HubPrivacy, privacy_of
 
 if TYPE_CHECKING:
     from footfall.engines.day import DuckDBEngine
@@ -138,7 +139,7 @@ class Footfall:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        return WatchedLedger(self.database, self.note)
+        return WatchedLedger(self.database, self.note, self.privacy.hides)
 
     @cached_property
     def sources(self) -> SqlSources:
@@ -147,6 +148,10 @@ class Footfall:
     @cached_property
     def catalogue(self) -> SqlCatalogue:
         return WatchedCatalogue(self.database, self.note)
+
+    @cached_property
+    def privacy(self) -> HubPrivacy:
+        return privacy_of(self)
 
     @cached_property
     def vault(self) -> SqlVault:

@@ -40,6 +40,7 @@ from footfall.wiring.import_codecs import unpacked
 from footfall.wiring.import_settings import LOADING, READ_NAMES, ImportSettings, meaning_of, settings_of
 from footfall.wiring.keys import create_key
 from footfall.wiring.people_rows import people_rows
+from footfall.wiring.private_rows import private_reader, private_rows
 
 if TYPE_CHECKING:
     from footfall.codecs.openpgp_keys import PrivateKey
@@ -357,7 +358,7 @@ def _desk(
         held=FolderHeldFiles(folder),
         ledger=ledger_of(hub),
         snapshots=FolderSnapshots(folder),
-        reader=reader_of(hub, settings.format),
+        reader=private_reader(hub, reader_of(hub, settings.format), settings.stream),
         decode=partial(unpacked, private=private, spool=spool_of(hub)),
         meaning=partial(_meaning, hub),
         log=log,
@@ -372,8 +373,9 @@ def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
 
     read, columns = meaning_of(one.settings)
     if told := one.settings.get(LOADING):
-        return read, people_rows(hub, one.id, one.began_at, told)
-    return read, EventRows(one.id, one.stream, one.began_at, columns)
+        events = people_rows(hub, one.id, one.began_at, told, one.stream)
+        return read, private_rows(hub, events, one.stream)
+    return read, private_rows(hub, EventRows(one.id, one.stream, one.began_at, columns), one.stream, columns)
 
 
 def reader_of(hub: Footfall, format: str) -> RowReader:

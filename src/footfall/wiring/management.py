@@ -20,6 +20,7 @@ from footfall.wiring.imports import ledger_of
 from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.membership import Looks, audiences_of
+from footfall.wiring.privacy import policies_of, put_policy
 from footfall.wiring.profiles import attributes_of, profiles_of
 from footfall.wiring.tasks import Tasks
 from footfall.wiring.telling import add_channel, change_channel, channels_of, outbox_of, rotate_channel
@@ -60,6 +61,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         channels=channels_of(hub),
         outbox=outbox_of(hub),
         sources=hub.sources,
+        policies=policies_of(hub),
+        put_policy=partial(put_policy, hub),
         ledger=hub.ledger,
         catalogue=hub.catalogue,
         api_keys=hub.api_keys,

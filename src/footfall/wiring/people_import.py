@@ -57,7 +57,7 @@ def look_ahead(hub: Footfall, origin: Origin, settings: ImportSettings, *, compa
     compare: with what is known of each; without it every row about somebody known counts as updated.
     """
     found = Outlook()
-    events = people_rows(hub, "", hub.clock(), settings.loading)
+    events = people_rows(hub, "", hub.clock(), settings.loading, settings.stream)
     entity = str(settings.loading["entity"])
     new: set[str] = set()
     private = origin.private_key(hub)

@@ -31,6 +31,7 @@ from footfall.wiring.imports import (
 from footfall.wiring.people_inbox import PeopleInbox, inbox_settings
 from footfall.wiring.people_rows import people_rows
 from footfall.wiring.people_status import teller_of_files
+from footfall.wiring.private_rows import private_reader, private_rows
 
 if TYPE_CHECKING:
     from footfall.model.jobs import Attempt, Job
@@ -132,7 +133,7 @@ def _desk(place: _Place, log: Log, attempt: Attempt) -> Desk:
         held=FolderHeldFiles(folder),
         ledger=ledger_of(hub),
         snapshots=FolderSnapshots(folder),
-        reader=reader_of(hub, "csv"),
+        reader=private_reader(hub, reader_of(hub, "csv"), place.chosen.stream),
         decode=partial(unpacked, private=place.origin.private_key(hub), spool=spool_of(hub)),
         meaning=partial(_meaning, hub),
         log=log,
@@ -143,7 +144,8 @@ def _desk(place: _Place, log: Log, attempt: Attempt) -> Desk:
 
 
 def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
-    return meaning_of(one.settings)[0], people_rows(hub, one.id, one.began_at, one.settings[LOADING])
+    events = people_rows(hub, one.id, one.began_at, one.settings[LOADING], one.stream)
+    return meaning_of(one.settings)[0], private_rows(hub, events, one.stream)
 
 
 def _apply(place: _Place, desk: Desk, file: FileVersion) -> FileImport:
@@ -187,7 +189,7 @@ def _read(place: _Place, file: FileVersion) -> tuple[int, int]:
     """How many rows of a file would be applied, and how many refused."""
     hub, chosen = place.hub, place.chosen
     applied = refused = 0
-    events = people_rows(hub, "", hub.clock(), place.settings(file).loading)
+    events = people_rows(hub, "", hub.clock(), place.settings(file).loading, place.settings(file).stream)
     for batch in reader_of(hub, "csv").rows(place.text(file), chosen.read, name=file.key):
         said, bad = events.read(batch.rows)
         applied, refused = applied + len(said), refused + len(bad) + len(batch.bad)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from footfall.engines.database import Limits
     from footfall.engines.event_pages import DuckEventPages
+    from footfall.model.reading import Reading
     from footfall.web.late import App
     from footfall.web.px.desk import Px
     from footfall.wiring.hub import Footfall
@@ -97,10 +98,7 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         if reading.rejected:
             _, code, message = reading.rejected[0]
             raise BadRecord(code, message)
-        received_at = int(hub.clock().timestamp() * 1_000_000)
-        position = hub.log.append(
-            Batch(received_at, SOURCE, native.NAME, "batch", reading.count, (), "", "", reading.body)
-        )
+        position = _append(hub, reading)
         if settled:
             together.wait(position)
 
@@ -135,6 +133,13 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         transaction=hub.database.transaction,
         act_as=act_as,
     )
+
+
+def _append(hub: Footfall, reading: Reading) -> int:
+    """Put a body into the log, after the policy of ``SOURCE``; where it is, or the last there is if nothing is kept."""
+    received_at = int(hub.clock().timestamp() * 1_000_000)
+    batch = hub.privacy.kept(Batch(received_at, SOURCE, native.NAME, "batch", reading.count, (), "", "", reading.body))
+    return hub.log.end() - 1 if batch is None else hub.log.append(batch)
 
 
 class _Together:

@@ -27,6 +27,7 @@ from footfall.wiring.audience_resources import current_audiences, put_audiences,
 from footfall.wiring.authorizations import add_authorization, change_authorization
 from footfall.wiring.jobs import add_job, change_job, check_options, resume_job
 from footfall.wiring.keys import create_key
+from footfall.wiring.privacy_resources import current_policies, put_privacy, wanted_policies
 from footfall.wiring.surroundings import Surroundings
 from footfall.wiring.telling_resources import (
     channels_there,
@@ -57,6 +58,7 @@ def kinds(hub: Footfall, around: Surroundings) -> tuple[Kind, ...]:
             for kind in metadata.KINDS
         ),
         Kind("sources", partial(_sources, hub), partial(_put_source, hub)),
+        Kind("privacy", partial(current_policies, hub), partial(put_privacy, hub), together="privacy"),
         Kind("attributes", partial(current_attributes, hub), partial(put_attribute, hub)),
         Kind("audiences", partial(current_audiences, hub), partial(put_audiences, hub), together="audiences"),
         Kind(
@@ -87,6 +89,7 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
         wanted[kind] = {identity(item): definitions.plain_item(item) for item in getattr(names, kind)}
     _check_tree(hub, found)
     wanted["sources"] = {name: _without_usual(_SOURCE, each.plain) for name, each in found.of("sources").items()}
+    wanted["privacy"] = wanted_policies(hub, found)
     wanted["attributes"] = wanted_attributes(found)
     wanted["audiences"] = wanted_audiences(hub, found)
     wanted["authorizations"] = {

@@ -40,9 +40,11 @@ def serve(
     from footfall.web.app import serve as serve_apps
     from footfall.web.downloads import Downloads
     from footfall.web.identify import Keys
+    from footfall.web.signals import signal_routes
     from footfall.wire import sendgrid
     from footfall.wire.dialects import DIALECTS
     from footfall.wiring.api import admin_of
+    from footfall.wiring.privacy import honours_gpc
     from footfall.wiring.px import PxDoor
 
     with Footfall.open(settings, clock=clock) as hub:
@@ -65,7 +67,7 @@ def serve(
 
         downloads = Downloads(partial(_read_link, hub), partial(_fetch, hub), may_read)
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), DIALECTS, clock,
-                          addresses=settings.store_ip)  # fmt: skip
+                          privacy=hub.privacy)  # fmt: skip
         webhook_keys = dict(settings.sendgrid_keys)
         for public_key in webhook_keys.values():
             sendgrid.check_key(public_key)
@@ -89,7 +91,7 @@ def serve(
                 create_collector(
                     collect,
                     Admission(trusted_proxies=frozenset(settings.trusted_proxies)),
-                    px.routes(),
+                    [*px.routes(), *signal_routes(partial(honours_gpc, hub))],
                     webhook_keys,
                 ),
                 admin_of(hub, keys, workers.tasks, downloads.routes()),

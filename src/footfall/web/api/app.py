@@ -25,6 +25,7 @@ from footfall.web.api import (
     pages,
     people,
     places,
+    privacy,
     rules,
     runs,
     sources,
@@ -37,7 +38,7 @@ from footfall.web.api.problems import describe_in, install, responses
 
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
-    channels.router, rules.router, notices.router, sources.router, keys.router, audit.router,
+    channels.router, rules.router, notices.router, sources.router, privacy.router, keys.router, audit.router,
     attributes.router, people.router, audiences.router, audiences.counts, imports.router, imports.previews,
 )  # fmt: skip
 _DESCRIPTION: Final = """

@@ -31,6 +31,7 @@ from footfall.ports import (
     Jobs,
     Ledger,
     Outbox,
+    Policies,
     Profiles,
     Repeats,
     Sources,
@@ -110,6 +111,7 @@ class Management:
     channels: Channels
     outbox: Outbox
     sources: Sources
+    policies: Policies
     ledger: Ledger
     catalogue: Catalogue
     api_keys: ApiKeys
@@ -138,6 +140,7 @@ class Management:
     add_channel: Callable[[Channel, Mapping[str, str]], str]
     change_channel: Callable[[Channel], None]
     rotate_channel: Callable[[str, Mapping[str, str]], str]
+    put_policy: Callable[[str, Mapping[str, Any] | None], None]
     create_source: Callable[[str, str, str, str], str]
     create_api_key: Callable[[str, str, datetime | None], tuple[ApiKey, str]]
     define: Callable[[object], None]

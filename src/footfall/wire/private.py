@@ -1,0 +1,379 @@
+"""Bodies after the privacy policy of their source: what goes to the log of the events that a client sent.
+
+A body is decoded, changed event by event and written anew, so only sources whose policy asks for it pay for it. What
+cannot be used anyway (the door rejected it, or it cannot be read) is kept as a digest and its reason alone: nobody
+knows what stands where in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from footfall.model.attributes import flattened, named
+from footfall.model.field_rules import GONE, Matcher, changed, coarse
+from footfall.model.privacy import ACCOUNT, EMAIL, HIDDEN, USER, Policy, Tokens
+from footfall.model.reading import Rejected
+from footfall.wire import row_body
+from footfall.wire.private_urls import Urls
+from footfall.wire.private_words import COMMON, NATIVE, SEGMENT, WORDS_OF, Event, Words, consented
+
+Sensitive = Mapping[str, frozenset[str]]
+"""Of ``user`` and ``account``: names of attributes that are defined as sensitive."""
+
+_EXACT_CHARS: Final = 3
+_INSIDE_CHARS: Final = 6
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+'\u0080-\uffff-]+@[A-Za-z0-9\u0080-\uffff.-]+\.[A-Za-z\u0080-\uffff]{2,}")
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+_raws: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a body. count: of its events; rejected: by their places in ``body``. dropped: by the policy."""
+
+    body: bytes
+    count: int
+    rejected: tuple[Rejected, ...]
+    dropped: int = 0
+
+
+class PrivateBodies:
+    """Applies one policy. tokens: asked for when the first one is needed, so that there need be no key before."""
+
+    def __init__(self, policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> None:
+        self._policy = policy
+        self._tokens = tokens
+        self._rules = Matcher.of(policy.fields)
+        self._roots = {root: self._rules.into(root) for root in ("properties", "traits", "context", "event")}
+        self._sensitive = sensitive if policy.sensitive != "keep" else {}
+        self._urls = Urls(policy)
+        self._anonymous = _Anonymous(policy, tokens, sensitive) if policy.consent != "ignored" else None
+        self._drops_traits = False
+        self._who = USER in policy.identities
+        self._which = ACCOUNT in policy.identities
+        self._addresses = EMAIL in policy.identities
+
+    def kept(
+        self,
+        dialect: str,
+        call: str,
+        body: bytes,
+        count: int,
+        rejected: Sequence[Rejected],
+        ids: Mapping[str, str] | None = None,
+    ) -> Kept:
+        """What goes to the log instead of a body that its dialect has read.
+
+        ids: of rows of a file, the columns that hold ids, and of which kind.
+        """
+        if dialect == row_body.NAME:
+            return self._rows(body, ids or {})
+        words = WORDS_OF[dialect]
+        events, around = _events(body, call, words)
+        if events is None:
+            why = ((0, "unreadable_event", HIDDEN),)
+            return Kept(b'{"' + words.wrapped.encode() + b'":[' + self._digest(body) + b"]}", 1, why)
+        bad = {index: code for index, code, _ in rejected}
+        texts: list[bytes] = []
+        named: list[Rejected] = []
+        dropped = 0
+        for index, event in enumerate(events):
+            code = bad.get(index)
+            text = None
+            if code is None:
+                try:
+                    text = self._event(_decode(event) if isinstance(event, msgspec.Raw) else event, words, around)
+                except _UNREADABLE:
+                    code = "unreadable_event"
+                if text is None and code is None:
+                    dropped += 1
+                    continue
+            if text is None:
+                named.append((len(texts), code or "unreadable_event", HIDDEN))
+                text = self._digest(event)
+            texts.append(text)
+        if dialect == "segment" and call != "batch":
+            return Kept(texts[0] if texts else b"", len(texts), tuple(named), dropped)
+        sent = around.get(words.sent)
+        head = b"{" if not isinstance(sent, str | int | float) else _encode({words.sent: sent})[:-1] + b","
+        whole = head + b'"' + words.wrapped.encode() + b'":[' + b",".join(texts) + b"]}"
+        return Kept(whole, len(texts), tuple(named), dropped)
+
+    # --- one event -------------------------------------------------------------------------------
+
+    def _event(self, event: Any, words: Words, around: Event) -> bytes | None:
+        """The text of one event, or None when it is not stored at all."""
+        if not isinstance(event, dict):
+            raise ValueError("an event is an object")
+        event.pop("writeKey", None)
+        context = event.get(words.context)
+        if self._anonymous is not None:
+            may = consented(event, words, around, self._policy)
+            if not may:
+                return None if self._policy.without_consent == "drop" else self._anonymous.event(event, words)
+        return self._changed(event, words, context if isinstance(context, dict) else None)
+
+    def _changed(self, event: Event, words: Words, context: Event | None) -> bytes | None:
+        if context is not None and self._policy.addresses != "full":
+            context.pop("ip", None)
+        if self._urls.some and not self._urls.apply(event, words.context):
+            return None
+        if self._drops_traits:
+            for name, _ in words.traits:
+                event.pop(name, None)
+            if context is not None:
+                context.pop("traits", None)
+        raw = self._identities(event, words, context)
+        self._fields(event, words, context)
+        if self._sensitive:
+            self._hide_sensitive(event, words, context)
+        if self._addresses:
+            for name, value in event.items():
+                event[name] = self._without_addresses(value)
+        return self._scrubbed(event, raw) if raw else _encode(event)
+
+    def _identities(self, event: Event, words: Words, context: Event | None) -> dict[str, str]:
+        """Put tokens in the place of ids; return which text each stands for."""
+        raw: dict[str, str] = {}
+        if self._who:
+            for name in words.ids:
+                self._tokenise(event, name, USER, raw)
+        if self._which:
+            for name in words.account:
+                self._tokenise(event, name, ACCOUNT, raw)
+            if context is not None:
+                self._tokenise(context, "groupId", ACCOUNT, raw)
+            account = event.get("account")
+            if words is NATIVE and isinstance(account, dict):
+                self._tokenise(account, "id", ACCOUNT, raw)
+        return raw
+
+    def _tokenise(self, within: Event, name: str, kind: str, raw: dict[str, str]) -> None:
+        value = within.get(name)
+        if value is not None and value != "" and not isinstance(value, dict | list | bool):
+            text = value if isinstance(value, str) else str(value)
+            within[name] = token = self._tokens().token(kind, text)
+            if token != text:
+                raw.setdefault(text, token)
+
+    def _scrubbed(self, event: Event, raw: Mapping[str, str]) -> bytes:
+        """The text of an event in which an id that was replaced stands nowhere else."""
+        text = _encode(event)
+        folded = _folded(text)
+        for value, token in raw.items():
+            if len(value) < _EXACT_CHARS or value.casefold() in COMMON:
+                continue
+            written = _folded(_encode(value.strip())[1:-1])
+            if written in folded:
+                event = {name: _without(each, value, token) for name, each in event.items()}
+                text = _encode(event)
+                folded = _folded(text)
+        return text
+
+    # --- fields ----------------------------------------------------------------------------------
+
+    def _fields(self, event: Event, words: Words, context: Event | None) -> None:
+        roots = self._roots
+        if place := roots["properties"]:
+            for name in words.properties:
+                self._rule(event, name, place, "properties")
+        if place := roots["traits"]:
+            for name, _ in words.traits:
+                self._rule(event, name, place, "traits")
+            if context is not None:
+                self._rule(context, "traits", place, "traits")
+        if place := roots["context"]:
+            self._rule(event, words.context, place, "context")
+            for name in words.beside:
+                if name in event and (into := place.into(name)):
+                    self._rule(event, name, into, f"context.{name}")
+        if place := roots["event"]:
+            for name in words.texts:
+                if name in event and (into := place.into(name)):
+                    self._rule(event, name, into, f"event.{name}")
+
+    def _rule(self, within: Event, name: str, place: Matcher, path: str) -> None:
+        value = within.get(name)
+        if value is None:
+            return
+        kept = changed(value, place, self._acted, path)
+        if kept is GONE:
+            del within[name]
+        else:
+            within[name] = kept
+
+    def _acted(self, action: str, value: Any, path: str) -> Any:
+        if action == "coarsen":
+            return coarse(value)
+        text = value if isinstance(value, str) else _encode(value).decode()
+        if action == "hash":
+            return self._tokens().token("field", text, "hash_")
+        return self._tokens().token(f"field {path.casefold()}", text, "tok_")
+
+    def _hide_sensitive(self, event: Event, words: Words, context: Event | None) -> None:
+        for name, entity in words.traits:
+            whose = "account" if event.get("type") == "group" and words is SEGMENT else entity
+            self._hide(event.get(name), whose)
+            if context is not None and words is SEGMENT:
+                self._hide(context.get("traits"), whose)
+
+    def _hide(self, traits: Any, entity: str) -> None:
+        if not isinstance(traits, dict):
+            return
+        hidden = self._sensitive.get(entity, frozenset())
+        for name, value in list(traits.items()):
+            if named(entity, name)[0] in hidden:
+                self._replace(traits, name, f"traits.{name}")
+            elif isinstance(value, dict):
+                for inner, each in list(value.items()):
+                    flat = flattened(entity, {name: {inner: each}})
+                    if any(named(entity, one)[0] in hidden for one, _ in flat):
+                        self._replace(value, inner, f"traits.{name}.{inner}")
+
+    def _replace(self, within: Event, name: str, path: str) -> None:
+        if self._policy.sensitive == "drop" or isinstance(within[name], dict | list):
+            del within[name]
+            return
+        kept = GONE if within[name] is None else self._acted(self._policy.sensitive, within[name], path)
+        if kept is GONE:
+            del within[name]
+        else:
+            within[name] = kept
+
+    def _without_addresses(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return _ADDRESS.sub(self._address, value) if "@" in value else value
+        if isinstance(value, dict):
+            return {
+                (_ADDRESS.sub(self._address, name) if "@" in name else name): self._without_addresses(each)
+                for name, each in value.items()
+            }
+        return [self._without_addresses(each) for each in value] if isinstance(value, list) else value
+
+    def _address(self, found: re.Match[str]) -> str:
+        return self._tokens().token(EMAIL, found[0])
+
+    def _digest(self, event: object) -> bytes:
+        text = bytes(event) if isinstance(event, bytes | msgspec.Raw) else _encode(event)
+        return _encode({"digest": self._tokens().digest("quarantine", text.decode("utf-8", "replace"))})
+
+    # --- rows of files ---------------------------------------------------------------------------
+
+    def _rows(self, body: bytes, ids: Mapping[str, str]) -> Kept:
+        """The same of a body of columns: what a row says is in ``attributes``, ``user`` and ``account``."""
+        read = row_body.read(body)
+        prefix = read.column("prefix")[0].as_py() if read.num_rows else ""
+        rows = pa.Table.from_batches([read]).drop_columns(["prefix", "plain"]).to_pylist()
+        ids = {name: kind for name, kind in ids.items() if kind in self._policy.identities}
+        kept = [made for row in rows if (made := self._row(row, ids)) is not None]
+        if not kept:
+            return Kept(b"", 0, (), len(rows))
+        columns = {name: [row[name] for row in kept] for name in row_body.SCHEMA.names}
+        arrays = {field.name: pa.array(columns[field.name], field.type) for field in row_body.SCHEMA}
+        return Kept(row_body.written(arrays, prefix=prefix, plain=False), len(kept), (), len(rows) - len(kept))
+
+    def _row(self, row: Event, ids: Mapping[str, str]) -> Event | None:
+        event = {name: row[name] for name in ("identify_id", "anonymous_id", "account_id", "event_name")}
+        for name in ("user", "account", "attributes"):
+            if row[name] is not None:
+                event[name] = _decode(row[name].encode())
+        for name, kind in ids.items():
+            self._tokenise(event.get("attributes", {}), name, kind, {})
+        text = self._event({name: value for name, value in event.items() if value is not None}, NATIVE, {})
+        if text is None:
+            return None
+        made = _decode(text)
+        for name in ("user", "account", "attributes"):
+            if row[name] is not None:
+                made[name] = _encode(made.get(name, {})).decode()
+        return row | {name: made.get(name) for name in event}
+
+
+class _Anonymous(PrivateBodies):
+    """What is kept of those who do not want to be known: events without who, without what is said of them."""
+
+    def __init__(self, policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> None:
+        super().__init__(replace(policy.anonymous(), consent="ignored"), tokens, sensitive)
+        self._drops_traits = True
+        self._asks = policy
+
+    def event(self, event: Event, words: Words) -> bytes | None:
+        context = event.get(words.context)
+        event.pop("user_agent", None)
+        if isinstance(context, dict):
+            context.pop("userAgent", None)
+        return self._changed(event, words, context if isinstance(context, dict) else None)
+
+    def _event(self, event: Any, words: Words, around: Event) -> bytes | None:
+        if not isinstance(event, dict):
+            raise ValueError("an event is an object")
+        event.pop("writeKey", None)
+        asks = self._asks
+        if asks.consent != "ignored" and not consented(event, words, around, asks) and asks.without_consent == "drop":
+            return None
+        return self.event(event, words)
+
+
+def anonymous(policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> PrivateBodies:
+    """The bodies of clients whose signal means ``anonymise``."""
+    return _Anonymous(policy, tokens, sensitive)
+
+
+def _events(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] | None, Event]:
+    """The events of a body and what stands around them; None for a body that cannot be read."""
+    try:
+        whole = _decode(body)
+    except _UNREADABLE:
+        return _events_apart(body, call, words)
+    if isinstance(whole, list):
+        return whole, {}
+    if isinstance(whole, dict) and isinstance(whole.get(words.wrapped), list) and (words is NATIVE or call == "batch"):
+        events = whole[words.wrapped]
+        shared = whole.get("context")
+        if words is SEGMENT and isinstance(shared, dict):
+            for event in events:
+                if isinstance(event, dict) and isinstance(event.get("context", {}), dict):
+                    event["context"] = _decode(_encode(shared)) | event.get("context", {})
+        return events, whole
+    return [whole], {}
+
+
+def _events_apart(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] | None, Event]:
+    """Texts of events, when one of them is in the way of reading all."""
+    try:
+        if body.lstrip()[:1] == b"[":
+            return _raws(body), {}
+        around = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        if words.wrapped in around and (words is NATIVE or call == "batch"):
+            return _raws(around[words.wrapped]), {}
+        return [msgspec.Raw(body)], {}
+    except _UNREADABLE:
+        return None, {}
+
+
+def _folded(text: bytes) -> bytes:
+    return text.lower() if text.isascii() else text.decode().lower().encode()
+
+
+def _without(value: Any, raw: str, token: str) -> Any:
+    """A value of an event in which an id does not stand: equal texts become the token, longer ones hold it."""
+    if isinstance(value, str):
+        if value.strip().casefold() == raw.strip().casefold():
+            return token
+        if len(raw.strip()) < _INSIDE_CHARS:
+            return value
+        return re.sub(re.escape(raw.strip()), token, value, flags=re.IGNORECASE)
+    if isinstance(value, dict):
+        return {_without(name, raw, token): _without(each, raw, token) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without(each, raw, token) for each in value]
+    is_it = isinstance(value, int) and len(raw) >= _INSIDE_CHARS and str(value) == raw
+    return token if is_it else value
