@@ -20,6 +20,7 @@ from footfall.errors import Damaged, Refused, Unavailable
 from footfall.stores import database as sqlite_database
 from footfall.stores.audience_tables import audience
 from footfall.stores.database import Database
+from footfall.stores.erasure_tables import erasure
 from footfall.stores.import_tables import file_import
 from footfall.stores.profile_tables import identity
 from footfall.stores.removal_tables import removal
@@ -52,6 +53,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database):
     assert file_import.metadata is METADATA  # and so are those of its module: they are known once it is imported
     assert removal.metadata is METADATA
     assert audience.metadata is METADATA
+    assert erasure.metadata is METADATA
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 

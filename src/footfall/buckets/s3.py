@@ -18,8 +18,9 @@ from footfall.buckets.encryption import NONE, Encryption
 from footfall.buckets.keys import check_key
 from footfall.buckets.s3_errors import MISSING, code_of, is_denied, told, translated
 from footfall.buckets.s3_parts import Parts, PartUpload, sweep
+from footfall.buckets.s3_versions import purge
 from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
-from footfall.ports import Stored
+from footfall.ports import Purged, Stored
 
 CHUNK_BYTES: Final = 1 << 20
 READ_TRIES: Final = 5
@@ -332,6 +333,11 @@ class S3Bucket:
                 raise Conflict(f"{self._place(key)} is another by now")
             with translated("delete", self._place(key)):  # Google says it when the key is not there
                 self.client.delete_object(Bucket=self._name, Key=self._folder + key, **asked)
+
+    def purge(self, key: str) -> Purged:
+        """See ``Purger.purge``. Needs ``s3:ListBucketVersions`` and ``s3:DeleteObjectVersion``."""
+        check_key(key)
+        return purge(self.client, self._name, self._folder + key, self._place(key))
 
     def sweep(self, mine: Callable[[str], bool], age: timedelta) -> int:
         """See ``Sweeper.sweep``. Needs ``s3:ListBucketMultipartUploads`` and ``s3:AbortMultipartUpload``."""

@@ -23,6 +23,8 @@ ACTIONS: Final = {
     "delete": "s3:DeleteObject",
     "abort": "s3:AbortMultipartUpload",
     "uploads": "s3:ListBucketMultipartUploads",
+    "versions": "s3:ListBucketVersions",
+    "delete version": "s3:DeleteObjectVersion",
 }
 _HINTS: Final = {
     "NoSuchBucket": "Create the bucket, or correct its name",

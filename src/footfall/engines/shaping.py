@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.engines.deriving import derive_all
+from footfall.engines.ignoring import Erased, nobody_erased, without_denied, without_erased
 from footfall.engines.recent import DIGESTS, RecentWindow
 from footfall.engines.shaped import DuckShape, local_days
 from footfall.engines.splitting import (
@@ -75,11 +76,12 @@ class DuckShaper:
         threads: int = 2,
         recent: int = RECENT_DEFAULT,
         denied: Callable[[], Mapping[str, int]] = dict,
+        erased: Erased = nobody_erased,
         derivations: Sequence[Derivation] = (),
     ) -> None:
         self._zone = zone
         self._derivations = derivations
-        self._denied = denied
+        self._denied, self._erased = denied, erased
         self._defaults = defaults
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
@@ -125,9 +127,7 @@ class DuckShaper:
             read = read.sort_by("ord")
         good, bad = _part(read)
         taken.refusals += _problems(bad, taken)
-        if denied := self._denied():
-            good, ignored = _ignored(good, denied, taken)
-            taken.refusals += ignored
+        good = without_erased(without_denied(good, self._denied(), taken), self._erased, taken)
         start = entries[0].position if entries else 0
         repeated = self._window.repeated(good.select(["ord", "digest_high", "digest_low"]), start)
         duplicates = good.schema.empty_table()
@@ -318,18 +318,6 @@ def _part(read: pa.Table) -> tuple[pa.Table, pa.Table]:
     if pc.all(fine).as_py() is not False:
         return read, read.slice(0, 0)
     return read.filter(fine), read.filter(pc.invert(fine))
-
-
-def _ignored(good: pa.Table, denied: Mapping[str, int], taken: Range) -> tuple[pa.Table, list[Refusal]]:
-    """The events of those who are not denied, and refusals, without their texts, of the others."""
-    ids, since = pa.array(list(denied), pa.string()), pa.array(list(denied.values()), pa.int64())
-    begun = since.take(pc.index_in(good.column("identify_id"), value_set=ids).combine_chunks())
-    ignored = pc.fill_null(pc.less_equal(begun, good.column("received_us").combine_chunks()), False)
-    rows = good.filter(ignored).select(["position", "index"]).to_pylist()
-    refusals = [
-        Refusal(_entry(taken, row["position"]), row["index"], "denied_user", "the user is denied", b"") for row in rows
-    ]
-    return good.filter(pc.invert(ignored)), refusals
 
 
 def _problems(bad: pa.Table, taken: Range) -> list[Refusal]:

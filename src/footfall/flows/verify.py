@@ -72,6 +72,7 @@ class _Seen:
     sha256: str
     revision: int
     supersedes: Superseded | None
+    withdrawn: bool
 
 
 # (folder and prefix, report, version, format): what has one delivery per day.
@@ -125,13 +126,16 @@ class _OverAll:
 
     series: dict[_Series, dict[date, list[_Seen]]] = field(default_factory=dict)
     windows: dict[_Job, list[tuple[Range, str]]] = field(default_factory=dict)
+    superseded: set[str] = field(default_factory=set)
 
     def note(self, key: str, manifest: Manifest | JobManifest, sha256: str) -> None:
         if isinstance(manifest, JobManifest):
+            if manifest.supersedes is not None:
+                self.superseded.add(f"{key[: key.rfind('/') + 1]}{manifest.supersedes.name}")
             if manifest.window is not None:
                 self.windows.setdefault((manifest.kind, manifest.job), []).append((manifest.window, key))
             return
-        seen = _Seen(key, sha256, manifest.revision, manifest.supersedes)
+        seen = _Seen(key, sha256, manifest.revision, manifest.supersedes, manifest.withdrawn)
         head = key.partition(f"_{manifest.report}_")[0]
         days = self.series.setdefault((head, manifest.report, manifest.version, manifest.format), {})
         days.setdefault(manifest.day, []).append(seen)
@@ -141,7 +145,7 @@ class _OverAll:
             yield from _check_revisions(days)
             yield from _check_days(days)
         for ranges in self.windows.values():
-            yield from _check_windows(ranges)
+            yield from _check_windows([each for each in ranges if each[1] not in self.superseded])
 
 
 @dataclass(slots=True)
@@ -306,15 +310,20 @@ def _beside(folder: str, name: str) -> str:
 
 
 def _check_revisions(days: Mapping[date, list[_Seen]]) -> Iterator[Finding]:
-    """The lowest revision at a place supersedes nothing; every other one the next lower, by name and digest."""
+    """The lowest revision at a place supersedes nothing; every other one the next lower, by name and digest.
+
+    One from which people were erased may supersede what was taken away.
+    """
     for day in sorted(days):
         seen = sorted(days[day], key=lambda each: each.revision)
-        if seen[0].supersedes is not None:
+        if seen[0].supersedes is not None and not seen[0].withdrawn:
             name = seen[0].supersedes.name
             yield Finding(FAULT, seen[0].key, f"it supersedes {name}, which is not there")
         for lower, higher in pairwise(seen):
             name = lower.key.rpartition("/")[2]
             replaced = higher.supersedes
+            if higher.withdrawn and (replaced is None or replaced.name != name):
+                continue  # what lies between was taken away; this one could not be
             if replaced is None or replaced.name != name:
                 says = "nothing" if replaced is None else replaced.name
                 yield Finding(FAULT, higher.key, f"it supersedes {says}, not {name}, the revision below it")

@@ -6,7 +6,7 @@ timestamp in UTC. Source: Apache Parquet format, "Logical Types". Why pyarrow wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 import pyarrow as pa
@@ -64,6 +64,44 @@ class ParquetRows:
                 writer.write_table(group, row_group_size=max(1, group.num_rows))
                 yield group.num_rows, sink.taken()
         yield 0, sink.taken()
+
+
+def without_rows(
+    chunks: Iterable[bytes], columns: Sequence[tuple[str, str]], named: Mapping[str, Set[str]]
+) -> tuple[Iterator[tuple[int, bytes]], int]:
+    """A file as ``ParquetRows`` writes it, without the rows in which a column says one of its texts; and how many go.
+
+    columns: name and type as in the manifest. The file is held in memory. Raises ``Damaged`` for what is no such file.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(b"".join(chunks)))
+    except pa.ArrowException as error:
+        raise Damaged(f"it cannot be read as Parquet: {error}", "Check it with `footfall verify`") from error
+    gone: Any = pa.chunked_array([pa.repeat(pa.scalar(False), table.num_rows)])
+    for name, texts in named.items():
+        said = table.column(name)
+        if pa.types.is_string(said.type):
+            for cased in (said, pc.utf8_lower(said)):
+                gone = pc.or_(
+                    gone, pc.fill_null(pc.is_in(cased, value_set=pa.array(sorted(texts), pa.string())), False)
+                )
+    left = table.filter(pc.invert(gone))
+    removed = table.num_rows - left.num_rows
+    if any(b"type" not in (field.metadata or {}) for field in table.schema):
+        return _as_it_was(left), removed
+    about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    return ParquetRows().file([Column(name, kind) for name, kind in columns], left.to_batches(), about), removed
+
+
+def _as_it_was(table: pa.Table) -> Iterator[tuple[int, bytes]]:
+    """A file of another writer of ours (``engines.audience_draft``), in its own schema."""
+    schema = pa.schema([field.remove_metadata() for field in table.schema])
+    sink = Pieces()
+    with pq.ParquetWriter(sink, schema, version="2.6", compression="zstd", store_schema=False) as writer:
+        for group in _groups([table.cast(schema)]):
+            writer.write_table(group, row_group_size=max(1, group.num_rows))
+            yield group.num_rows, sink.taken()
+    yield 0, sink.taken()
 
 
 def _schema(columns: Sequence[Column], about: Mapping[str, str]) -> pa.Schema:

@@ -27,7 +27,9 @@ from deltalake.transaction import AddAction, RemoveAction
 from footfall import disk
 from footfall.errors import Conflict, Damaged, Unavailable
 from footfall.lakes.durable import make_folders, repair, sync, sync_commits
+from footfall.lakes.erasing import Owners, events_of, rewrite, rows_of
 from footfall.lakes.parts import STATISTICS, TABLE_SCHEMA, Part, rewrite_day, write_days
+from footfall.model.erasures import Subjects
 from footfall.model.event import LAKE_COLUMNS
 from footfall.ports import Clock, Span
 
@@ -86,15 +88,26 @@ class DeltaLake:
             current = self._version(POSITION_APP, 0)
             if position <= current:
                 raise Conflict(f"the lake {self._root} is at position {current}, not before {position}")
-            next_seq = self._version(SEQUENCE_APP, FIRST_SEQ)
+            self._append(rows, f"{position:020d}", [Transaction(POSITION_APP, position)])
+
+    def add(self, rows: pa.Table) -> None:
+        with self._lock, self._translated("add"):
+            self._table.update_incremental()
             if rows.num_rows:
-                next_seq = max(next_seq, pc.max(rows.column("ingest_seq")).as_py() + 1)
-            days = rows.column("day").unique().to_pylist()
-            self._make_days(days)
-            parts = write_days(self._root, rows, f"{position:020d}")
-            sync(self._folder(day) for day in days)
-            marks = [Transaction(POSITION_APP, position), Transaction(SEQUENCE_APP, next_seq)]
-            self._commit([_add(part) for part in parts], marks)
+                self._append(rows, f"added-{self._table.version() + 1:020d}", [])
+
+    def _append(self, rows: pa.Table, name: str, marks: list[Transaction]) -> None:
+        next_seq = self._version(SEQUENCE_APP, FIRST_SEQ)
+        if rows.num_rows:
+            bounds = pc.min_max(rows.column("ingest_seq")).as_py()
+            if bounds["min"] < next_seq:
+                raise Conflict(f"ingest_seq {bounds['min']} of the lake {self._root} was given to another event")
+            next_seq = bounds["max"] + 1
+        days = rows.column("day").unique().to_pylist()
+        self._make_days(days)
+        parts = write_days(self._root, rows, name)
+        sync(self._folder(day) for day in days)
+        self._commit([_add(part) for part in parts], [*marks, Transaction(SEQUENCE_APP, next_seq)])
 
     def position(self) -> int:
         with self._lock, self._translated("read the position"):
@@ -158,6 +171,64 @@ class DeltaLake:
     def compact(self, day: date) -> None:
         if len(self.files(day)) > 1:
             self._rewrite(day, None)
+
+    def rows_of(self, subjects: Subjects) -> Mapping[date, pa.Array]:
+        """The ingest_seq of every event of these people, by day; only the columns that tell are read."""
+        owners, found = Owners(subjects), dict[date, list[pa.Array]]()
+        with self._translated("look for events"):
+            days = {file.path: file.day for file in self._files()}
+            for path, seqs in rows_of(self._root, sorted(days), owners).items():
+                found.setdefault(days[path], []).append(seqs)
+        return {day: pa.concat_arrays(parts) for day, parts in sorted(found.items())}
+
+    def events_of(self, subjects: Subjects) -> Iterator[pa.Table]:
+        """Every event of these people, in the columns of a file, a row group at a time."""
+        with self._translated("read events"):
+            yield from events_of(self._root, sorted(file.path for file in self._files()), Owners(subjects))
+
+    def erase(self, day: date, subjects: Subjects, *, anonymous: bool) -> int:
+        """Take the events of these people out of a day, or all that names them out of these events; returns how many
+        there were. Only files that hold one are written anew, in one commit; every other row stays as it is."""
+        with self._lock, self._translated(f"erase from {day}"):
+            self._table.update_incremental()
+            owners = Owners(subjects)
+            files = {file.path: file for file in self._files() if file.day == day}
+            held = [files[path] for path in rows_of(self._root, sorted(files), owners)]
+            version, count = self._table.version() + 1, 0
+            parts: list[Part] = []
+            for number, file in enumerate(held):
+                name = f"erased-{version:020d}-{number:04d}"
+                part, theirs = rewrite(self._root, day, file.path, name, owners, anonymous=anonymous)
+                count += theirs
+                parts += [] if part is None else [part]
+            if held:
+                sync(self._root / part.path for part in parts)
+                sync([self._folder(day)])
+                at = int(self._clock().timestamp() * 1000)
+                removed = [RemoveAction(file.path, True, at, partition_values={"day": str(day)}) for file in held]
+                self._commit([*removed, *map(_add, parts)], [])
+            return count
+
+    def purge(self) -> int:
+        """Delete at once what is in the table no more, whoever may still read it, and the older commits that tell of
+        it; return how many files that was."""
+        with self._lock, self._translated("purge"):
+            self._table.update_incremental()
+            self._checkpoint()
+            version = self._table.version()
+            older = [path for path in self._log.glob("*") if path.name[:20].isdigit() and int(path.name[:20]) < version]
+            for path in older:
+                path.unlink()
+            live = {file.path for file in self._files()}
+            gone = [
+                each for each in self._root.glob("day=*/*.parquet") if str(each.relative_to(self._root)) not in live
+            ]
+            for path in gone:
+                path.unlink()
+            sync({self._log, *(path.parent for path in gone)})
+            self._table = DeltaTable(self._root)
+            self._listed = (-1, ())
+            return len(gone) + len(older)
 
     def vacuum(self) -> int:
         """Delete files that are not in the table and were not for ``keep``; return how many."""

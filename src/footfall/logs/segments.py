@@ -112,6 +112,17 @@ class SegmentLog:
     def end(self) -> int:
         return self._writer.durable
 
+    def turn(self) -> int:
+        """Begin a new file, so that ``trim`` can forget all that was accepted before; returns its position."""
+        if self._lock_fd < 0:
+            raise Unavailable("The log is closed")
+        answers: SimpleQueue[int | Exception] = SimpleQueue()
+        self._writer.turn(answers.put)
+        answer = answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
     def trim(self, position: int) -> None:
         with self._guard:
             gone = [b for b, after in zip(self._bases, self._bases[1:], strict=False) if after <= position]

@@ -62,6 +62,10 @@ class Writer:
     def submit(self, head: bytes, body: bytes, done: Done) -> None:
         self._queue.put((head, body, done))
 
+    def turn(self, done: Done) -> None:
+        """Begin a new file, once what waits is written; ``done`` is told where."""
+        self._queue.put((b"", b"", done))
+
     def close(self) -> None:
         """Write what is waiting, answer, and end. Later appends are refused."""
         self._queue.put(None)
@@ -74,21 +78,39 @@ class Writer:
         last = False
         while not last:
             group, last = self._group()
-            if not group:
-                continue
-            try:
-                self._check_room(group)
-                position = self._commit(group)
-            except Exception as error:
-                failure = error if isinstance(error, FootfallError) else self._refuse_from_now("write", error)
-                for _, _, done in group:
-                    _answer(done, failure)
-                continue
-            for head, body, done in group:
-                _answer(done, position)
-                position += HEADER.size + len(head) + len(body)
+            turns = [done for head, _, done in group if not head]  # an entry has one
+            group = [item for item in group if item[0]]
+            self._write(group)
+            for done in turns:
+                self._turn(done)
         self._fault = self._fault or Unavailable("The log is closed")
         self._refuse_the_rest()
+
+    def _write(self, group: list[Waiting]) -> None:
+        if not group:
+            return
+        try:
+            self._check_room(group)
+            position = self._commit(group)
+        except Exception as error:
+            failure = error if isinstance(error, FootfallError) else self._refuse_from_now("write", error)
+            for _, _, done in group:
+                _answer(done, failure)
+            return
+        for head, body, done in group:
+            _answer(done, position)
+            position += HEADER.size + len(head) + len(body)
+
+    def _turn(self, done: Done) -> None:
+        try:
+            if self._fault is not None:
+                raise self._fault
+            if self.durable > self._base:
+                self._rotate()
+        except Exception as error:
+            _answer(done, error if isinstance(error, FootfallError) else self._refuse_from_now("open", error))
+            return
+        _answer(done, self._base)
 
     def _group(self) -> tuple[list[Waiting], bool]:
         """Wait for one batch, then take all that wait behind it; and whether the end was asked for."""

@@ -24,7 +24,10 @@ _DATA_NAME: Final = re.compile(
     r"[^/]+_[A-Za-z_]+_\d{8}T\d{6}Z(_r[1-9]\d*)?(_a[1-9]\d*)?\.(csv|json|xml|parquet)(\.[a-z0-9]+)*"
 )
 # Of the app-event stream, see model.windows. Names that a job's template makes can look like anything.
-_WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}(_a[1-9]\d*)?\.(ndjson|parquet)(\.[a-z0-9]+)*")
+_WINDOW_NAME: Final = re.compile(r"\d{16}-[0-9a-f]{16}(_r[1-9]\d*)?(_a[1-9]\d*)?\.(ndjson|parquet)(\.[a-z0-9]+)*")
+_ANY_NAME: Final = re.compile(
+    r"(?P<bare>.+?)(_r(?P<revision>[1-9]\d*))?(_a[1-9]\d*)?(?P<ending>\.(csv|json|ndjson|xml|parquet)(\.[a-z0-9]+)*)"
+)
 # Letters that every bucket, file system and shell takes as they are.
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -76,6 +79,20 @@ class FileName:
     def manifest(self) -> str:
         """The manifest. It names the format too, so that one folder can hold a day in several formats."""
         return f"{self.stem}.{self.format}{MANIFEST_SUFFIX}"
+
+
+def revised(name: str, revision: int) -> str:
+    """The name or key of a data file or manifest, of whatever kind of delivery, that a later revision of it has."""
+    found = _ANY_NAME.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name!r} does not end as a file of ours does")
+    return f"{found['bare']}_r{revision}{found['ending']}"
+
+
+def revision_of(name: str) -> int:
+    """Which revision a name is of."""
+    found = _ANY_NAME.fullmatch(name)
+    return int(found["revision"] or 1) if found is not None else 1
 
 
 def is_manifest(name: str) -> bool:

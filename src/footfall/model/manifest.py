@@ -83,6 +83,15 @@ class Superseded:
     name: str
     sha256: str
 
+    def value(self) -> dict[str, str]:
+        """As it stands in a manifest."""
+        return {"manifest": self.name, "sha256": self.sha256}
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Superseded:
+        """The reverse of ``value``."""
+        return cls(fields.name("manifest"), fields.sha256("sha256"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described(ABC):
@@ -179,10 +188,11 @@ class Manifest(Described):
 
     start, end, scheduled_at, sealed_at: UTC. log_position: every event of the day that lies before it in the log is
     counted, none after it. excluded: events of the day that the report cannot count, by reason.
+    withdrawn: what it supersedes was taken away with its files, because people were erased from them.
     """
 
     # A day that is delivered again by a newer Footfall, or from a restored backup, is still the same delivery.
-    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("writer", "sealed_at", "log_position", "tzdata_version")
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("writer", "sealed_at", "log_position", "tzdata_version", "withdrawn")
 
     report: str
     version: str
@@ -197,6 +207,7 @@ class Manifest(Described):
     sealed_at: datetime
     log_position: int
     excluded: Mapping[str, int]
+    withdrawn: bool = False
 
     def value(self) -> dict[str, Any]:
         """See ``Described.value``."""
@@ -216,7 +227,8 @@ class Manifest(Described):
             "end": instant_text(self.end),
             "scheduled_at": instant_text(self.scheduled_at),
             "revision": self.revision,
-            "supersedes": None if replaced is None else {"manifest": replaced.name, "sha256": replaced.sha256},
+            "supersedes": None if replaced is None else replaced.value(),
+            **({"withdrawn": True} if self.withdrawn else {}),
             "sealed_at": instant_text(self.sealed_at),
             "log_position": self.log_position,
             "rows": self.rows,
@@ -240,7 +252,8 @@ class Manifest(Described):
             end=fields.instant("end"),
             scheduled_at=fields.instant("scheduled_at"),
             revision=int(fields.take("revision", int, lambda number: number >= 1)),
-            supersedes=None if replaced is None else Superseded(replaced.name("manifest"), replaced.sha256("sha256")),
+            supersedes=None if replaced is None else Superseded.from_fields(replaced),
+            withdrawn=fields.has("withdrawn") and fields.flag("withdrawn"),
             sealed_at=fields.instant("sealed_at"),
             log_position=fields.count("log_position"),
             excluded=fields.counts("excluded"),

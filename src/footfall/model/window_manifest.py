@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from footfall.errors import Damaged
 from footfall.model.manifest import (
@@ -19,6 +19,7 @@ from footfall.model.manifest import (
     DataFile,
     Described,
     Manifest,
+    Superseded,
     columns_value,
     read_columns,
     shared,
@@ -47,7 +48,10 @@ class JobManifest(Described):
     window: the events it is made of; None for what is no window of events. options: what was asked for, as texts.
     columns: of JSON those that every row may have, and rows may have others, if there are none.
     columns_of_files: by name of file, the columns of those that have others.
+    supersedes, withdrawn: of a delivery that was written anew because people were erased from it, see ``Manifest``.
     """
+
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("writer", "supersedes", "withdrawn")
 
     kind: str
     job: str
@@ -56,6 +60,8 @@ class JobManifest(Described):
     header: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
     columns_of_files: Mapping[str, Columns] = field(default_factory=dict)
+    supersedes: Superseded | None = None
+    withdrawn: bool = False
 
     def columns_of(self, file: DataFile) -> Columns:
         return self.columns_of_files.get(file.name, self.columns)
@@ -75,6 +81,8 @@ class JobManifest(Described):
             "at": instant_text(self.at),
             "window": None if window is None else {"from_seq": window.from_seq, "to_seq": window.to_seq},
             "options": {name: options[name] for name in sorted(options)},
+            **({} if self.supersedes is None else {"supersedes": self.supersedes.value()}),
+            **({"withdrawn": True} if self.withdrawn else {}),
             "rows": self.rows,
             "columns": columns_value(self.columns),
             "files": [self._file_value(file) for file in self.files],
@@ -88,6 +96,7 @@ class JobManifest(Described):
     def from_fields(cls, fields: Fields) -> Self:
         """See ``Described.from_fields``."""
         window = fields.object_or_none("window")
+        replaced = fields.object_or_none("supersedes") if fields.has("supersedes") else None
         manifest = cls(
             **shared(fields),
             kind=fields.text("kind"),
@@ -96,6 +105,8 @@ class JobManifest(Described):
             at=fields.instant("at"),
             window=None if window is None else Range(window.count("from_seq"), window.count("to_seq")),
             options=fields.texts("options"),
+            supersedes=None if replaced is None else Superseded.from_fields(replaced),
+            withdrawn=fields.has("withdrawn") and fields.flag("withdrawn"),
             columns_of_files={
                 file.path("name"): read_columns(file) for file in fields.objects("files") if file.has("columns")
             },

@@ -11,7 +11,7 @@ from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart
 from footfall.ports.audit import Audit
 from footfall.ports.authorizations import Authorizations, Resealed, Vault
 from footfall.ports.explore import Directory, EventPage, EventPages, EventsWanted, PeopleOrder, StoredEvent, Totals
-from footfall.ports.files import Bucket, Codec, Probe, Stored, Sweeper
+from footfall.ports.files import Bucket, Codec, Probe, Purged, Purger, Stored, Sweeper
 from footfall.ports.import_ledger import Comparison, HeldFiles, Imports, RowEvents, Snapshots
 from footfall.ports.imports import BadRow, BodyRows, LazyRows, Preview, Row, RowBatch, RowReader, TextRows
 from footfall.ports.jobs import Claim, Jobs, Planned
@@ -107,6 +107,8 @@ __all__ = [
     "Profile",
     "Profiles",
     "Progress",
+    "Purged",
+    "Purger",
     "Removals",
     "Repeats",
     "Resealed",

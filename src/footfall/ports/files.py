@@ -90,6 +90,25 @@ class Sweeper(Protocol):
     def sweep(self, mine: Callable[[str], bool], age: timedelta) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What became of an object. removed: versions and delete markers. why: it is not wholly gone; empty when it is."""
+
+    removed: int
+    why: str = ""
+
+
+@runtime_checkable
+class Purger(Protocol):
+    """A bucket that may keep older versions of an object.
+
+    1. ``purge`` removes an object with all its versions and delete markers, of no other key. What may not be removed,
+       because it is locked or there is no permission, stays and is named; removing what is not there is fine.
+    """
+
+    def purge(self, key: str) -> Purged: ...
+
+
 class Probe(Protocol):
     """A place tried one call at a time, to find out which of them work.
 

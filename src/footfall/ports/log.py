@@ -69,6 +69,9 @@ class Log(Protocol):
 
     def end(self) -> int: ...
 
+    def turn(self) -> int:
+        """From now on ``trim`` can forget all that was appended before; returns the position that begins here."""
+
     def trim(self, position: int) -> None: ...
 
     def close(self) -> None: ...

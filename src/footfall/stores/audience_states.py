@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from footfall import disk
 from footfall.errors import Unavailable
 
@@ -56,6 +59,13 @@ class AudienceStateFiles:
                     draft.unlink(missing_ok=True)
             for old in self._states(export.job)[:-KEPT]:
                 old.unlink(missing_ok=True)
+
+    def people(self, job: str, at: datetime) -> pa.Array:
+        """Keys of the users whom the run at ``at`` delivered, or said to be gone since the one before."""
+        read = [path for path in (self.before(job, at), self._state(job, at)) if path is not None and path.exists()]
+        with _translated(self._folder):
+            keys = [pq.read_table(path, columns=["user_key"]).column(0).cast(pa.int32()) for path in read]
+        return pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.int32()).combine_chunks()
 
     def _of(self, job: str) -> Path:
         # Names of jobs may hold what no file name can.

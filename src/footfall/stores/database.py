@@ -75,6 +75,19 @@ class Database:
             finally:
                 connection.close()
 
+    def rewrite(self) -> None:
+        """Write the whole file anew and empty the WAL: what was deleted or changed is in no byte of either.
+
+        Takes as long as a copy, and as much room. Raises ``Unavailable`` while others are at it.
+        """
+        with _translated():
+            connection = self._engine.raw_connection()
+            try:
+                cast("sqlite3.Connection", connection.driver_connection).execute("VACUUM")
+            finally:
+                connection.close()
+        self.fold()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything this thread writes inside commits together, or not at all. Blocks nest; the outermost decides."""

@@ -82,6 +82,10 @@ class Dimensions:
                 _set_earlier(connection, dimension, keys.filter(earlier), first_at.filter(earlier))
         return pa.table([texts, keys], schema=KEYS)
 
+    def renew(self) -> None:
+        """Remember nothing: keys were taken away."""
+        self._remembered = {}
+
     def _known(self, connection: Connection, dimension: Dimension, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
         """(key, first_at) of each text, null where it is unknown; from memory what is there, else from the table."""
         remembered = self._remembered.get(dimension.name, FOUND.empty_table())

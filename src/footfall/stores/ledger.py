@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -173,6 +173,23 @@ class SqlLedger:
         with self._database.reading() as connection:
             row = connection.execute(query.order_by(table.c.revision.desc()).limit(1)).mappings().one_or_none()
         return None if row is None else Delivered(**{**row, "day": date.fromisoformat(row["day"])})
+
+    def deliveries(self) -> Sequence[Delivered]:
+        """Every delivery, by destination, report, version, format, day and revision."""
+        table = schema.delivery
+        order = ("destination", "report", "version", "format", "day", "revision")
+        with self._database.reading() as connection:
+            rows = connection.execute(select(table).order_by(*(table.c[name] for name in order))).mappings()
+            return [Delivered(**{**row, "day": date.fromisoformat(row["day"])}) for row in rows]
+
+    def advance(self, days: Iterable[date]) -> None:
+        """Give each of these sealed days its next revision: some of its files are written anew, with nothing new in
+        them. In the caller's transaction, if any."""
+        with self._database.writing() as connection:
+            raw(connection).executemany(
+                "UPDATE day SET revision = revision + 1 WHERE day = ? AND revision > 0",
+                [(day.isoformat(),) for day in days],
+            )
 
     def deliver(self, delivered: Delivered) -> None:
         """Record a delivery. Raises ``Conflict`` if this revision was delivered there with another manifest."""

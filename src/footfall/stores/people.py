@@ -70,6 +70,12 @@ class SqlPeople:
             self._recent = (self._database.transaction_number, keys)
         return keys
 
+    def renew(self) -> None:
+        """Remember nothing: somebody was taken out of the store. Not while ``keys`` or ``learn`` run."""
+        self._dimensions.renew()
+        self._texts = {}
+        self._recent = (None, None)
+
     def learn(self, facts: pa.Table, zone: Zone) -> None:
         """Apply facts; a repeated, late or reordered fact changes nothing that it should not."""
         if facts.num_rows == 0:

@@ -72,6 +72,20 @@ class SqlWindows:
             connection.execute(event_window.update().where(_is(window)).values(done))
             return _known(connection, window)
 
+    def replace(self, job: str, number: int, written: Written, manifest_sha256: str) -> None:
+        """What a closed window was delivered as lies under another manifest now: people were erased from it."""
+        mine = and_(event_window.c.job == job, event_window.c.number == number)
+        values = {"written": _text(written), "manifest_key": written.manifest_key, "manifest_sha256": manifest_sha256}
+        with self._database.writing() as connection:
+            connection.execute(event_window.update().where(mine).values(values))
+
+    def delivered(self) -> Sequence[Window]:
+        """Every window of whatever job of which something was written, by job and number."""
+        query = select(event_window).where(event_window.c.written.is_not(None))
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(event_window.c.job, event_window.c.number)).mappings()
+            return [_window(row) for row in found]
+
     def last(self, job: str) -> Window | None:
         """The newest window of a job."""
         with self._database.reading() as connection:

@@ -19,6 +19,7 @@ from footfall.model.jobs import FileFacts
 from footfall.model.names import DEFAULT_TIMESTAMP, NameTemplate
 from footfall.model.window_manifest import AUDIENCE
 from footfall.ports import AudienceInput
+from footfall.stores.erasures import SqlErasures
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import TEXTS, compression_of, key_of
 from footfall.wiring.membership import Looking
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from footfall.model.jobs import Attempt, Job
     from footfall.model.schedules import Slot
     from footfall.ports import AudienceStates, Bucket, Format, Progress
+    from footfall.stores.audience_states import AudienceStateFiles
     from footfall.wiring.hub import Footfall
 
 # Of a job: the parameters of an AudienceExport under words of their own, then those of the place and the names.
@@ -171,8 +173,8 @@ def _deliver(
         hub.settle(progress)
     spill = _made(hub.settings.data / "spill")
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=spill) as folder, Looking(hub, at, day) as looking:
-        states = _states(hub)
-        yield from export_audience(
+        states, manifest_key = _states(hub), ""
+        for file in export_audience(
             export,
             Instant(at, day, hub.zone.name),
             _input(hub, day, looking),
@@ -180,7 +182,12 @@ def _deliver(
             engine=_engine(hub),
             states=_Rehearsed(states, Path(folder)) if rehearsal else states,
             progress=progress,
-        )
+        ):
+            if not rehearsal and file.manifest_key != manifest_key:
+                # Whoever is erased later has to be found in it.
+                manifest_key, people = file.manifest_key, states.people(export.job, at)
+                SqlErasures(hub.database, hub.vault).delivered(export.job, at, place.bucket.url, manifest_key, people)
+            yield file
 
 
 def _input(hub: Footfall, day: date, looking: Looking) -> AudienceInput:
@@ -207,7 +214,7 @@ def _engine(hub: Footfall) -> DuckAudience:
     return DuckAudience(hub.settings.data / "spill", Limits(hub.settings.memory_mb, hub.settings.threads))
 
 
-def _states(hub: Footfall) -> AudienceStates:
+def _states(hub: Footfall) -> AudienceStateFiles:
     from footfall.stores.audience_states import AudienceStateFiles
 
     return AudienceStateFiles(hub.settings.data / "audiences")

@@ -24,7 +24,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
@@ -81,7 +81,7 @@ class Footfall:
     database: Database
     stay: Occupancy
     _log: Log | None = field(default=None, init=False)
-    _working: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _working: Any = field(default_factory=threading.RLock, init=False)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock) -> Footfall:
@@ -203,6 +203,8 @@ class Footfall:
     def shaper(self) -> DuckShaper:
         from footfall.engines.shaping import DuckShaper
         from footfall.flows.settle import remember
+        from footfall.stores.erasures import SqlErasures
+        from footfall.wiring.receipts import token_key
 
         shaper = DuckShaper(
             self.zone,
@@ -211,6 +213,7 @@ class Footfall:
             threads=self.settings.threads,
             recent=self.settings.recent_events,
             denied=SqlRemovals(self.database).denied,
+            erased=SqlErasures(self.database, self.vault).asker(partial(token_key, self)),
         )
         remember(shaper, self.lake, self.people, rows=self.settings.recent_events)
         return shaper
@@ -256,6 +259,12 @@ class Footfall:
             observe.happened("settled", received=settled.received, stored=settled.stored,
                              duplicate=settled.duplicate, quarantined=settled.quarantined)  # fmt: skip
         return settled.end > settled.start
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nothing else of this process settles, closes days or rewrites the lake meanwhile."""
+        with self._working:
+            yield
 
     def _wait_for_server(self) -> None:
         from urllib.request import urlopen

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import secrets
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Workers:
     def _make(self) -> None:
         from footfall.flows.work import Closing, Duty, Worker
         from footfall.stores.repeats import SqlRepeats
+        from footfall.wiring.erasing import work_off
         from footfall.wiring.jobs import forget_old_runs, runner_of
         from footfall.wiring.membership import watching_of
         from footfall.wiring.sweeping import EVERY_S, sweep_places
@@ -94,6 +96,9 @@ class Workers:
         # Jobs have a thread of their own: what takes minutes to deliver must not keep events from being settled.
         self._runner = runner = runner_of(hub)
         self._tasks = tasks = Tasks(hub, runner, lambda: secrets.token_hex(12))
+        jobs = Duty("run jobs", runner.once, 5.0)
+        # In the thread of jobs: nothing is delivered while people are taken out of what was.
+        erase = Duty("erase people", partial(work_off, hub), 5.0)
         sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
         forget = Duty("forget old runs", lambda: forget_old_runs(hub), EVERY_S)
         answers = SqlRepeats(hub.database, hub.vault)
@@ -102,7 +107,7 @@ class Workers:
         post = Duty("send notices", postman_of(hub).once, 2.0)
         self._workers = {
             "worker": Worker(duties, clock),
-            "jobs": Worker((Duty("run jobs", runner.once, 5.0), tasks.heavy, sweep, forget, forget_answers), clock),
+            "jobs": Worker((jobs, tasks.heavy, erase, sweep, forget, forget_answers), clock),
             "notices": Worker((post,), clock),
             "tasks": Worker((tasks.light,), clock),
             # And looks at audiences, which may take a minute.

@@ -1,0 +1,143 @@
+"""How places are reached from which people are to be erased: buckets, codecs, and what can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from footfall.errors import FootfallError, Refused
+from footfall.flows.close_day import open_day
+from footfall.flows.erase_delivered import AnyManifest, Pieces, Way
+from footfall.model.columns import CUSTOM_PREFIX
+from footfall.model.manifest import ENCRYPTED, Columns, DataFile, Manifest
+from footfall.model.reports import by_name
+from footfall.ports import TableFormat
+from footfall.wiring.authorizations import bucket_at
+from footfall.wiring.codecs import decoders, encoder, key_file, passphrase_given
+from footfall.wiring.formats import format_named
+from footfall.wiring.profiles import attributes_of
+
+if TYPE_CHECKING:
+    from footfall.model.erasures import Target
+    from footfall.model.jobs import Job
+    from footfall.ports import Bucket, Codec, OpenDay
+    from footfall.wiring.hub import Footfall
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What whoever asks for an erasure adds to what jobs know.
+
+    authorizations: names, for places that no job delivers to any more. own_shell: see ``bucket_at``; then the machine's
+    own access is tried too. pgp_private_key, pgp_keys: files, to read what is encrypted and to encrypt it again.
+    """
+
+    authorizations: tuple[str, ...] = ()
+    own_shell: bool = False
+    pgp_private_key: Path | None = None
+    pgp_keys: tuple[Path, ...] = ()
+
+
+class Places:
+    """The ways to everything that was delivered. Close it: it keeps a day open."""
+
+    def __init__(self, hub: Footfall, reach: Reach) -> None:
+        self._hub = hub
+        self._reach = reach
+        private = None if reach.pgp_private_key is None else key_file(reach.pgp_private_key)
+        self._decoders = decoders(private, passphrase_given() if private else None)
+        self._buckets: dict[str, tuple[Bucket, str]] = {}
+        self._opened: tuple[date, OpenDay] | None = None
+        defined = attributes_of(hub).all("user")
+        self._identifiers = [CUSTOM_PREFIX + each.api_name for each in defined if each.is_identifier]
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened[1].close()
+            self._opened = None
+
+    def way(self, target: Target) -> Way:
+        """Raises ``Refused`` for a place that nobody has access to."""
+        if target.place not in self._buckets:
+            self._buckets[target.place] = self._find(target.place)
+        bucket, authorization = self._buckets[target.place]
+
+        def encode(name: str) -> Codec | None:
+            if not name.endswith(ENCRYPTED):
+                return self._decoders.get(name)
+            keys = [key_file(path) for path in self._reach.pgp_keys]
+            if authorization and self._hub.authorizations.get(authorization).pgp == "encrypt":
+                keys.append(self._hub.authorizations.secrets(authorization)["pgp_public_key"].encode())
+            return encoder(name.removesuffix(ENCRYPTED), keys, at=self._hub.clock()) if keys else None
+
+        return Way(bucket, self._decoders, encode, _table, self._remade, self._identifiers)
+
+    # --- buckets ---------------------------------------------------------------------------------
+
+    def _find(self, place: str) -> tuple[Bucket, str]:
+        """The bucket of an address as manifests' ledger has it, and the authorization that opens it."""
+        for job in self._hub.jobs.all():
+            with suppress(FootfallError):
+                bucket = self._of_job(job)
+                if bucket is not None and bucket.url == place:
+                    return bucket, job.authorization
+        url, _, server = place.partition("?server=")
+        if "://" not in url:
+            return bucket_at(self._hub, url, None), ""
+        for name in self._reach.authorizations:
+            with suppress(FootfallError):
+                bucket = bucket_at(self._hub, url, name, server or None)
+                if bucket.url == place:
+                    return bucket, name
+        if not self._reach.own_shell:
+            what = "no job delivers there any more, so nobody knows how to get in"
+            raise Refused(what, "Name the authorization with --authorization")
+        return bucket_at(self._hub, url, None, server or None, own_shell=True), ""
+
+    def _of_job(self, job: Job) -> Bucket | None:
+        if job.kind in ("import", "people_import"):
+            return None
+        endpoint_url = job.options.get("endpoint_url") or None
+        return bucket_at(self._hub, job.url, job.authorization or None, endpoint_url)
+
+    # --- made again ------------------------------------------------------------------------------
+
+    def _remade(self, manifest: AnyManifest, file: DataFile) -> tuple[Columns, Pieces] | None:
+        """A report of a day from the lake, which these people are not in any more."""
+        if not isinstance(manifest, Manifest):
+            return None
+        report, form = by_name(manifest.report), format_named(manifest.format)
+        opened = self._day(manifest.day)
+        sources = [(report.divider(name, manifest.version), text) for name, text in file.part]
+        part = tuple((source, text) for source, text in sources if source)
+        columns = opened.columns(report, manifest.version)
+
+        def pieces() -> Iterator[tuple[int, bytes]]:
+            if isinstance(form, TableFormat):
+                about = {"report": report.name, "version": manifest.version, "day": manifest.day.isoformat()}
+                yield from form.file(columns, opened.values(report, manifest.version, part), about)
+                return
+            yield 0, form.head(form.columns(columns), report.name, manifest.version, manifest.day)
+            for rows, text in opened.render(report, manifest.version, form, part):
+                yield rows, bytes(text)
+            yield 0, form.foot()
+
+        told = tuple((column.name, column.type) for column in form.columns(columns))
+        return told, pieces()
+
+    def _day(self, day: date) -> OpenDay:
+        if self._opened is None or self._opened[0] != day:
+            self.close()
+            self._opened = day, open_day(self._hub.books, day)
+        return self._opened[1]
+
+
+def _table(chunks: Iterable[bytes], columns: Columns, named: Mapping[str, frozenset[str]]) -> tuple[Pieces, int]:
+    # Imported only here: it takes longer than all else that a command needs.
+    from footfall.formats.parquet_rows import without_rows
+
+    return without_rows(chunks, columns, named)
