@@ -52,7 +52,7 @@ class Crowd:
 
     @contextmanager
     def opened(self) -> Iterator[Footfall]:
-        settings = load_settings(data=self.data, environment={"FOOTFALL_TIME_ZONE": ZONE})
+        settings = load_settings(data=self.data, environment={"FOOTFALL_TIME_ZONE": ZONE}, allow_private_endpoints=True)
         with Footfall.open(settings, clock=lambda: self.now) as hub:
             yield hub
 

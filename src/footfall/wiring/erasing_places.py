@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -50,7 +50,7 @@ class Places:
         self._reach = reach
         private = None if reach.pgp_private_key is None else key_file(reach.pgp_private_key)
         self._decoders = decoders(private, passphrase_given() if private else None)
-        self._buckets: dict[str, tuple[Bucket, str]] = {}
+        self._buckets: dict[str, tuple[Bucket, Sequence[str]]] = {}
         self._opened: tuple[date, OpenDay] | None = None
         defined = attributes_of(hub).all("user")
         self._identifiers = [CUSTOM_PREFIX + each.api_name for each in defined if each.is_identifier]
@@ -64,39 +64,47 @@ class Places:
         """Raises ``Refused`` for a place that nobody has access to."""
         if target.place not in self._buckets:
             self._buckets[target.place] = self._find(target.place)
-        bucket, authorization = self._buckets[target.place]
+        bucket, names = self._buckets[target.place]
 
-        def encode(name: str) -> Codec | None:
-            if not name.endswith(ENCRYPTED):
-                return self._decoders.get(name)
-            keys = [key_file(path) for path in self._reach.pgp_keys]
-            if authorization and self._hub.authorizations.get(authorization).pgp == "encrypt":
-                keys.append(self._hub.authorizations.secrets(authorization)["pgp_public_key"].encode())
-            return encoder(name.removesuffix(ENCRYPTED), keys, at=self._hub.clock()) if keys else None
+        def encode(codec: str) -> Codec | None:
+            if not codec.endswith(ENCRYPTED):
+                return self._decoders.get(codec)
+            keys = [key_file(path) for path in self._reach.pgp_keys] or self._public_key(names)
+            return encoder(codec.removesuffix(ENCRYPTED), keys, at=self._hub.clock()) if keys else None
 
         return Way(bucket, self._decoders, encode, _table, self._remade, self._identifiers)
 
     # --- buckets ---------------------------------------------------------------------------------
 
-    def _find(self, place: str) -> tuple[Bucket, str]:
-        """The bucket of an address as manifests' ledger has it, and the authorization that opens it."""
+    def _public_key(self, names: Sequence[str]) -> list[bytes]:
+        """The key that the first of these authorizations which has one encrypts to."""
+        for name in names:
+            if self._hub.authorizations.get(name).pgp == "encrypt":
+                return [self._hub.authorizations.secrets(name)["pgp_public_key"].encode()]
+        return []
+
+    def _find(self, place: str) -> tuple[Bucket, Sequence[str]]:
+        """The bucket of an address as the ledger has it, and the authorizations that open it."""
+        found: list[tuple[Bucket, str]] = []
         for job in self._hub.jobs.all():
             with suppress(FootfallError):
                 bucket = self._of_job(job)
                 if bucket is not None and bucket.url == place:
-                    return bucket, job.authorization
+                    found.append((bucket, job.authorization))
         url, _, server = place.partition("?server=")
-        if "://" not in url:
-            return bucket_at(self._hub, url, None), ""
         for name in self._reach.authorizations:
             with suppress(FootfallError):
                 bucket = bucket_at(self._hub, url, name, server or None)
                 if bucket.url == place:
-                    return bucket, name
+                    found.append((bucket, name))
+        if found:
+            return found[0][0], [name for _, name in found if name]
+        if "://" not in url:
+            return bucket_at(self._hub, url, None), ()
         if not self._reach.own_shell:
             what = "no job delivers there any more, so nobody knows how to get in"
             raise Refused(what, "Name the authorization with --authorization")
-        return bucket_at(self._hub, url, None, server or None, own_shell=True), ""
+        return bucket_at(self._hub, url, None, server or None, own_shell=True), ()
 
     def _of_job(self, job: Job) -> Bucket | None:
         if job.kind in ("import", "people_import"):
