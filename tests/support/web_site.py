@@ -23,6 +23,7 @@ class Sent:
     headers: dict[str, str]
     body: bytes
     status: int
+    answer: bytes = b""
 
 
 @dataclass
@@ -40,7 +41,8 @@ class Line:
 
     def batches(self) -> list[Any]:
         """Bodies that were accepted."""
-        return [json.loads(each.body) for each in list(self.sent) if each.method == "POST" and each.status == 200]
+        ours = [each for each in list(self.sent) if each.method == "POST" and each.path == "/events"]
+        return [json.loads(each.body) for each in ours if each.status == 200]
 
     def events(self) -> list[dict[str, Any]]:
         """The events of those, in the order of their sending, each once: by its id, as the product does it."""
@@ -120,7 +122,7 @@ def line_to(target: int) -> Iterator[Line]:
                 text = answer.read()
             finally:
                 onward.close()
-            sent.status = answer.status
+            sent.status, sent.answer = answer.status, text
             line.sent.append(sent)
             self.send_response(answer.status)
             for name, each in answer.getheaders():

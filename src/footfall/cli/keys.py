@@ -52,3 +52,25 @@ def keys_revoke(here: Here, name: Annotated[str, typer.Argument(help="Name of th
     with here.opened() as hub:
         hub.sources.revoke(name, now())
     screen.result({"source": name, "state": "revoked"}, f"The key of '{name}' is no longer accepted")
+
+
+@command(keys, "user-hash")
+def keys_user_hash(
+    here: Here,
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    off: Annotated[bool, typer.Option("--off", help="Take events of users without proof again.")] = False,
+) -> None:
+    """Take events of a source's users only with their userHash, and print its key, once."""
+    from footfall.wiring.user_keys import release_user_hash, require_user_hash
+
+    screen = here.screen
+    with here.opened() as hub:
+        if off:
+            release_user_hash(hub, name)
+            screen.result({"source": name, "user_hash": "off"}, f"Users of '{name}' need no userHash any more")
+            return
+        key = require_user_hash(hub, name)
+    screen.result({"source": name, "user_hash_key": key}, key)
+    screen.say(
+        f"This is the only time this key of '{name}' is shown. An earlier one no longer counts, within two seconds."
+    )

@@ -22,6 +22,7 @@ from footfall.model import authorizations, channels, jobs, metadata, schedules
 from footfall.model.authorizations import Authorization, needed_secrets
 from footfall.model.event import QUESTION_TYPES
 from footfall.model.remote import Remote
+from footfall.model.tag import IDLE_MINUTES_MAX, read_tag
 
 Plain = Mapping[str, Any]
 _NAME: Final = Text(pattern="[a-z0-9][a-z0-9._-]{0,62}", example="lower-case letters, digits, '.', '_' and '-'")
@@ -69,6 +70,7 @@ _SOURCE: Final = Record(
         Field("product_key", _ID, "Product of its events, unless they name one.", default="default"),
         Field("environment", _ID, "Environment of its events.", default="Production"),
         Field("channel", Text(metadata.CHANNELS), "Channel of its events.", default="server"),
+        Field("tag", _TAG, "What its browser tag notices."),
     )
 )
 
@@ -250,6 +252,10 @@ def _check_authorization(plain: Plain) -> None:
     authorizations.check(wanted, {}, plain.get("secrets", needed_secrets(wanted)))
 
 
+def _check_tag(plain: Plain) -> None:
+    read_tag(plain.get("tag", {}))
+
+
 def _check_channel(plain: Plain) -> None:
     settings = {name: value for name, value in plain.items() if name != "secrets"}
     wanted = channels.read_channel({"kind": "mail", **settings}, _EPOCH)
@@ -277,7 +283,7 @@ KINDS: Final = (
         ("id",),
     ),
     ResourceKind("articles", "Pages of a help centre", _ARTICLE, ("provider", "external_article_id")),
-    ResourceKind("sources", "Who may send events", _SOURCE),
+    ResourceKind("sources", "Who may send events", _SOURCE, check=_check_tag),
     ResourceKind("privacy", "What is kept of what sources send", PRIVACY, ("source",), check=check_privacy),
     ResourceKind(
         "attributes",

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from footfall.errors import Unavailable
 from footfall.model.address import shortened
 from footfall.model.privacy import Policy
-from footfall.model.reading import Dialect, Reading
+from footfall.model.reading import Dialect, Reading, Rejected
+from footfall.model.tag import served_settings
 from footfall.ports import Batch, Clock, Log, Privacy, Source, Sources
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,6 +82,8 @@ class Collect:
 
     dialects: name -> its ``read``. privacy: what of an event may be kept, decided here, before anything is stored;
     without it only ``addresses`` does: what of a client's address is kept (``none``, ``truncated`` or ``full``).
+    user_key: the key with which a source's users are proven, None where they need not be. unproven: see
+    ``wire.user_hash``.
     """
 
     def __init__(
@@ -92,7 +96,11 @@ class Collect:
         addresses: str = "truncated",
         user_agents: bool = True,
         privacy: Privacy | None = None,
+        user_key: Callable[[str], bytes | None] = lambda source: None,
+        unproven: Callable[[str, bytes, bytes], list[Rejected]] = lambda dialect, body, key: [],
     ) -> None:
+        self._user_key = user_key
+        self._unproven = unproven
         self._log = log
         self._doorkeeper = doorkeeper
         self._dialects = dialects
@@ -111,6 +119,19 @@ class Collect:
     def read(self, dialect: str, call: str, text: bytes) -> Reading:
         """Judge a body. Raises ``BadRecord`` when it cannot be used as a whole."""
         return self._dialects[dialect](text, call)
+
+    def tag_settings(self, source: Source) -> Mapping[str, Any]:
+        """What the browser tag of a source is told: what it notices, and what may be told of addresses and people."""
+        return served_settings(source.tag, self._usual if self._privacy is None else self._privacy.policy(source.name))
+
+    def proven(self, source: Source, dialect: str, reading: Reading) -> Reading:
+        """A reading without the events that name users who are not proven, where the source asks for proof."""
+        key = self._user_key(source.name)
+        if key is None:
+            return reading
+        known = {each[0] for each in reading.rejected}
+        more = [each for each in self._unproven(dialect, reading.body, key) if each[0] not in known]
+        return replace(reading, rejected=tuple(sorted((*reading.rejected, *more))))
 
     def batch(
         self,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,7 +155,10 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who may send. key_sha256: of the write key; the key itself is shown once and never kept."""
+    """Who may send. key_sha256: of the write key; the key itself is shown once and never kept.
+
+    tag: settings of its browser tag that are not as usual, see ``model.tag``.
+    """
 
     name: str
     key_sha256: str
@@ -164,6 +167,7 @@ class Source:
     environment: str
     channel: str
     revoked_at: datetime | None = None
+    tag: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Sources(Protocol):
@@ -175,7 +179,9 @@ class Sources(Protocol):
 
     def add(self, source: Source) -> None: ...
 
-    def change(self, name: str, *, product_key: str, environment: str, channel: str) -> Source:
+    def change(
+        self, name: str, *, product_key: str, environment: str, channel: str, tag: Mapping[str, Any] | None = None
+    ) -> Source:
         """What its events are taken for from now on; ``Refused`` if no key of that name is in force."""
 
     def revoke(self, name: str, at: datetime) -> None: ...

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0015"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0016"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -185,6 +185,7 @@ source: Final = _table(
     Column("environment", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("tag", Text),  # settings of the browser tag, JSON
 )
 definition: Final = _table(
     "definition",

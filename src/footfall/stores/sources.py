@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -62,14 +63,17 @@ class SqlSources:
                     environment=source.environment,
                     channel=source.channel,
                     revoked_at=None if source.revoked_at is None else to_us(source.revoked_at),
+                    tag=_tag_text(source.tag),
                 )
             )
 
-    def change(self, name: str, *, product_key: str, environment: str, channel: str) -> Source:
+    def change(
+        self, name: str, *, product_key: str, environment: str, channel: str, tag: Mapping[str, Any] | None = None
+    ) -> Source:
         """Change what its events are taken for from now on; its key stays. Raises ``Missing`` if none is in force."""
         table = schema.source
         mine = and_(table.c.name == name, table.c.revoked_at.is_(None))
-        values = {"product_key": product_key, "environment": environment, "channel": channel}
+        values = {"product_key": product_key, "environment": environment, "channel": channel, "tag": _tag_text(tag)}
         with self._database.writing() as connection:
             if not connection.execute(table.update().where(mine).values(**values)).rowcount:
                 raise Missing(f"no source {name!r} has a key in force", "List them with `footfall keys ls`")
@@ -94,4 +98,9 @@ def _source(row: Row[Any]) -> Source:
         environment=row.environment,
         channel=row.channel,
         revoked_at=None if row.revoked_at is None else from_us(row.revoked_at),
+        tag=json.loads(row.tag) if row.tag else {},
     )
+
+
+def _tag_text(tag: Mapping[str, Any] | None) -> str | None:
+    return json.dumps(tag, sort_keys=True) if tag else None

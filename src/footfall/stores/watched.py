@@ -159,10 +159,12 @@ class WatchedSources(SqlSources):
             super().add(source)
             self._note("source.add", f"source {source.name}", None, _source_facts(source))
 
-    def change(self, name: str, *, product_key: str, environment: str, channel: str) -> Source:
+    def change(
+        self, name: str, *, product_key: str, environment: str, channel: str, tag: Mapping[str, Any] | None = None
+    ) -> Source:
         with self._store.transaction():
             before = next((each for each in self.all() if each.name == name and each.revoked_at is None), None)
-            after = super().change(name, product_key=product_key, environment=environment, channel=channel)
+            after = super().change(name, product_key=product_key, environment=environment, channel=channel, tag=tag)
             facts = [None if each is None else _source_facts(each) for each in (before, after)]
             self._note("source.change", f"source {name}", *facts)
             return after

@@ -47,7 +47,7 @@ def tag_routes(collect: Collect) -> list[Route]:
             raise HTTPException(503, "Write keys cannot be checked now", {"retry-after": "5"}) from error
         if source is None:
             raise HTTPException(404, "No source has this write key: the address of the tag ends with ?a=WRITE_KEY")
-        served = _served("{}")
+        served = _served(json.dumps(collect.tag_settings(source), separators=(",", ":"), sort_keys=True))
         headers = {
             "etag": served.etag,
             "cache-control": f"public, max-age={_FRESH_S}",

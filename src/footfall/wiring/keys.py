@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from footfall.model.api_keys import ApiKey, digest, make_key
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
@@ -16,10 +17,22 @@ if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall
 
 
-def create_key(hub: Footfall, name: str, *, product_key: str, environment: str, channel: str) -> str:
+def create_key(
+    hub: Footfall,
+    name: str,
+    *,
+    product_key: str,
+    environment: str,
+    channel: str,
+    tag: Mapping[str, Any] | None = None,
+) -> str:
     """Make a source and return its write key. Raises ``Conflict`` when its name has a key in force."""
     key = f"ff_wk_{secrets.token_urlsafe(24)}"
-    _add_source(hub, name, key, product_key, environment, channel)
+    hub.sources.add(
+        Source(
+            name, key_sha256(key), hub.clock(), product_key, environment, channel, tag=tag if tag is not None else {}
+        )
+    )
     return key
 
 

@@ -37,8 +37,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
     def client_of(peer: str, headers: Mapping[bytes, bytes]) -> str:
         return client_address(peer, dict(headers), trusted)
 
-    def create_source(name: str, product_key: str, environment: str, channel: str) -> str:
-        return create_key(hub, name, product_key=product_key, environment=environment, channel=channel)
+    def create_source(name: str, product_key: str, environment: str, channel: str, tag: Mapping[str, Any]) -> str:
+        return create_key(hub, name, product_key=product_key, environment=environment, channel=channel, tag=tag)
 
     def describe() -> Mapping[str, Any]:
         return {

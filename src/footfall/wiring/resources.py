@@ -21,6 +21,7 @@ from footfall.model.authorizations import Authorization, check_place
 from footfall.model.jobs import Job
 from footfall.model.metadata import BadDefinition, identity
 from footfall.model.plans import Change, Plain
+from footfall.model.tag import read_tag
 from footfall.ports import Source
 from footfall.wiring.attribute_resources import current_attributes, put_attribute, wanted_attributes
 from footfall.wiring.audience_resources import current_audiences, put_audiences, wanted_audiences
@@ -151,6 +152,12 @@ def _sources(hub: Footfall, wanted: Mapping[str, Plain]) -> dict[str, Plain]:
     return {source.name: plain(source) for source in hub.sources.all() if source.revoked_at is None}
 
 
+def _source_plain(plain: Plain) -> Plain:
+    tag = read_tag(plain.get("tag") or {})
+    told = _without_usual(_SOURCE, {name: value for name, value in plain.items() if name != "tag"})
+    return {**told, "tag": tag} if tag else told
+
+
 def _put_source(hub: Footfall, changes: Sequence[Change]) -> Mapping[str, str]:
     (change,) = changes
     if change.after is None:
@@ -158,9 +165,10 @@ def _put_source(hub: Footfall, changes: Sequence[Change]) -> Mapping[str, str]:
         return _TOLD
     usual = {each.name: each.default for each in _SOURCE.record.fields if each.default is not None}
     values = {name: str(change.after.get(name, default)) for name, default in usual.items()}
+    tag = change.after.get("tag", {})
     if change.before is None:
-        return {change.name: create_key(hub, change.name, **values)}
-    hub.sources.change(change.name, **values)
+        return {change.name: create_key(hub, change.name, **values, tag=tag)}
+    hub.sources.change(change.name, **values, tag=tag)
     return _TOLD
 
 

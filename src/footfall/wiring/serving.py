@@ -43,9 +43,11 @@ def serve(
     from footfall.web.signals import signal_routes
     from footfall.wire import sendgrid
     from footfall.wire.dialects import DIALECTS
+    from footfall.wire.user_hash import unproven
     from footfall.wiring.api import admin_of
     from footfall.wiring.privacy import honours_gpc
     from footfall.wiring.px import PxDoor
+    from footfall.wiring.user_keys import UserKeys
 
     with Footfall.open(settings, clock=clock) as hub:
         settings = hub.settings
@@ -67,7 +69,7 @@ def serve(
 
         downloads = Downloads(partial(_read_link, hub), partial(_fetch, hub), may_read)
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), DIALECTS, clock,
-                          privacy=hub.privacy)  # fmt: skip
+                          privacy=hub.privacy, user_key=UserKeys(hub, time.monotonic).key, unproven=unproven)  # fmt: skip
         webhook_keys = dict(settings.sendgrid_keys)
         for public_key in webhook_keys.values():
             sendgrid.check_key(public_key)

@@ -141,7 +141,7 @@ class Management:
     change_channel: Callable[[Channel], None]
     rotate_channel: Callable[[str, Mapping[str, str]], str]
     put_policy: Callable[[str, Mapping[str, Any] | None], None]
-    create_source: Callable[[str, str, str, str], str]
+    create_source: Callable[[str, str, str, str, Mapping[str, Any]], str]
     create_api_key: Callable[[str, str, datetime | None], tuple[ApiKey, str]]
     define: Callable[[object], None]
     describe: Callable[[], Mapping[str, Any]]

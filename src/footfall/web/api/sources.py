@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Path
 from pydantic import Field
 
+from footfall.model.tag import IDLE_MINUTES_MAX, read_tag
 from footfall.ports import Source
 from footfall.web.api.callers import Administering, Reading
 from footfall.web.api.repeats import repeatable
-from footfall.web.api.shapes import Given, Instant, Told
+from footfall.web.api.shapes import Flag, Given, Instant, Told, Whole
 from footfall.web.api.strict import section
 
 router = section("/api/sources", "sources")
 SourceName = Annotated[str, Path(max_length=200, description="Name of the source.")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class TagSettings(Given):
+    """What the browser tag notices. attributes: of elements, that clicks tell beside the usual ones."""
+
+    attributes: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    text: Flag = True
+    title: Flag = True
+    pages: Flag = True
+    clicks: Flag = True
+    forms: Flag = True
+    idle_minutes: Annotated[Whole, Field(ge=1, le=IDLE_MINUTES_MAX)] = 30
 
 
 class SourceSettings(Given):
@@ -24,6 +37,7 @@ class SourceSettings(Given):
     product_key: Text = "default"
     environment: Text = "Production"
     channel: Literal["web", "server", "ios", "android", "desktop"] = "server"
+    tag: TagSettings = TagSettings()
 
 
 class SourceIn(SourceSettings):
@@ -37,6 +51,7 @@ class SourceOut(Told):
     product_key: str
     environment: str
     channel: str
+    tag: TagSettings
     state: Literal["active", "revoked"]
     created_at: Instant
     revoked_at: Instant | None
@@ -66,14 +81,15 @@ def list_sources(desk: Reading) -> Sources:
 @router.post("", status_code=201, summary="Make a source and its write key")
 @repeatable
 def add_source(desk: Administering, given: SourceIn) -> NewSource:
-    key = desk.management.create_source(given.name, given.product_key, given.environment, given.channel)
+    key = desk.management.create_source(given.name, given.product_key, given.environment, given.channel, _tag(given))
     return NewSource(name=given.name, write_key=key)
 
 
 @router.put("/{name}", summary="Change what a source's events are taken for from now on")
 def change_source(desk: Administering, name: SourceName, given: SourceSettings) -> SourceOut:
     """All of its settings. Its write key stays, and events that were accepted stay as they are."""
-    return _out(desk.management.sources.change(name, **given.model_dump()))
+    settings = given.model_dump() | {"tag": _tag(given)}
+    return _out(desk.management.sources.change(name, **settings))
 
 
 @router.delete("/{name}", summary="Stop accepting a source's key, within five seconds")
@@ -82,12 +98,17 @@ def revoke_source(desk: Administering, name: SourceName) -> Revoked:
     return Revoked(name=name)
 
 
+def _tag(given: SourceSettings) -> dict[str, Any]:
+    return read_tag(given.tag.model_dump())
+
+
 def _out(source: Source) -> SourceOut:
     return SourceOut(
         name=source.name,
         product_key=source.product_key,
         environment=source.environment,
         channel=source.channel,
+        tag=TagSettings(**source.tag),
         state="active" if source.revoked_at is None else "revoked",
         created_at=source.created_at,
         revoked_at=source.revoked_at,

@@ -1,0 +1,97 @@
+"""userHash: proof, made by a site's server, that a browser may speak for a user.
+
+The proof is the hexadecimal HMAC-SHA-256 of the id that ``identify`` is given, under a key that only the site's server
+and we have. Pages carry write keys, so without it whoever reads a page can speak for anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from footfall.model.reading import Rejected
+
+_MISSING: Final = ("user_hash_missing", "This source takes events of users only with their userHash")
+_WRONG: Final = ("user_hash_wrong", "The userHash is not that of the user's id under the key of this source")
+_TWICE: Final = ("user_hash_wrong", "A field stands twice in the event, so it cannot be said whose it is")
+
+
+class _Ambiguous(dict[str, Any]):
+    """An object with a name that stands twice: its readers need not agree which of the two counts."""
+
+
+def hash_of(key: bytes, user: str) -> str:
+    """The userHash of a user's id."""
+    return hmac.new(key, user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def unproven(dialect: str, body: bytes, key: bytes) -> list[Rejected]:
+    """(index, code, message) of the events of ``body`` that name a user without proof, by rising index.
+
+    dialect: ``native`` (a body's ``user_hashes``, an event's ``user_hash`` or ``user.userHash``) or ``segment``
+    (``context.userHash``, ``context.traits.userHash`` or ``traits.userHash``). Who an ``alias`` says the user was before
+    needs proof too, unless that is the event's own visitor. body: JSON that the dialect has read.
+    """
+    said = json.loads(body, object_pairs_hook=_object)
+    array = said.get("events" if dialect == "native" else "batch") if isinstance(said, dict) else said
+    events = array if isinstance(array, list) else [said]
+    shared = said.get("user_hashes") if dialect == "native" and isinstance(said, dict) else None
+    hashes = shared if isinstance(shared, dict) else {}
+    found: list[Rejected] = []
+    for index, event in enumerate(events):
+        fault = _fault(dialect, event, hashes, key) if isinstance(event, dict) else None
+        if fault is not None:
+            found.append((index, *fault))
+    if isinstance(said, _Ambiguous):
+        return [(index, *_TWICE) for index in range(len(events))]
+    return found
+
+
+def _fault(dialect: str, event: dict[str, Any], hashes: dict[str, Any], key: bytes) -> tuple[str, str] | None:
+    if isinstance(event, _Ambiguous):
+        return _TWICE
+    given = {each for each in _given(dialect, event) if isinstance(each, str)}
+    for user in _users(dialect, event):
+        proofs = given | ({hashes[user]} if isinstance(hashes.get(user), str) else set())
+        if not proofs:
+            return _MISSING
+        wanted = hash_of(key, user).encode()
+        if not any(hmac.compare_digest(wanted, proof.lower().encode("utf-8", "replace")) for proof in proofs):
+            return _WRONG
+    return None
+
+
+def _users(dialect: str, event: dict[str, Any]) -> Iterator[str]:
+    user, visitor, before = (
+        ("identify_id", "anonymous_id", "previous_id")
+        if dialect == "native"
+        else ("userId", "anonymousId", "previousId")
+    )
+    if event.get(user) not in (None, ""):
+        yield str(event[user])
+    if event.get(before) not in (None, "", event.get(visitor)):
+        yield str(event[before])
+
+
+def _given(dialect: str, event: dict[str, Any]) -> Iterator[Any]:
+    if dialect == "native":
+        yield event.get("user_hash")
+        yield _at(event, "user", "userHash")
+    else:
+        yield _at(event, "context", "userHash")
+        yield _at(event, "context", "traits", "userHash")
+        yield _at(event, "traits", "userHash")
+
+
+def _at(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _Ambiguous(made)
