@@ -62,6 +62,18 @@ SUBSCRIPTION: Final = Record(
     )
 )
 
+_TAG: Final = Record(
+    (
+        Field("attributes", _TEXTS, "Attributes of elements that clicks tell, such as data-testid."),
+        Field("text", Flag(), "Short texts of clicked buttons and links.", default=True),
+        Field("title", Flag(), "Titles of pages.", default=True),
+        Field("pages", Flag(), "Page views.", default=True),
+        Field("clicks", Flag(), "Clicks on buttons and links.", default=True),
+        Field("forms", Flag(), "Forms that are sent, by name.", default=True),
+        Field("idle_minutes", Whole(1, IDLE_MINUTES_MAX), "A session ends after so long without an event.", default=30),
+    )
+)
+
 _SOURCE: Final = Record(
     (
         Field(

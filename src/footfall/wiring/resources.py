@@ -89,7 +89,7 @@ def wanted_of(hub: Footfall, found: DefinitionFile, around: Surroundings) -> dic
     for kind in metadata.KINDS:
         wanted[kind] = {identity(item): definitions.plain_item(item) for item in getattr(names, kind)}
     _check_tree(hub, found)
-    wanted["sources"] = {name: _without_usual(_SOURCE, each.plain) for name, each in found.of("sources").items()}
+    wanted["sources"] = {name: _source_plain(each.plain) for name, each in found.of("sources").items()}
     wanted["privacy"] = wanted_policies(hub, found)
     wanted["attributes"] = wanted_attributes(found)
     wanted["audiences"] = wanted_audiences(hub, found)
@@ -147,7 +147,7 @@ def _check_tree(hub: Footfall, found: DefinitionFile) -> None:
 
 def _sources(hub: Footfall, wanted: Mapping[str, Plain]) -> dict[str, Plain]:
     def plain(source: Source) -> Plain:
-        return _without_usual(_SOURCE, {each.name: getattr(source, each.name) for each in _SOURCE.record.fields})
+        return _source_plain({each.name: getattr(source, each.name) for each in _SOURCE.record.fields})
 
     return {source.name: plain(source) for source in hub.sources.all() if source.revoked_at is None}
 
