@@ -31,8 +31,12 @@ def export_rollups(
     key: Key = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,
+    hide: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits.")
+    ] = None,
 ) -> None:
     """Close the day if it is open, then write its reports: data files first, each manifest last."""
+    from footfall.wiring.hiding import read_hide
     from footfall.wiring.rollups import export_rollups as deliver
 
     screen = here.screen
@@ -45,7 +49,7 @@ def export_rollups(
             hub, day.date(), last, to=to, reports=names, version=version, format=format,
             compression=compression, pgp_keys=pgp_key or (), key=key,
             authorization=authorization, endpoint_url=endpoint_url, own_shell=True,
-            unfinished=unfinished, progress=progress,
+            unfinished=unfinished, hide=read_hide(hide), progress=progress,
         )  # fmt: skip
     _show_delivered(screen, delivered)
 

@@ -8,9 +8,15 @@ from typing import Any, Final
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Shape, Text, Whole
 from footfall.model import app_events, audience_export, imports, names, people_inbox, people_loading, reports
 from footfall.model.channels import ADDRESS, EMAIL_CHANNEL, EMAIL_TO
+from footfall.model.hiding import HIDINGS
 
 COMPRESSIONS: Final = ("gzip", "zstd", "zip", "none")
 _TEXT: Final = Text()
+_PRIVACY: Final = Field(
+    "privacy",
+    Mapped(Text(HIDINGS)),
+    "Column -> keep, drop, hash, joinable_hash or coarsen; the first that fits decides.",
+)
 _SERVER: Final = Field(
     "endpoint_url",
     Text(pattern=r"https?://[^\s@]+", example="https://host or https://host:port", quiet=True),
@@ -40,6 +46,7 @@ _ROLLUPS: Final = Record(
         Field("reports", Listed(Text(_REPORTS)), "Which; all by default."),
         _COMPRESSION,
         _KEY,
+        _PRIVACY,
         _SERVER,
     )
 )
@@ -70,6 +77,7 @@ _AUDIENCE: Final = Record(
         Field("memberships", Flag(), "Add the column segments.", default=False),
         Field("format", Text(audience_export.LAYOUTS), "Of the files.", default=audience_export.CSV),
         Field("mode", Text(audience_export.MODES), "Everybody, or what changed.", default=audience_export.FULL),
+        _PRIVACY,
         _JOIN,
         _RAW,
         _HEADER,

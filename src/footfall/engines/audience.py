@@ -20,8 +20,10 @@ from footfall.engines.audience_draft import KINDS_KEY, Draft, describe_draft
 from footfall.engines.audience_filter import parameters, where
 from footfall.engines.audience_values import Values
 from footfall.engines.database import Database, Limits, literal, query, scratch
+from footfall.engines.hiding import hidden_sql
 from footfall.errors import Refused
 from footfall.model.columns import STRING
+from footfall.model.hiding import DROP, KEEP
 from footfall.model.user_fields import (
     IDENTIFY,
     LIST,
@@ -80,10 +82,18 @@ class _Choice:
     def __init__(self, export: AudienceExport, given: AudienceInput, before: Path | None, database: Database) -> None:
         self._export, self._given, self._before, self._database = export, given, before, database
         everything = user_fields(given.custom_attributes)
-        self._fields = chosen(everything, export.fields)
+        self._fields = [each for each in chosen(everything, export.fields) if self._action(each) != DROP]
         asked = [field_named(everything, condition.field) for condition in export.conditions]
         self._asked = asked
         self._values = Values([*self._fields, *asked], export.layout)
+
+    def _action(self, field: UserField) -> str:
+        hiding = self._given.hiding
+        return KEEP if hiding is None else hiding.checked(field.name, field.type)
+
+    def _hidden(self, field: UserField, sql: str) -> str:
+        hiding = self._given.hiding
+        return sql if hiding is None else hidden_sql(hiding, self._action(field), sql)
 
     def write(self, path: Path) -> None:
         database = self._database
@@ -171,7 +181,8 @@ class _Choice:
         fields = [*self._fields, *([SEGMENTS_FIELD] if self._export.memberships else [])]
         if self._export.mode == "diff" and PROFILE not in {field.name for field in fields}:
             fields.insert(0, field_named(user_fields(()), PROFILE))
-        plain = [self._values.sql(field) for field in fields]
+        fields = [field for field in fields if self._action(field) != DROP]
+        plain = [self._hidden(field, self._values.sql(field)) for field in fields]
         kinds = self._kinds(fields, plain)
         typed = [as_kind(field, kinds[field.name]) if field.name in kinds else field for field in fields]
         return typed, [_normal(field, sql) for field, sql in zip(typed, plain, strict=True)]
@@ -206,7 +217,7 @@ class _Choice:
         told = [(f"f{n}", fields[n], sql) for n, sql in enumerate(texts) if sql != "NULL"]
         columns = "".join(f", {sql} AS {name}" for name, _, sql in told)
         names = "".join(f", s.{name}" for name, _, _ in told)
-        gone = "".join(f", {_OF_REMOVED.get(field.name, 'NULL')}" for _, field, _ in told)
+        gone = "".join(f", {self._hidden(field, _OF_REMOVED.get(field.name, 'NULL'))}" for _, field, _ in told)
         rows = f"""
             WITH shown AS (
                 SELECT p.user_key, p.uid, p.identify_id, {self._values.join_key()} AS join_key{columns}

@@ -41,7 +41,8 @@ class Destination:
 
     codec: of a format with types one that does not compress: the file is compressed inside. writer: who writes, for
     the manifest. prefix: first part of every file name. key: where data files lie and how they are called, if not
-    under their usual names beside the manifests. job: on whose behalf, for the key.
+    under their usual names beside the manifests. job: on whose behalf, for the key. privacy: what is hidden of the days
+    that are opened, for the manifest.
     """
 
     bucket: Bucket
@@ -52,6 +53,7 @@ class Destination:
     prefix: str = PREFIX
     key: KeyTemplate | None = None
     job: str = ROLLUPS
+    privacy: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +330,7 @@ def _manifest(order: _Order, files: tuple[DataFile, ...], supersedes: Superseded
         files=files,
         writer=to.writer,
         key="" if to.key is None else str(to.key),
+        privacy=to.privacy,
     )
 
 

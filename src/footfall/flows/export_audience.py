@@ -261,6 +261,7 @@ class _Run:
             options=self._options(),
             columns_of_files=own,
             key="" if self.to.key is None else str(self.to.key),
+            privacy=tuple(self.export.privacy.items()),
         )
 
     def _options(self) -> dict[str, str]:

@@ -129,6 +129,7 @@ class AudienceExport:
     of a list in CSV. raw: items are written as they are, so that one with the join character falls apart.
     header: CSV begins with the names. kinds: custom attributes read as ``String``, ``List`` or ``Map`` instead of what
     their values look like.
+    privacy: name of a field -> what becomes of it, see ``model.hiding``.
     """
 
     job: str = "audience"
@@ -144,8 +145,11 @@ class AudienceExport:
     header: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
     audience: str = ""
+    privacy: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.privacy and self.layout == MULTI_CSV:
+            raise Refused("files that are joined by a key hide nothing", "Export CSV, JSON or Parquet")
         for given, offered, what in ((self.layout, LAYOUTS, "format"), (self.mode, MODES, "mode")):
             if given not in offered:
                 raise Refused(f"'{given}' is no {what} of an audience export", f"Choose one of {', '.join(offered)}")
@@ -179,6 +183,7 @@ class AudienceExport:
             "seed": self.seed_text if self.limit is not None else None,
             # Only where there is one: older manifests and drafts do not have it.
             **({"audience": self.audience} if self.audience else {}),
+            **({"privacy": dict(self.privacy)} if self.privacy else {}),
         }
 
     def digest(self) -> str:

@@ -98,7 +98,8 @@ class Described(ABC):
     """What manifests of both kinds say of their files.
 
     columns: (name, type) as printed in the files. codec: by its name (``gzip``). writer: who wrote the files.
-    key: the template that names the files, empty if there is none.
+    key: the template that names the files, empty if there is none. privacy: what was hidden, as (pattern of column
+    names, action); the first that fits was applied.
     """
 
     # What two descriptions of the same delivery may say differently.
@@ -110,6 +111,7 @@ class Described(ABC):
     files: tuple[DataFile, ...]
     writer: str
     key: str = ""
+    privacy: tuple[tuple[str, str], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -122,6 +124,10 @@ class Described(ABC):
     def key_value(self) -> dict[str, str]:
         """The template of keys as it stands in a manifest, where there is one."""
         return {"key": self.key} if self.key else {}
+
+    def privacy_value(self) -> dict[str, dict[str, str]]:
+        """What was hidden as it stands in a manifest, where something was."""
+        return {"privacy": dict(self.privacy)} if self.privacy else {}
 
     def to_json(self) -> bytes:
         """UTF-8 JSON, keys in the order of the reference, indented, one line end at the end."""
@@ -169,7 +175,13 @@ def shared(fields: Fields) -> dict[str, Any]:
         "files": files,
         "writer": fields.text("writer"),
         "key": fields.text("key") if fields.has("key") else "",
+        "privacy": _privacy(fields),
     }
+
+
+def _privacy(fields: Fields) -> tuple[tuple[str, str], ...]:
+    found = fields.texts_or_none("privacy").items() if fields.has("privacy") else ()
+    return tuple((name, action or "") for name, action in found)
 
 
 def columns_value(columns: Columns) -> list[dict[str, str]]:
@@ -233,6 +245,7 @@ class Manifest(Described):
             "log_position": self.log_position,
             "rows": self.rows,
             "excluded": {reason: self.excluded[reason] for reason in sorted(self.excluded)},
+            **self.privacy_value(),
             "columns": columns_value(self.columns),
             "files": [file.value() for file in self.files],
         }

@@ -143,6 +143,14 @@ class Tokens:
         text = value if type(value) is str else str(value)
         return self._remembered(kind, text, prefix)
 
+    def key(self, kind: str) -> bytes:
+        """The key of a kind."""
+        found = self._of_kind.get(kind)
+        if found is None:
+            domain = b"footfall privacy 1\0" + self._tenant + b"\0" + kind.encode()
+            found = self._of_kind[kind] = hmac.digest(self._key, domain, "sha256")
+        return found
+
     def digest(self, kind: str, text: str) -> str:
         """40 hexadecimal digits of a text, as it is."""
         return self._hex(kind, text.encode("utf-8", "surrogatepass"))
@@ -153,11 +161,7 @@ class Tokens:
         return prefix + self._hex(kind, normalised(text).encode("utf-8", "surrogatepass"))
 
     def _hex(self, kind: str, text: bytes) -> str:
-        key = self._of_kind.get(kind)
-        if key is None:
-            key = hmac.digest(self._key, b"footfall privacy 1\0" + self._tenant + b"\0" + kind.encode(), "sha256")
-            self._of_kind[kind] = key
-        return hmac.digest(key, text, "sha256").hex()[:_TOKEN_CHARS]
+        return hmac.digest(self.key(kind), text, "sha256").hex()[:_TOKEN_CHARS]
 
 
 def normalised(text: str) -> str:

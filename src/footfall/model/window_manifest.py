@@ -84,6 +84,7 @@ class JobManifest(Described):
             **({} if self.supersedes is None else {"supersedes": self.supersedes.value()}),
             **({"withdrawn": True} if self.withdrawn else {}),
             "rows": self.rows,
+            **self.privacy_value(),
             "columns": columns_value(self.columns),
             "files": [self._file_value(file) for file in self.files],
         }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from footfall.model.audience_export import AudienceExport
+    from footfall.model.hiding import Hiding
     from footfall.ports.reports import Column, Format
 
 
@@ -24,7 +25,8 @@ class AudienceInput:
     end: links said at or after it do not count. users, links, merges, texts: as ``People`` gives them.
     custom_attributes: of users. activity: the activity file of each day, see ``Engine.activity``.
     memberships: user keys in, for each a list of the audiences the user is in; None while there are no audiences.
-    members: name of an audience in, the keys of its members; asked only for the one that is exported.
+    members: name of an audience in, the keys of its members; asked only for the one that is exported. hiding: what is
+        hidden of the fields, see ``AudienceExport.privacy``.
     """
 
     end: datetime
@@ -36,6 +38,7 @@ class AudienceInput:
     activity: Callable[[], Mapping[date, str]]
     memberships: Callable[[pa.Array], pa.Array] | None = None
     members: Callable[[str], pa.Array] | None = None
+    hiding: Hiding | None = None
 
 
 @dataclass(frozen=True, slots=True)

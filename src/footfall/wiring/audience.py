@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from footfall.ports import AudienceInput
 from footfall.stores.erasures import SqlErasures
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import TEXTS, compression_of, key_of
+from footfall.wiring.hiding import check_hiding, hiding_of
 from footfall.wiring.membership import Looking
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _EXPORT: Final = {
     "raw": bool,
     "header": bool,
     "kinds": dict,
+    "privacy": dict,
 }
 _NAMED: Final = {"filter": "conditions", "format": "layout"}
 _PLACE: Final = ("compression", "name", "timestamp", "key", "endpoint_url")
@@ -98,7 +100,7 @@ def audience_of(job: Job) -> AudienceExport:
     """The export that a job's options describe. Raises ``Refused`` for what there is not.
 
     options: audience, fields, filter (a list of conditions, each a text or ``{"field", "operator", "value"}``), limit,
-    seed, memberships, format, mode, join, raw, header, kinds; compression, name, timestamp, key, endpoint_url;
+    seed, memberships, format, mode, join, raw, header, kinds, privacy; compression, name, timestamp, key, endpoint_url;
     email_to, email_channel.
     """
     unknown = sorted(job.options.keys() - _EXPORT.keys() - set(_PLACE) - EMAIL_OPTIONS)
@@ -111,6 +113,7 @@ def audience_of(job: Job) -> AudienceExport:
     export = AudienceExport(**given)
     compression_of(export.layout, job.options.get("compression"))
     key_of(job.options.get("key"), AUDIENCE)
+    check_hiding(export.privacy)
     return export
 
 
@@ -177,7 +180,7 @@ def _deliver(
         for file in export_audience(
             export,
             Instant(at, day, hub.zone.name),
-            _input(hub, day, looking),
+            replace(_input(hub, day, looking), hiding=hiding_of(hub, export.privacy, f"job {export.job}")),
             place.destination(hub, export.layout),
             engine=_engine(hub),
             states=_Rehearsed(states, Path(folder)) if rehearsal else states,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from footfall import __version__
 from footfall.config.cron import next_instant
 from footfall.errors import Denied, Refused
-from footfall.flows.close_day import open_day
 from footfall.flows.export import Delivery, Destination, export_day
 from footfall.flows.run_jobs import Deliver, Runner
 from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
@@ -21,8 +20,9 @@ from footfall.model.schedules import Slot, between, named, next_slot, slots
 from footfall.stores.job_upkeep import SqlJobUpkeep
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
+from footfall.wiring.hiding import check_hiding, hiding_of
 from footfall.wiring.rehearsal import RehearsedLedger, difference
-from footfall.wiring.rollups import chosen_reports
+from footfall.wiring.rollups import chosen_reports, opened_day
 from footfall.wiring.telling import check_email, check_status, teller_of
 
 if TYPE_CHECKING:
@@ -271,11 +271,13 @@ def backfill(hub: Footfall, job: Job, first: date, last: date) -> Sequence[str]:
 def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> Iterator[FileFacts]:
     """The reports of each day of a slot: see ``flows.export``.
 
-    options: format, version, reports, compression, key, endpoint_url. Encrypted if the authorization has a public key.
+    options: format, version, reports, compression, key, privacy, endpoint_url. Encrypted if the authorization has a
+    public key.
 
     An attempt after one that failed delivers only what is missing of each day's revision.
     """
     reports, version, format_ = _rollup_choice(job)
+    hiding = hiding_of(hub, job.options.get("privacy"), f"job {job.name}")
     bucket = place_of(hub, job, attempt)
     codec = codec_of(hub, job.authorization or None, compression_of(format_.name, job.options.get("compression")))
     ledger: Ledger = RehearsedLedger(hub.ledger) if attempt.rehearsal else hub.ledger
@@ -288,6 +290,7 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
         prefix=hub.settings.file_prefix,
         key=key_of(job.options.get("key"), job.kind),
         job=job.name,
+        privacy=() if hiding is None else hiding.rules,
     )
 
     def beat(step: str, done: int, total: int | None, unit: str) -> None:
@@ -301,7 +304,7 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
             continue
         for delivery in export_day(
             day, wanted, to,
-            close=lambda each: hub.close_day(each, ledger=ledger), open_day=lambda each: open_day(hub.books, each),
+            close=lambda each: hub.close_day(each, ledger=ledger), open_day=lambda each: opened_day(hub, each, hiding),
             ledger=ledger, zone=hub.zone, progress=beat,
         ):  # fmt: skip
             note = _note(to, ledger, delivery) if attempt.rehearsal else ""
@@ -310,13 +313,14 @@ def deliver_rollups(hub: Footfall, job: Job, slot: Slot, attempt: Attempt) -> It
 
 def _rollup_choice(job: Job) -> tuple[Sequence[Report], str, Format | TableFormat]:
     """(reports, version, format) of a job's options. Raises ``Refused`` for what there is not."""
-    known = {"format", "version", "reports", "compression", "key", "endpoint_url"}
+    known = {"format", "version", "reports", "compression", "key", "privacy", "endpoint_url"}
     unknown = sorted(job.options.keys() - known)
     if unknown:
         raise Refused(f"a rollups job has no option {', '.join(unknown)}", f"It has {', '.join(sorted(known))}")
     version, format_ = str(job.options.get("version", "2.0")), format_named(str(job.options.get("format", "csv")))
     compression_of(format_.name, job.options.get("compression"))
     key_of(job.options.get("key"), job.kind)
+    check_hiding(job.options.get("privacy"))
     return chosen_reports(job.options.get("reports"), version), version, format_
 
 

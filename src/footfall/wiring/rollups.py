@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from footfall import __version__
+from footfall.engines.hiding import HiddenDay
 from footfall.errors import Refused
 from footfall.flows.close_day import open_day
 from footfall.flows.export import Delivery, Destination, export_day
@@ -15,12 +16,14 @@ from footfall.model.key_templates import ROLLUPS
 from footfall.model.report import Report
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
+from footfall.wiring.hiding import hiding_of
 from footfall.wiring.hub import silent
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from footfall.ports import Progress
+    from footfall.model.hiding import Hiding
+    from footfall.ports import OpenDay, Progress
     from footfall.wiring.hub import Footfall
 
 
@@ -40,12 +43,14 @@ def export_rollups(
     endpoint_url: str | None = None,
     own_shell: bool = False,
     unfinished: bool = False,
+    hide: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> list[Delivery]:
     """Settle, then close and deliver each day from ``first`` to ``last``. Raises ``Refused`` for unknown names.
 
-    own_shell: see ``bucket_at``.
+    own_shell: see ``bucket_at``. hide: column -> what becomes of it, see ``model.hiding``.
     """
+    hiding = hiding_of(hub, hide, ROLLUPS)
     chosen = chosen_reports(reports, version)
     destination = Destination(
         bucket=bucket_at(hub, to, authorization, endpoint_url, own_shell=own_shell),
@@ -55,6 +60,7 @@ def export_rollups(
         writer=f"footfall {__version__}",
         prefix=hub.settings.file_prefix,
         key=key_of(key, ROLLUPS),
+        privacy=() if hiding is None else hiding.rules,
     )
     hub.settle(progress)
     delivered: list[Delivery] = []
@@ -64,12 +70,18 @@ def export_rollups(
             chosen,
             destination,
             close=lambda day: hub.close_day(day, unfinished=unfinished),
-            open_day=lambda day: open_day(hub.books, day),
+            open_day=lambda day: opened_day(hub, day, hiding),
             ledger=hub.ledger,
             zone=hub.zone,
             progress=progress,
         )
     return delivered
+
+
+def opened_day(hub: Footfall, day: date, hiding: Hiding | None) -> OpenDay:
+    """A closed day, without what is hidden."""
+    opened = open_day(hub.books, day)
+    return opened if hiding is None else HiddenDay(opened, hiding)
 
 
 def chosen_reports(names: Sequence[str] | None, version: str) -> list[Report]:

@@ -1,0 +1,42 @@
+"""The policy of an export, with the keys its hashes need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from footfall.errors import Refused
+from footfall.model.hiding import HIDINGS, Hiding, read_hiding
+
+if TYPE_CHECKING:
+    from footfall.wiring.hub import Footfall
+
+
+def hiding_of(hub: Footfall, given: Any, export: str) -> Hiding | None:
+    """What an export hides. given: column -> action, nothing for none. export: its name, for hashes of its own.
+
+    Raises ``Refused`` for an action there is not, and as ``Privacy.tokens``.
+    """
+    check_hiding(given)
+    return read_hiding(given, lambda purpose: hub.privacy.tokens().key(purpose), export)
+
+
+def check_hiding(given: Any) -> None:
+    """Refuse what no policy of an export can be."""
+    if given and not isinstance(given, Mapping):
+        raise Refused(f"what is hidden cannot be {given!r}", "Write column: action, such as email: drop")
+    for name, action in (given or {}).items():
+        if action not in HIDINGS:
+            raise Refused(f"the column {name} cannot become {action!r}", f"Choose one of {', '.join(HIDINGS)}")
+
+
+def read_hide(hide: list[str] | None) -> dict[str, str]:
+    """The same of texts ``COLUMN=ACTION``."""
+    found = {}
+    for each in hide or []:
+        name, sign, action = each.rpartition("=")
+        if not sign:
+            raise Refused(f"{each!r} hides nothing", "Write COLUMN=ACTION as in email=drop")
+        found[name] = action
+    check_hiding(found)
+    return found

@@ -1,0 +1,148 @@
+"""Exports under a policy of their own: what is dropped is in no byte of them, what is hashed joins only when asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from datetime import time as wall_time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from footfall.buckets.local import LocalBucket
+from footfall.codecs.plain import Plain
+from footfall.config import Settings
+from footfall.errors import Refused
+from footfall.flows.verify import examine
+from footfall.model.audience_export import AudienceExport
+from footfall.model.hiding import Hiding, coarse_text
+from footfall.model.jobs import Job
+from footfall.model.schedules import Schedule
+from footfall.ports import Batch
+from footfall.wiring import Footfall
+from footfall.wiring.audience import export_by_hand
+from footfall.wiring.jobs import add_job, check_options
+from footfall.wiring.rollups import export_rollups
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+USERS = [f"canary-{n}-{random.Random(n).randrange(10**9)}" for n in range(8)]
+REPORTS = ["Users", "Accounts", "User_Event_Rollups", "User_Custom_Event_Rollups"]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory) -> Iterator[Footfall]:
+    data = tmp_path_factory.mktemp("hidden") / "data"
+    with Footfall.open(Settings(data=data, reserve_bytes=0), clock=lambda: NOW) as hub:
+        events = [
+            {
+                "type": kind, "event_name": "Saved", "event_id": f"{kind}{n}", "occurred_at": "2026-11-20T10:00:00Z",
+                "identify_id": who, "account_id": f"acme-{n % 2}", "account": {"id": f"acme-{n % 2}", "name": "Acme"},
+                "user": {"email": f"{who}@mail.example", "firstName": f"Name {who}", "plan": "pro"},
+            }
+            for n, who in enumerate(USERS)
+            for kind in ("identify", "custom", "group")
+        ]  # fmt: skip
+        body = json.dumps(events).encode()
+        hub.log.append(Batch(int(NOW.timestamp() * 10**6), "web", "native", "batch", len(events), (), "", "", body))
+        yield hub
+
+
+def exported(hub: Footfall, to: Path, format: str, hide: dict[str, str]) -> dict[str, list[dict[str, object]]]:
+    """Rows by report, of files that verify."""
+    found = export_rollups(
+        hub, DAY, DAY, to=str(to), reports=REPORTS, version="2.0", format=format, compression="none", hide=hide
+    )
+    assert not [each for each in examine(LocalBucket(to), {"none": Plain()}).findings if each.severity == "fault"]
+    rows: dict[str, list[dict[str, object]]] = {}
+    for each in found:
+        path = to / each.key
+        if format == "parquet":
+            rows[each.report] = pq.read_table(path).to_pylist()
+        elif format == "csv":
+            rows[each.report] = list(csv.DictReader(io.StringIO(path.read_text())))
+        else:
+            rows[each.report] = [json.loads(line) for line in path.read_text().splitlines()]
+        manifest = json.loads((to / each.manifest_key).read_text())
+        assert manifest.get("privacy", {}) == hide
+    return rows
+
+
+def bytes_of(folder: Path) -> bytes:
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            parts.append(data)
+            if data[:4] == b"PAR1":
+                parts.append(json.dumps(pq.read_table(path).to_pylist(), default=str).encode())
+                parts.append(str(pq.ParquetFile(path).metadata.to_dict()).encode())
+    return b"\n".join(parts)
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+def test_a_dropped_column_is_in_no_byte_of_an_export(hub, tmp_path, format):
+    hide = {"identifyId": "drop", "email": "drop", "firstName": "drop", "aptrinsicId": "drop"}
+    rows = exported(hub, tmp_path / "out", format, hide)
+    assert len(rows["Users"]) == len(USERS)
+    text = bytes_of(tmp_path / "out")
+    assert not [who for who in USERS if who.encode() in text]
+    assert all(not hide.keys() & row.keys() for each in rows.values() for row in each)
+
+
+def test_every_format_says_the_same_hash_and_every_export_another_unless_asked(hub, tmp_path):
+    said = {}
+    for kind in ("csv", "json", "parquet"):
+        rows = exported(hub, tmp_path / kind, kind, {"identifyId": "hash", "email": "coarsen"})
+        said[kind] = {row["identifyId"] for row in rows["Users"]}
+        assert {row["email"] for row in rows["Users"]} == {"@mail.example"}
+        assert {row["identifyId"] for row in rows["User_Event_Rollups"]} <= said[kind]
+    assert said["csv"] == said["json"] == said["parquet"]
+    assert len(said["csv"]) == len(USERS)
+    joinable = exported(hub, tmp_path / "joinable", "csv", {"identifyId": "joinable_hash"})
+    assert not {row["identifyId"] for row in joinable["Users"]} & said["csv"]
+    audience = AudienceExport(fields=("identifyId", "plan"), privacy={"identifyId": "joinable_hash"})
+    (file,) = export_by_hand(hub, audience, to=str(tmp_path / "audience"), at=NOW, compression="none")
+    found = list(csv.DictReader(io.StringIO((tmp_path / "audience" / file.key).read_text())))
+    assert {row["identifyId"] for row in found} == {row["identifyId"] for row in joinable["Users"]}
+
+
+@pytest.mark.parametrize("layout", ["csv", "json", "parquet"])
+def test_a_dropped_field_is_in_no_byte_of_an_audience(hub, tmp_path, layout):
+    hide = {"identify*": "drop", "email": "drop", "first*": "drop", "aptrinsicId": "drop"}
+    for mode, at in (("full", NOW), ("diff", NOW)):
+        audience = AudienceExport(job=f"hidden-{layout}-{mode}", layout=layout, mode=mode, privacy=hide)
+        export_by_hand(hub, audience, to=str(tmp_path / mode), at=at, compression="none" if layout != "parquet" else "")
+        text = bytes_of(tmp_path / mode)
+        assert not [who for who in USERS if who.encode() in text]
+        assert b"pro" in text
+
+
+def test_what_cannot_be_hidden_that_way_is_refused(hub, tmp_path):
+    with pytest.raises(Refused, match="no text"):
+        exported(hub, tmp_path / "out", "csv", {"score": "hash"})
+    with pytest.raises(Refused, match="become"):
+        exported(hub, tmp_path / "out", "csv", {"email": "eat"})
+    with pytest.raises(Refused, match="joined"):
+        AudienceExport(layout="multi-csv", privacy={"email": "drop"})
+    schedule = Schedule("daily", hub.zone, at=wall_time(3))
+    job = Job("rolls", "rollups", str(tmp_path), schedule, NOW, NOW, options={"privacy": {"email": "eat"}})
+    with pytest.raises(Refused):
+        add_job(hub, job)
+    check_options(
+        hub, Job("rolls", "rollups", str(tmp_path), schedule, NOW, NOW, options={"privacy": {"email": "drop"}})
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("ana@example.com", "@example.com"), ("192.0.2.77", "192.0.2.0"), ("Ana", None), ("", None), ("a b@c.d", None)],
+)
+def test_a_coarse_text_tells_a_domain_or_a_network_or_nothing(text, kept):
+    assert coarse_text(text) == kept
+    assert Hiding((("a", "coarsen"),), {}).text("coarsen", text) == kept
