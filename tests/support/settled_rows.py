@@ -56,7 +56,7 @@ def settled(shaper: DuckShaper, *readings: Reading, dialect: str = "native") -> 
         Entry(
             nth * 1_000,
             (nth + 1) * 1_000,
-            Batch(RECEIVED_US, "app", each.dialect or dialect, dialect, each.count, each.rejected, "", "", each.body),
+            Batch(RECEIVED_US, "app", each.dialect or dialect, "batch", each.count, each.rejected, "", "", each.body),
         )
         for nth, each in enumerate(readings)
     ]

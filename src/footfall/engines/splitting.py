@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.ports import Entry
-from footfall.wire import row_body
+from footfall.wire import own_words, row_body
 
 Text = bytes | msgspec.Raw
 """An event as the client wrote it; a ``Raw`` is a slice of its body and copies nothing."""
@@ -138,6 +138,8 @@ def split(entries: Sequence[Entry]) -> Range:
             indexes = counting[: len(texts)]
         else:
             indexes = array("i", range(len(texts)))
+        if batch.dialect == "segment" and own_words.MARK in batch.body:
+            texts, indexes = _own_words(taken, parts, place, texts, indexes)
         parts.setdefault(batch.dialect, []).append(texts)
         into.places += array("i", [place]) * len(texts)
         into.indexes += indexes
@@ -146,6 +148,21 @@ def split(entries: Sequence[Entry]) -> Range:
     # A body that nobody can take apart may name a dialect that nobody knows.
     taken.splits = {name: one for name, one in taken.splits.items() if one.texts}
     return taken
+
+
+def _own_words(
+    taken: Range, parts: dict[str, list[Sequence[Text]]], place: int, texts: Sequence[Text], indexes: array[int]
+) -> tuple[list[Text], array[int]]:
+    """Put Segment calls that say events of ours among the native ones; the others are returned, with their indexes."""
+    call = taken.entries[place].batch.call
+    ours = [own_words.from_segment(text, call) if own_words.MARK in bytes(text) else None for text in texts]
+    into = taken.splits.get("native") or taken.splits.setdefault("native", Split("native"))
+    said = [(text, index) for text, index in zip(ours, indexes, strict=True) if text is not None]
+    parts.setdefault("native", []).append([text for text, _ in said])
+    into.places += array("i", [place]) * len(said)
+    into.indexes += array("i", [index for _, index in said])
+    kept = [(text, index) for text, index, own in zip(texts, indexes, ours, strict=True) if own is None]
+    return [text for text, _ in kept], array("i", [index for _, index in kept])
 
 
 def chosen(texts: Sequence[Text], places: Sequence[int]) -> Sequence[Text]:

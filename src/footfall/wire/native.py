@@ -198,6 +198,11 @@ def read(body: bytes, call: str) -> Reading:
             raise malformed(again) from again
 
 
+def fault(text: bytes) -> Fault | None:
+    """Code and message of what is wrong with one event; None when nothing is."""
+    return _JUDGE.fault(text, "batch")
+
+
 def _read_array(body: bytes) -> Reading:
     try:
         events = _array(body)
@@ -231,8 +236,8 @@ def _one_by_one(body: bytes, array: bool, known: list[Rejected]) -> Reading:
             raise BadRecord("malformed", "The body is neither an object nor an array of events") from error
         key = _text(envelope.write_key)
         if envelope.events is _NOTHING:  # the object is itself the event
-            fault = _JUDGE.fault(body, "batch")
-            return Reading(1, () if fault is None else ((0, *fault),), body, key)
+            wrong = fault(body)
+            return Reading(1, () if wrong is None else ((0, *wrong),), body, key)
         try:
             texts = split(envelope.events)
         except msgspec.ValidationError as error:

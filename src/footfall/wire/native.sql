@@ -26,7 +26,7 @@ SELECT
     END AS name,
     CASE how
         WHEN 'view_state' THEN e.view_state
-        WHEN 'survey_type' THEN e.survey_type
+        WHEN 'survey_type' THEN survey_reported(e.survey_type)
         WHEN 'question_type' THEN e.question_type
         WHEN 'email_type' THEN e.email_type
         WHEN 'provider' THEN e.provider

@@ -12,6 +12,7 @@ import msgspec
 
 from footfall.errors import BadRecord
 from footfall.model.reading import EVENT_BYTES_MAX, Reading, Rejected
+from footfall.wire import own_words
 from footfall.wire.door import (
     Anything,
     EventId,
@@ -112,6 +113,11 @@ def read(body: bytes, call: str) -> Reading:
     A single call is a batch of one. Raises ``BadRecord`` (``malformed``, ``missing_batch``, ``too_deep``,
     ``too_many_events``) when there is nothing to judge.
     """
+    reading = _read(body, call)
+    return own_words.judged(reading, call) if own_words.MARK in reading.body else reading
+
+
+def _read(body: bytes, call: str) -> Reading:
     check_work(body)
     try:
         return _read_batch(body) if call == "batch" else _read_single(body, call)

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic
 import msgspec
 
 from footfall.model.reading import EVENT_BYTES_MAX, ID_CHARS_MAX, Reading, Rejected
-from footfall.wire import native
+from footfall.wire import native, own_words
 from footfall.wire.door import Event, Fault, Judge
 
 Text = bytes | msgspec.Raw
@@ -88,7 +88,15 @@ class Translator(Generic[Event]):
         except msgspec.ValidationError:
             return text, self._judge.fault(text, call) or _STRANGE
         fault = self._incomplete(event, call)
-        return (text, fault) if fault is not None else (_encode(self._words(event, text)), None)
+        if fault is not None:
+            return text, fault
+        words = self._words(event, text)
+        if words["type"] != "custom" or (word := own_words.word_of(words["event_name"])) is None:
+            return _encode(words), None
+        told = {name: value for name, value in words.items() if name not in ("type", "event_name", "attributes")}
+        said = _encode({"type": word, **told, **own_words.spread(words.get("attributes", {}))})
+        fault = native.fault(said)
+        return (said, None) if fault is None else (text, fault)
 
 
 class TooLong(ValueError):

@@ -23,6 +23,22 @@ CREATE TEMP MACRO json_rewritten(object) AS from_json('{"o":' || object || '}', 
 -- `"name":value`, or NULL. The name is ours and needs no escape.
 CREATE TEMP MACRO json_field(name, value) AS concat('"', name, '":') || value;
 
+-- The type of a survey as responses are reported with it, however it is spelled; another word as it is
+-- (model/metadata.py, content_type).
+CREATE TEMP MACRO survey_reported(word) AS CASE upper(word)
+    WHEN 'NPS' THEN 'IN_APP_SURVEY_NPS' WHEN 'IN_APP_NPS_SURVEY' THEN 'IN_APP_SURVEY_NPS'
+    WHEN 'IN_APP_SURVEY_NPS' THEN 'IN_APP_SURVEY_NPS'
+    WHEN 'CES' THEN 'IN_APP_SURVEY_CES' WHEN 'IN_APP_CES_SURVEY' THEN 'IN_APP_SURVEY_CES'
+    WHEN 'IN_APP_SURVEY_CES' THEN 'IN_APP_SURVEY_CES'
+    WHEN 'RATING' THEN 'IN_APP_SURVEY_RATING' WHEN 'IN_APP_RATING_SURVEY' THEN 'IN_APP_SURVEY_RATING'
+    WHEN 'IN_APP_SURVEY_RATING' THEN 'IN_APP_SURVEY_RATING'
+    WHEN 'BOOLEAN' THEN 'IN_APP_SURVEY_BOOLEAN' WHEN 'IN_APP_BOOLEAN_SURVEY' THEN 'IN_APP_SURVEY_BOOLEAN'
+    WHEN 'IN_APP_SURVEY_BOOLEAN' THEN 'IN_APP_SURVEY_BOOLEAN'
+    WHEN 'MULTIPLE_QUESTION' THEN 'IN_APP_MULTIPLE_QUESTION_SURVEY'
+    WHEN 'IN_APP_MULTIPLE_QUESTION_SURVEY' THEN 'IN_APP_MULTIPLE_QUESTION_SURVEY'
+    ELSE word
+END;
+
 -- Braces around joined fields, or NULL when there are none.
 CREATE TEMP MACRO json_object_of(fields) AS '{' || nullif(fields, '') || '}';
 
