@@ -127,6 +127,23 @@ def privacy_rotate_key(
     )
 
 
+@command(privacy, "retention")
+def privacy_retention(
+    here: Here,
+    apply: Annotated[bool, typer.Option("--apply", help="Remove it now; a running server does so by itself.")] = False,
+    undelivered: Annotated[bool, typer.Option("--undelivered", help="Also days that were not delivered yet.")] = False,
+) -> None:
+    """Show what is older than the settings keep_events_days and keep_quarantine_days let it become."""
+    from footfall.wiring.retention import due_of, remove_due
+
+    screen = here.screen
+    with here.opened() as hub:
+        due = (remove_due if apply else due_of)(hub, undelivered=undelivered)
+    said = "removed" if apply else "would be removed"
+    rows = [(str(each.day), each.events, f"stays: {each.waits}" if each.waits else said) for each in due.days]
+    screen.table(["what", "records", "what becomes of it"], [*rows, ("quarantine", due.quarantined, said)])
+
+
 def _rules(field: list[str] | None) -> list[dict[str, str]] | None:
     if field is None:
         return None

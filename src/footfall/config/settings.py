@@ -182,6 +182,8 @@ class Settings:
     link_hours: int = 24
     allow_apprise: bool = False
     keep_runs_days: int = 400
+    keep_events_days: int = 0
+    keep_quarantine_days: int = 0
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from: ``default``, ``FILE:LINE``, a variable's name, or ``flag``."""
@@ -225,6 +227,8 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "link_hours": _between(1, 24),
     "allow_apprise": _truth,
     "keep_runs_days": _between(1, 36_500),
+    "keep_events_days": _between(0, 36_500),
+    "keep_quarantine_days": _between(0, 36_500),
 }
 
 

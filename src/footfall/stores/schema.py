@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION: Final = "0016"  # of the newest migration: a file at this revision is opened without asking Alembic
+REVISION: Final = "0017"  # of the newest migration: a file at this revision is opened without asking Alembic
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -381,3 +381,10 @@ privacy_policy: Final = _table(
 )
 # mark: tells the key of tokens from others. The key itself is in a file beside the data.
 privacy_key: Final = _table("privacy_key", Column("mark", String(40), primary_key=True))
+# Days whose events were removed because their time was over.
+removed_day: Final = _table(
+    "removed_day",
+    Column("day", String(10), primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

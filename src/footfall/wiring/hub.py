@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from footfall import disk, observe
 from footfall.config import Settings, Subscription, load_zone, open_subscription
-from footfall.errors import Conflict, Unavailable
+from footfall.errors import Conflict, Refused, Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT, EventType
 from footfall.ports import Clock, DayState, Ledger, Log, Progress
@@ -46,6 +46,7 @@ from footfall.stores.occupancy import Occupancy
 from footfall.stores.people import SqlPeople
 from footfall.stores.presence import Presence
 from footfall.stores.removals import SqlRemovals
+from footfall.stores.retention import SqlRetention
 from footfall.stores.sources import SqlSources
 from footfall.stores.vault import SqlVault
 from footfall.stores.watched import WatchedCatalogue, WatchedJobs, WatchedLedger, WatchedSources
@@ -293,9 +294,17 @@ class Footfall:
         return False
 
     def close_day(self, day: date, *, unfinished: bool = False, ledger: Ledger | None = None) -> DayState:
-        """Seal a day that is settled, in ``ledger`` if it is another. Raises as ``flows.close_day``."""
+        """Seal a day that is settled, in ``ledger`` if it is another.
+
+        Raises as ``flows.close_day``, and ``Refused`` for a day whose events were removed.
+        """
         from footfall.flows.close_day import close_day
 
+        if found := SqlRetention(self.database).removed().get(day):
+            raise Refused(
+                f"{found[0]:,} events of {day} were removed on {found[1]:%Y-%m-%d}: their time was over",
+                "What was delivered of it stays as it is",
+            )
         log_end = self._log.end() if self._log is not None else self.lake.position()
         books = self.books if ledger is None else replace(self.books, ledger=ledger)
         with self._working:
@@ -305,10 +314,12 @@ class Footfall:
         """(day, events, revision, state, sealed at) of every day with events or a seal, oldest first."""
         stored = self.lake.days()
         states = {state.day: state for state in self.ledger.days()}
+        removed = SqlRetention(self.database).removed()
         rows = []
         for day in sorted(stored.keys() | states.keys()):
             state = states.get(day) or self.ledger.day(day)
             word = "open" if state.revision == 0 else "touched" if state.touched else "sealed"
+            word = "removed" if day in removed else word
             sealed = "" if state.sealed_at is None else f"{state.sealed_at:%Y-%m-%d %H:%M:%S}Z"
             rows.append((day.isoformat(), stored.get(day, 0), state.revision, word, sealed))
         return rows

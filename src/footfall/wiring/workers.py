@@ -78,16 +78,22 @@ class Workers:
     def _make(self) -> None:
         from footfall.flows.work import Closing, Duty, Worker
         from footfall.stores.repeats import SqlRepeats
+        from footfall.stores.retention import SqlRetention
         from footfall.wiring.erasing import work_off
         from footfall.wiring.jobs import forget_old_runs, runner_of
         from footfall.wiring.membership import watching_of
+        from footfall.wiring.retention import EVERY_S as RETENTION_EVERY_S
+        from footfall.wiring.retention import keep_retention
         from footfall.wiring.sweeping import EVERY_S, sweep_places
         from footfall.wiring.tasks import Tasks
         from footfall.wiring.telling import postman_of
 
         hub, settings, clock = self._hub, self._hub.settings, self._hub.clock
         books = hub.books  # made before the threads run: two that ask at once would make two
-        closing = Closing(books.lake, books.ledger, hub.zone, clock, hub.close_day)
+        removed = SqlRetention(hub.database).removed
+        closing = Closing(
+            books.lake, books.ledger, hub.zone, clock, lambda day: day in removed() or hub.close_day(day)
+        )
         duties = (
             Duty("settle", hub.settle, settings.settle_every_s),
             Duty("close days", closing, 30.0),
@@ -100,13 +106,14 @@ class Workers:
         # In the thread of jobs: nothing is delivered while people are taken out of what was.
         erase = Duty("erase people", partial(work_off, hub), 5.0)
         sweep = Duty("sweep", lambda: sweep_places(hub) > 0, EVERY_S)
+        retention = Duty("retention", lambda: keep_retention(hub), RETENTION_EVERY_S)
         forget = Duty("forget old runs", lambda: forget_old_runs(hub), EVERY_S)
         answers = SqlRepeats(hub.database, hub.vault)
         forget_answers = Duty("forget answers", lambda: answers.forget(clock()) > 0, EVERY_S)
         # So have notices: neither waits for a mail server that does not answer.
         post = Duty("send notices", postman_of(hub).once, 2.0)
         self._workers = {
-            "worker": Worker(duties, clock),
+            "worker": Worker((*duties, retention), clock),
             "jobs": Worker((jobs, tasks.heavy, erase, sweep, forget, forget_answers), clock),
             "notices": Worker((post,), clock),
             "tasks": Worker((tasks.light,), clock),
