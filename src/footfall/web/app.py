@@ -20,9 +20,9 @@ from footfall.flows.collect import Collect
 from footfall.web.admin import create_admin
 from footfall.web.collect import Admission, ASGIApp, Collector
 from footfall.web.connection import Connection, cut_dawdlers
-from footfall.web.manners import SendGrid
+from footfall.web.manners import CloudEvents, Manner, SendGrid
 from footfall.web.settings import rest_of_collector
-from footfall.wire import sendgrid
+from footfall.wire import cloudevents, sendgrid
 
 __all__ = ["Admission", "create_admin", "create_collector", "listen", "serve"]
 
@@ -40,7 +40,10 @@ def create_collector(
 
     webhook_keys: name of a source -> the public key that its webhooks must be signed with.
     """
-    manners = {sendgrid.NAME: SendGrid(webhook_keys or {}, lambda: collect.now().timestamp())}
+    manners: dict[str, Manner] = {
+        sendgrid.NAME: SendGrid(webhook_keys or {}, lambda: collect.now().timestamp()),
+        cloudevents.NAME: CloudEvents(),
+    }
     rest = rest_of_collector(collect, more)
     return Collector(collect, admission if admission is not None else Admission(), rest, manners)
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from footfall.model.reading import Rejected
 from footfall.web.replies import Reply, done, refusal
-from footfall.wire import sendgrid
-from footfall.wire.body import text_of
+from footfall.wire import cloudevents, sendgrid
+from footfall.wire.body import text_of, unpacked
 
 Headers = Mapping[bytes, bytes]
 
@@ -56,3 +56,14 @@ class SendGrid(Manner):
         if not sendgrid.signed(key, signature, timestamp, body, self._now_s()):
             return "The signature is not SendGrid's, or older than a day"
         return None
+
+
+class CloudEvents(Manner):
+    """Of the three ways of CloudEvents over HTTP, that with the attributes in headers."""
+
+    def text(self, headers: Headers, body: bytes, bytes_max: int) -> bytes:
+        if not cloudevents.is_in_one(headers):
+            return text_of(body, bytes_max)
+        if headers.get(b"content-encoding", b"").strip().lower() == b"gzip":  # data of an event may itself be gzip
+            body = unpacked(body, bytes_max)
+        return cloudevents.in_one(headers, body)

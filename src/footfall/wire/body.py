@@ -42,6 +42,15 @@ def text_of(body: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     return body
 
 
+def unpacked(body: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """Undo gzip, told by its first bytes, and nothing else. Raises ``BadRecord``: ``too_large``, ``bad_gzip``."""
+    if body.startswith(GZIP_MAGIC):
+        return _gunzip(body, bytes_max)
+    if len(body) > bytes_max:
+        raise BadRecord("too_large", f"The body has more than {bytes_max} bytes")
+    return body
+
+
 def _gunzip(body: bytes, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     room = bytes_max + 1

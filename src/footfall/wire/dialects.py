@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from footfall.model.reading import Dialect
-from footfall.wire import native, posthog, segment, sendgrid
+from footfall.wire import cloudevents, native, posthog, segment, sendgrid
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     segment.NAME: segment.read,
     native.NAME: native.read,
     posthog.NAME: posthog.read,
     sendgrid.NAME: sendgrid.read,
+    cloudevents.NAME: cloudevents.read,
 }
