@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from footfall.config import Settings
-from footfall.errors import Refused
+from footfall.errors import Missing, Refused
 from footfall.flows.collect import Collect, Doorkeeper
 from footfall.model.privacy import HIDDEN
 from footfall.wire import native, segment
 from footfall.wiring import Footfall
+from footfall.wiring.denying import allow_user, denied_users, deny_user
 from footfall.wiring.import_settings import settings_of
 from footfall.wiring.imports import Origin, import_now
 from footfall.wiring.keys import create_key
@@ -237,3 +238,25 @@ def test_ids_of_people_files_are_known_as_they_are_stored(hub):
     token = hub.privacy.tokens().token("user", "ana-maria")
     assert stored_ids(hub, "people", "user", ["ana-maria"]) == {"ana-maria": token}
     assert stored_ids(hub, "people", "account", ["acme"]) == {"acme": "acme"}
+
+
+def test_who_is_denied_stays_so_under_a_token_and_no_id_is_written_down(hub):
+    put_policy(hub, "*", {"identities": ["user"]})
+    sender = Sender(hub)
+    deny_user(hub, "ana-maria")
+    assert [who for who, _ in denied_users(hub)] == [hub.privacy.tokens().token("user", "ana-maria")]
+    sender.send({"batch": [track("ana-maria"), track(" ANA-maria", n=1), track("bob-marley")]})
+    hub.settle()
+    assert [row["code"] for row in hub.ledger.quarantined().to_pylist()] == ["denied_user"] * 2
+    allow_user(hub, "ana-maria")
+    assert not denied_users(hub)
+    with pytest.raises(Missing):
+        allow_user(hub, "ana-maria")
+    assert found_in(hub.settings.data, "ana-maria") == set()
+
+
+def test_without_tokens_an_id_is_denied_as_it_is_and_no_key_is_drawn(hub):
+    deny_user(hub, "ana-maria")
+    assert [who for who, _ in denied_users(hub)] == ["ana-maria"]
+    assert not key_path(hub.settings).exists()
+    assert [each.action for each in hub.audit.changes()] == ["user.deny"]

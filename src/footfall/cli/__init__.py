@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from footfall import __version__
-from footfall.cli import definitions, people_erasing, serving
+from footfall.cli import definitions, people_denying, people_erasing, serving
 from footfall.cli.access import access
 from footfall.cli.api_keys import api_keys
 from footfall.cli.attributes import attributes
@@ -52,6 +52,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 serving.add_to(app)
 definitions.add_to(app)
+people_denying.add_to(people)
 people_erasing.add_to(people)
 app.add_typer(events, name="events")
 app.add_typer(export, name="export")

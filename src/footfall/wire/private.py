@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -81,6 +82,7 @@ class PrivateBodies:
         if events is None:
             why = ((0, "unreadable_event", HIDDEN),)
             return Kept(b'{"' + words.wrapped.encode() + b'":[' + self._digest(body) + b"]}", 1, why)
+        urls = self._urls.some and self._urls.may_be_in(body)
         bad = {index: code for index, code, _ in rejected}
         texts: list[bytes] = []
         named: list[Rejected] = []
@@ -90,7 +92,7 @@ class PrivateBodies:
             text = None
             if code is None:
                 try:
-                    text = self._event(_decode(event) if isinstance(event, msgspec.Raw) else event, words, around)
+                    text = self._event(_decode(event) if isinstance(event, msgspec.Raw) else event, words, around, urls)
                 except _UNREADABLE:
                     code = "unreadable_event"
                 if text is None and code is None:
@@ -109,8 +111,8 @@ class PrivateBodies:
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _event(self, event: Any, words: Words, around: Event) -> bytes | None:
-        """The text of one event, or None when it is not stored at all."""
+    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> bytes | None:
+        """The text of one event, or None when it is not stored at all. urls: whether some may stand in it."""
         if not isinstance(event, dict):
             raise ValueError("an event is an object")
         event.pop("writeKey", None)
@@ -118,13 +120,13 @@ class PrivateBodies:
         if self._anonymous is not None:
             may = consented(event, words, around, self._policy)
             if not may:
-                return None if self._policy.without_consent == "drop" else self._anonymous.event(event, words)
-        return self._changed(event, words, context if isinstance(context, dict) else None)
+                return None if self._policy.without_consent == "drop" else self._anonymous.event(event, words, urls)
+        return self._changed(event, words, context if isinstance(context, dict) else None, urls)
 
-    def _changed(self, event: Event, words: Words, context: Event | None) -> bytes | None:
+    def _changed(self, event: Event, words: Words, context: Event | None, urls: bool) -> bytes | None:
         if context is not None and self._policy.addresses != "full":
             context.pop("ip", None)
-        if self._urls.some and not self._urls.apply(event, words.context):
+        if urls and not self._urls.apply(event, words.context):
             return None
         if self._drops_traits:
             for name, _ in words.traits:
@@ -171,8 +173,7 @@ class PrivateBodies:
         for value, token in raw.items():
             if len(value) < _EXACT_CHARS or value.casefold() in COMMON:
                 continue
-            written = _folded(_encode(value.strip())[1:-1])
-            if written in folded:
+            if _written(value) in folded:
                 event = {name: _without(each, value, token) for name, each in event.items()}
                 text = _encode(event)
                 folded = _folded(text)
@@ -305,21 +306,21 @@ class _Anonymous(PrivateBodies):
         self._drops_traits = True
         self._asks = policy
 
-    def event(self, event: Event, words: Words) -> bytes | None:
+    def event(self, event: Event, words: Words, urls: bool) -> bytes | None:
         context = event.get(words.context)
         event.pop("user_agent", None)
         if isinstance(context, dict):
             context.pop("userAgent", None)
-        return self._changed(event, words, context if isinstance(context, dict) else None)
+        return self._changed(event, words, context if isinstance(context, dict) else None, urls)
 
-    def _event(self, event: Any, words: Words, around: Event) -> bytes | None:
+    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> bytes | None:
         if not isinstance(event, dict):
             raise ValueError("an event is an object")
         event.pop("writeKey", None)
         asks = self._asks
         if asks.consent != "ignored" and not consented(event, words, around, asks) and asks.without_consent == "drop":
             return None
-        return self.event(event, words)
+        return self.event(event, words, urls)
 
 
 def anonymous(policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> PrivateBodies:
@@ -357,6 +358,12 @@ def _events_apart(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] |
         return [msgspec.Raw(body)], {}
     except _UNREADABLE:
         return None, {}
+
+
+@lru_cache(maxsize=10_000)
+def _written(value: str) -> bytes:
+    """An id as it would stand in the folded text of an event."""
+    return _folded(_encode(value.strip())[1:-1])
 
 
 def _folded(text: bytes) -> bytes:

@@ -21,6 +21,7 @@ _PATHS: Final = frozenset({"path", "url", "href", "link_url", "referrer", "actio
 
 
 _NAMED: Final = _QUERIES | _FRAGMENTS | _PATHS
+_WRITTEN: Final = tuple(f'"{name}"'.encode() for name in sorted(_NAMED))
 _NONE: Final = re.compile(r"(?!)")
 
 
@@ -34,6 +35,11 @@ class Urls:
         self._excludes = _pattern(policy.exclude_urls)
         self.some = self._kept is not None or any((policy.mask_query, policy.mask_urls, policy.exclude_urls))
         self._changes = self._kept is not None or bool(policy.mask_query or policy.mask_urls)
+
+    def may_be_in(self, body: bytes) -> bool:
+        """Whether anything of a body could be a URL or a part of one: one look at the whole spares many."""
+        low = body.lower()
+        return b"\\" in low or b"://" in low or any(name in low for name in _WRITTEN)
 
     def apply(self, event: Event, context: str) -> bool:
         """Change the URLs of an event where they stand. False for an event that is not stored."""

@@ -15,6 +15,7 @@ from footfall.web.identify import Keys
 from footfall.wiring.acting import act_as
 from footfall.wiring.api import define_names
 from footfall.wiring.authorizations import add_authorization, change_authorization, rotate_authorization
+from footfall.wiring.denying import allow_user, denied_users, deny_user
 from footfall.wiring.import_bad_rows import bad_rows_of
 from footfall.wiring.imports import ledger_of
 from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, slot_of
@@ -62,6 +63,9 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         outbox=outbox_of(hub),
         sources=hub.sources,
         policies=policies_of(hub),
+        denied=partial(denied_users, hub),
+        deny_user=partial(deny_user, hub),
+        allow_user=partial(allow_user, hub),
         put_policy=partial(put_policy, hub),
         ledger=hub.ledger,
         catalogue=hub.catalogue,

@@ -82,8 +82,9 @@ def remove_due(hub: Footfall, *, undelivered: bool = False) -> Due:
 
 
 def keep_retention(hub: Footfall) -> bool:
-    """For the worker: remove what is due."""
+    """For the worker: remove what is due, and the files of what was removed a day ago."""
     due = remove_due(hub)
+    hub.lake.vacuum()
     if due.going or due.quarantined:
         observe.happened("retention", days=len(due.going), quarantined=due.quarantined)
     return False

@@ -17,6 +17,7 @@ from footfall.web.api import (
     authorizations,
     channels,
     days,
+    denied,
     deployment,
     imports,
     jobs,
@@ -38,7 +39,7 @@ from footfall.web.api.problems import describe_in, install, responses
 
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
-    channels.router, rules.router, notices.router, sources.router, privacy.router, keys.router, audit.router,
+    channels.router, rules.router, notices.router, sources.router, privacy.router, denied.router, keys.router, audit.router,
     attributes.router, people.router, audiences.router, audiences.counts, imports.router, imports.previews,
 )  # fmt: skip
 _DESCRIPTION: Final = """
