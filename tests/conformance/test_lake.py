@@ -311,3 +311,20 @@ def test_events_after_a_number_come_in_its_order_across_days_and_commits(lake):
     assert lake.after(0, 100)["ingest_seq"].to_pylist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert lake.after(4, 3)["ingest_seq"].to_pylist() == [5, 6, 7]
     assert lake.after(9, 10).num_rows == 0
+
+
+def test_rows_beside_the_log_are_numbered_and_leave_the_position(lake, opened):
+    lake.append(rows(1, 3), 10)
+    lake.add(rows(4, 2, NEXT))
+    assert (lake.position(), lake.next_seq(), lake.days()) == (10, 6, {DAY: 3, NEXT: 2})
+    lake.add(rows(6, 0))
+    assert (opened().position(), opened().next_seq()) == (10, 6)
+
+
+def test_numbers_that_another_gave_meanwhile_are_given_to_nobody_else(lake):
+    lake.append(rows(1, 3), 10)
+    lake.add(rows(4, 1))
+    for late in (lambda: lake.append(rows(4, 2), 20), lambda: lake.add(rows(4, 2))):
+        with pytest.raises(Conflict, match="ingest_seq 4"):
+            late()
+    assert (lake.position(), lake.next_seq(), lake.days()) == (10, 5, {DAY: 4})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,6 +121,35 @@ def features_clone(
         made = clone_feature(hub, feature, new_id, name=name, product_key=product)
     ids = [each.id for each in made]
     here.screen.result({"features": ids}, f"{len(ids)} features: {', '.join(ids)}")
+
+
+@command(features, "backfill")
+def features_backfill(
+    here: Here,
+    feature: Annotated[
+        str, typer.Argument(help="Only its rules, and those of what is below it; all by default.", metavar="[FEATURE]")
+    ] = "",
+    since: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")] = None,
+    until: Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day.")] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Also take away matches whose events answer no rule any more.")
+    ] = False,
+) -> None:
+    """Let the rules of now see events of before. Days that change, and were closed, get another revision."""
+    from footfall.wiring.feature_backfill import backfill_features
+
+    screen = here.screen
+    with here.opened() as hub, screen.progress() as progress:
+        done = backfill_features(
+            hub, feature, since=since.date() if since else None, until=until.date() if until else None, remove=remove,
+            progress=progress,
+        )  # fmt: skip
+    plain = {"days": done.looked_at, "added": done.added, "removed": done.removed,
+             "changed": [day.isoformat() for day in done.days]}  # fmt: skip
+    taken = f", {done.removed:,} taken away" if remove else ""
+    screen.result(plain, f"{done.added:,} matches added{taken}: {len(done.days)} of {done.looked_at} days changed")
+    if not done.days:
+        raise typer.Exit(Exit.NOTHING_TO_DO)
 
 
 def _event(what: str) -> dict[str, Any]:

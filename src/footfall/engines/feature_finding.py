@@ -17,16 +17,16 @@ from footfall.engines.matching import (
     NO_PAGE,
     Clicked,
     Mapped,
-    Match,
-    Page,
     ProductRules,
     Seen,
     compile_rules,
 )
+from footfall.engines.rule_sets import Page
 from footfall.engines.where_sql import WhereSql
 from footfall.errors import Refused
 from footfall.model.audience_text import read_where
 from footfall.model.event import EventType
+from footfall.model.feature_rules import FeatureMatch
 from footfall.model.metadata import Metadata
 
 _AT_ONCE: Final = 16_384
@@ -62,6 +62,7 @@ class FeatureFinder:
         self._settings: dict[str, Any] = {
             "temp_directory": str(temp_directory),
             "threads": threads,
+            "memory_limit": "512MB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
@@ -97,7 +98,7 @@ class FeatureFinder:
         whole = pa.concat_tables(found)
         return whole.sort_by([("row", "ascending"), ("feature_id", "ascending")])
 
-    def explain(self, event: pa.Table) -> Sequence[Match]:
+    def explain(self, event: pa.Table) -> Sequence[FeatureMatch]:
         """What the one event of a table uses, with the place of the rule that says so."""
         row = {name: _plain(event.column(name))[0].as_py() for name in LOOKED_AT}
         rules = self.rules.products.get(row["product"])

@@ -1,8 +1,4 @@
-"""Which features one event uses, by the rules of the product mapper: compiled once, then asked of distinct values.
-
-Hundreds of patterns are one automaton (RE2), selectors are looked up by what their element must have, and what was
-asked lately is remembered, within bounds.
-"""
+"""Which features one event uses, by the rules of the product mapper: compiled once, then asked of distinct values."""
 
 from __future__ import annotations
 
@@ -10,43 +6,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
-import re2
 
 from footfall.config.feature_fields import check_patterns
+from footfall.engines.rule_sets import NOBODY, Page, Selectors, Texts, Urls
 from footfall.errors import Refused
 from footfall.model.event import EventType
-from footfall.model.feature_rules import CUSTOM_EVENT, ELEMENT, FORM, LOOKS_AT, SCREEN, TEXT, URL, FeatureRule
+from footfall.model.feature_rules import (
+    CUSTOM_EVENT,
+    ELEMENT,
+    FORM,
+    LOOKS_AT,
+    SCREEN,
+    TEXT,
+    URL,
+    FeatureMatch,
+    FeatureRule,
+)
 from footfall.model.metadata import Feature, Metadata
-from footfall.model.selectors import Compound, Element, Selector, read_element, read_selector
-from footfall.model.url_rules import UrlRule, read_host, read_url_rule, subject_of
+from footfall.model.selectors import read_element, read_selector
+from footfall.model.url_rules import read_host, read_url_rule
 
-_re2: Any = re2  # it has no types
-_SET_PATTERNS: Final = 1_000
-_SET_BYTES: Final = 64 << 20
-_TEXTS_KEPT: Final = 32_768
 _ELEMENTS_KEPT: Final = 8_192
-_PAGES_KEPT: Final = 10_000
-_ANY: Final = r"(?s:.*)"
-_NOBODY: Final[frozenset[int]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Numbers of the rules about URLs that a page answers. counts: is it on a host of the product?"""
-
-    urls: frozenset[int] = _NOBODY
-    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Clicked:
     """Numbers of the selectors and of the texts that an element answers."""
 
-    selected: frozenset[int] = _NOBODY
-    said: frozenset[int] = _NOBODY
+    selected: frozenset[int] = NOBODY
+    said: frozenset[int] = NOBODY
 
 
 NO_PAGE: Final = Page()
@@ -69,167 +59,6 @@ class Seen:
     held: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A feature and the place of its rule that says so."""
-
-    feature: str
-    rule: int
-
-
-class Patterns:
-    """Which of many patterns of RE2 a text has as a whole, in one pass over it for each few hundred."""
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._sets: list[tuple[int, Any]] = []
-        for start in range(0, len(patterns), _SET_PATTERNS):
-            some = _re2.Set.FullMatchSet(_options())
-            for pattern in patterns[start : start + _SET_PATTERNS]:
-                some.Add(pattern)
-            some.Compile()
-            self._sets.append((start, some))
-
-    def __call__(self, text: str | bytes) -> tuple[int, ...]:
-        if len(self._sets) == 1:
-            return tuple(self._sets[0][1].Match(text) or ())
-        return tuple(start + place for start, some in self._sets for place in some.Match(text) or ())
-
-
-def _options() -> Any:
-    options = _re2.Options()
-    options.log_errors = False
-    options.max_mem = _SET_BYTES
-    return options
-
-
-class Texts:
-    """Which of many (text, way to compare) a text answers."""
-
-    def __init__(self, wanted: Sequence[tuple[str, str]]) -> None:
-        self._exact: dict[str, list[int]] = {}
-        others: list[int] = []
-        for number, (text, match) in enumerate(wanted):
-            if match == "exact":
-                self._exact.setdefault(text, []).append(number)
-            else:
-                others.append(number)
-        self._others = others
-        self._patterns = Patterns([_text_pattern(*wanted[number]) for number in others])
-        self.of = lru_cache(_TEXTS_KEPT)(self._of)
-
-    def _of(self, text: str) -> frozenset[int]:
-        found = {self._others[place] for place in self._patterns(text)}
-        found.update(self._exact.get(text, ()))
-        return frozenset(found) if found else _NOBODY
-
-
-def _text_pattern(text: str, match: str) -> str:
-    quoted = _re2.escape(text)
-    match match:
-        case "contains":
-            return f"{_ANY}{quoted}{_ANY}"
-        case "starts":
-            return f"{quoted}{_ANY}"
-        case "ends":
-            return f"{_ANY}{quoted}"
-        case "wildcard":
-            return str(_ANY.join(_re2.escape(part) for part in text.split("*")))
-        case _:
-            return f"{_ANY}(?:{text}){_ANY}"
-
-
-class Urls:
-    """Which of many rules about URLs a page answers. hosts: patterns of those that count; all if none is given.
-
-    whole: does any rule ask for query or hash?
-    """
-
-    def __init__(self, rules: Sequence[UrlRule], hosts: Sequence[str]) -> None:
-        self._rules = rules
-        self._short = [number for number, rule in enumerate(rules) if not rule.whole]
-        self._long = [number for number, rule in enumerate(rules) if rule.whole]
-        self._hosts = frozenset(range(len(self._short), len(self._short) + len(hosts)))
-        self._by_subject = Patterns([*(rules[number].regex for number in self._short), *hosts])
-        self._by_whole = Patterns([rules[number].regex for number in self._long])
-        self._pages: dict[tuple[int, ...], tuple[Page, bool]] = {}
-        self.whole = bool(self._long) or not all(rule.alone for rule in rules)
-
-    def of_subject(self, subject: str | bytes) -> tuple[Page, bool]:
-        """What a page answers by its URL without query and hash; and whether these may change it."""
-        found = self._by_subject(subject)
-        return self._pages.get(found) or self._made(found)
-
-    def _made(self, found: tuple[int, ...]) -> tuple[Page, bool]:
-        urls = frozenset(self._short[place] for place in found if place not in self._hosts)
-        page = Page(urls) if not self._hosts or not self._hosts.isdisjoint(found) else Page(counts=False)
-        asked = page.counts and (bool(self._long) or not all(self._rules[number].alone for number in urls))
-        if len(self._pages) >= _PAGES_KEPT:
-            self._pages.clear()
-        self._pages[found] = page, asked
-        return page, asked
-
-    def of(self, url: str) -> Page:
-        """What a page answers by its whole URL."""
-        page, asked = self.of_subject(subject_of(url))
-        if not asked:
-            return page
-        found = {each for each in page.urls if self._rules[each].alone or _fits(self._rules[each], url)}
-        found.update(self._long[place] for place in self._by_whole(url))
-        return Page(frozenset(found))
-
-
-def _fits(rule: UrlRule, url: str) -> bool:
-    """Do query and hash answer what the rule asks beside the rest?"""
-    before, _, fragment = url.partition("#")
-    if rule.query or rule.only:
-        given = parse_qsl(before.partition("?")[2], keep_blank_values=True)
-        if rule.only and len(given) != len(rule.query):
-            return False
-        for name, value in rule.query:
-            if not any(n == name and _fullmatch(value, v) for n, v in given):
-                return False
-    return rule.hash is None or _fullmatch(rule.hash, fragment if rule.deep else fragment.partition("?")[0])
-
-
-@lru_cache(4_096)
-def _compiled(pattern: str) -> Any:
-    return _re2.compile(pattern, _options())
-
-
-def _fullmatch(pattern: str, text: str) -> bool:
-    return _compiled(pattern).fullmatch(text) is not None
-
-
-class Selectors:
-    """Which of many selectors an element answers; only those are tried whose id, class, attribute or tag it has."""
-
-    def __init__(self, selectors: Sequence[Selector]) -> None:
-        self._by: dict[tuple[str, str], list[int]] = {}
-        self._selectors = selectors
-        for number, selector in enumerate(selectors):
-            for key in {_needed(each.subject) for each in selector.alternatives}:
-                self._by.setdefault(key, []).append(number)
-
-    def of(self, element: Element) -> set[int]:
-        had = [("id", element.id), ("tag", element.tag), ("", "")]
-        had += [("class", each) for each in element.classes]
-        had += [("attribute", each) for each in element.attributes]
-        candidates = {number for key in had for number in self._by.get(key, ())}
-        return {number for number in candidates if self._selectors[number].holds(element)}
-
-
-def _needed(compound: Compound) -> tuple[str, str]:
-    """What an element must have for a compound to hold: the rarest that it names."""
-    if compound.ids:
-        return "id", compound.ids[0]
-    if compound.classes:
-        return "class", compound.classes[0]
-    for attribute in compound.attributes:
-        if attribute.name not in ("id", "class"):
-            return "attribute", attribute.name
-    return ("tag", compound.tag) if compound.tag else ("", "")
-
-
 class _Numbers:
     """Each distinct value once, with a number."""
 
@@ -242,7 +71,7 @@ class _Numbers:
 
 @dataclass(slots=True)
 class _Rule:
-    match: Match
+    match: FeatureMatch
     kind: str
     environments: frozenset[str]
     value: int
@@ -267,7 +96,7 @@ class ProductRules:
                     continue
                 numbers = {URL: urls, ELEMENT: selectors, TEXT: texts}.get(rule.kind, named)
                 made = _Rule(
-                    Match(feature.id, place),
+                    FeatureMatch(feature.id, place),
                     rule.kind,
                     environments,
                     numbers.of(_value_of(rule)),
@@ -287,9 +116,9 @@ class ProductRules:
         self._kind_of = [kind for kind, _, _ in named.known]
         self.element = lru_cache(_ELEMENTS_KEPT)(self._element)
 
-    def matches(self, seen: Seen) -> list[Match]:
+    def matches(self, seen: Seen) -> list[FeatureMatch]:
         """The features that the event uses, by id; of each the first rule that says so."""
-        found: dict[str, Match] = {}
+        found: dict[str, FeatureMatch] = {}
         for rule in self._candidates(seen):
             if rule.environments and seen.environment not in rule.environments:
                 continue
@@ -323,7 +152,7 @@ class ProductRules:
             element = read_element(msgspec.json.decode(plain))
         except msgspec.DecodeError:
             return NO_ELEMENT
-        said = self._texts.of(element.text) if element.text else _NOBODY
+        said = self._texts.of(element.text) if element.text else NOBODY
         return Clicked(frozenset(self._selectors.of(element)), said)
 
     def _of_named(self, kind: str, text: str) -> list[_Rule]:

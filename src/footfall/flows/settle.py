@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.errors import Damaged
+from footfall.errors import Conflict, Damaged
 
 if TYPE_CHECKING:
     from footfall.model.days import Zone
-    from footfall.ports import Clock, Lake, Ledger, Log, People, Progress, Shape, Shaper, Store
+    from footfall.ports import Clock, Keys, Lake, Ledger, Log, People, Progress, Shape, Shaper, Store
 
+# Another process may add matches of features to the lake meanwhile; then the rows are numbered anew.
+_TRIES = 5
 # About 170,000 events. Every range is planned, probes the recent window and is committed once; two are in memory.
 RANGE_BYTES = 64 * 1024 * 1024
 RECENT_ROWS = 5_000_000
@@ -129,7 +131,7 @@ def _commit(route: Route, taken: _Taken) -> Settled:
         keys = route.people.keys(shape)
         route.people.learn(shape.facts, route.zone)
         route.ledger.settled(taken.start, taken.end, shape, route.clock())
-    route.lake.append(shape.rows(keys, route.lake.next_seq()), taken.end)
+    _append(route, shape, keys, taken)
     route.log.trim(taken.end)
     counts = shape.counts.values()
     return Settled(
@@ -140,3 +142,13 @@ def _commit(route: Route, taken: _Taken) -> Settled:
         sum(count.duplicate for count in counts),
         sum(count.quarantined for count in counts),
     )
+
+
+def _append(route: Route, shape: Shape, keys: Keys, taken: _Taken) -> None:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            route.lake.append(shape.rows(keys, route.lake.next_seq()), taken.end)
+            break
+        except Conflict:
+            if not tries_left or route.lake.position() != taken.start:
+                raise

@@ -68,6 +68,14 @@ class FeatureRule:
         return self.match or (WILDCARD if self.kind == URL else "exact")
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureMatch:
+    """A feature that an event used, and the place of the rule that says so."""
+
+    feature: str
+    rule: int
+
+
 def check_rule(rule: FeatureRule) -> tuple[str, Refused] | None:
     """The field that is wrong, and why; None for a rule that can work. Patterns are checked where they are compiled."""
     for name, known in (("kind", RULE_KINDS), ("state", RULE_STATES), ("url_match", MATCHES), ("text_match", MATCHES)):

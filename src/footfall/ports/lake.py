@@ -27,11 +27,16 @@ class Lake(Protocol):
     1. ``append`` commits rows and position together or not at all; a crash repeats nothing and loses nothing.
     2. ``append`` whose ``position`` is not beyond the current one raises ``Conflict`` and changes nothing.
     3. A reader that listed files keeps a consistent view until the files are vacuumed.
-    4. ``drop`` and ``compact`` change neither the position nor the rows they were not told to drop.
+    4. ``add``, ``drop`` and ``compact`` change neither the position nor the rows they were not told to drop.
     5. No identity, name or address is in a file or in a statistic of the table.
+    6. ``append`` and ``add`` of rows whose ``ingest_seq`` is below ``next_seq`` raise ``Conflict`` and change nothing:
+       somebody else was faster. Number the rows anew.
     """
 
     def append(self, rows: pa.Table, position: int) -> None: ...
+
+    def add(self, rows: pa.Table) -> None:
+        """Rows beside what comes from the log: together or not at all, and the position stays."""
 
     def position(self) -> int:
         """Where in the log settle must go on; 0 for a new lake."""

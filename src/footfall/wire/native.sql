@@ -6,7 +6,10 @@ SELECT
     position, index, received_us, source,
     type,
     e.type AS type_text,
-    e.event_id,
+    -- A match has the same id whoever finds it: that of its cause and of its feature.
+    CASE WHEN type = event_type('feature_match')
+        THEN coalesce(nullif(e.source_event_id->>'$', '') || '-' || nullif(e.feature_id, ''), e.event_id)
+        ELSE e.event_id END AS event_id,
     e.occurred_at AS occurred_text,
     e.sent_at AS sent_text, batch_sent_us,
     e.identify_id,

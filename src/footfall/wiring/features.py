@@ -13,13 +13,13 @@ from footfall.model.feature_trees import cloned
 from footfall.model.metadata import Feature, Metadata
 
 if TYPE_CHECKING:
-    from footfall.engines.matching import Match
+    from footfall.model.feature_rules import FeatureMatch
     from footfall.wiring.hub import Footfall
 
 _SAID: Final = ("attributes", "metrics", "page", "element", "form")
 
 
-def try_event(hub: Footfall, event: Mapping[str, Any]) -> Sequence[Match]:
+def try_event(hub: Footfall, event: Mapping[str, Any]) -> Sequence[FeatureMatch]:
     """The features that a native event would use by the rules of now. Nothing is kept of it.
 
     Its product and environment are the usual ones where it names none. Raises ``BadRecord`` for what is no event.

@@ -205,6 +205,7 @@ class Footfall:
         from footfall.engines.shaping import DuckShaper
         from footfall.flows.settle import remember
         from footfall.stores.erasures import SqlErasures
+        from footfall.wiring.deriving import derivations_of
         from footfall.wiring.receipts import token_key
 
         shaper = DuckShaper(
@@ -214,6 +215,7 @@ class Footfall:
             threads=self.settings.threads,
             recent=self.settings.recent_events,
             denied=SqlRemovals(self.database).denied,
+            derivations=derivations_of(self),
             erased=SqlErasures(self.database, self.vault).asker(partial(token_key, self)),
         )
         remember(shaper, self.lake, self.people, rows=self.settings.recent_events)
