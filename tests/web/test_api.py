@@ -197,6 +197,20 @@ def test_a_source_shows_its_key_once(api):
     assert api.ask("DELETE", "/api/sources/none").status == 404
 
 
+def test_a_source_that_needs_proof_of_its_users_shows_the_key_of_it_once(api):
+    api.ask("POST", "/api/sources", {"name": "proven", "tag": {"clicks": False}})
+    named = {"headers": {"idempotency-key": "proof"}}
+    made = api.ask("POST", "/api/sources/proven/user-hash", **named)
+    assert made.status == 201
+    assert api.ask("POST", "/api/sources/proven/user-hash", **named).body == made.body
+    assert api.ask("POST", "/api/sources/proven/user-hash").body["user_hash_key"] != made.body["user_hash_key"]
+    [listed] = [each for each in api.ask("GET", "/api/sources").body["sources"] if each["name"] == "proven"]
+    assert (listed["user_hash"], listed["tag"]["clicks"], listed["tag"]["forms"]) == (True, False, True)
+    assert api.ask("DELETE", "/api/sources/proven/user-hash").body == {"name": "proven", "user_hash": False}
+    assert api.ask("POST", "/api/sources/nobody/user-hash").status == 404
+    api.ask("DELETE", "/api/sources/proven")
+
+
 def test_a_source_changes_what_its_events_are_taken_for_and_keeps_its_key(api):
     key = api.ask("POST", "/api/sources", {"name": "till", "product_key": "shop"}).body["write_key"]
     changed = api.ask("PUT", "/api/sources/till", {"product_key": "kiosk", "environment": "Test", "channel": "desktop"})
@@ -377,6 +391,8 @@ CHANGES = [
     ("DELETE", "/api/channels/{name}", None),
     ("POST", "/api/sources", {"name": "logged"}),
     ("PUT", "/api/sources/{name}", {"channel": "ios"}),
+    ("POST", "/api/sources/{name}/user-hash", None),
+    ("DELETE", "/api/sources/{name}/user-hash", None),
     ("DELETE", "/api/sources/{name}", None),
     ("POST", "/api/keys", {"name": "logged", "scope": "read"}),
     ("DELETE", "/api/keys/{name}", None),

@@ -120,7 +120,9 @@ engagement = some(
     {"created_at": instant, "priority_rank": st.integers(-9, 9), "ignore_throttling": st.booleans(),
      "environments": st.lists(text, max_size=2)},
 )  # fmt: skip
-source = some({"name": ident}, {"product_key": ident, "channel": st.sampled_from(metadata.CHANNELS)})
+tag = some({}, {"attributes": st.lists(st.sampled_from(["data-testid", "aria-label"])), "text": st.booleans(),
+                "clicks": st.booleans(), "idle_minutes": st.integers(1, 1440)})  # fmt: skip
+source = some({"name": ident}, {"product_key": ident, "channel": st.sampled_from(metadata.CHANNELS), "tag": tag})
 
 of_attribute = {
     "entity": st.sampled_from(["user", "account"]),

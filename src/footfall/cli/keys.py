@@ -14,14 +14,17 @@ keys = typer.Typer(help="Write keys of the sources that may send events.", no_ar
 @command(keys, "ls")
 def keys_ls(here: Here) -> None:
     """List the sources; their keys cannot be shown again."""
+    from footfall.wiring.user_keys import needs_user_hash
+
     screen = here.screen
     with here.opened() as hub:
         sources = hub.sources.all()
+        proven = {each.name for each in sources if needs_user_hash(hub, each.name)}
     screen.table(
-        ["source", "product", "environment", "channel", "created", "state"],
+        ["source", "product", "environment", "channel", "created", "state", "users"],
         [
             (s.name, s.product_key, s.environment, s.channel, f"{s.created_at:%Y-%m-%d %H:%M}Z",
-             "active" if s.revoked_at is None else "revoked")
+             "active" if s.revoked_at is None else "revoked", "proven" if s.name in proven else "")
             for s in sources
         ],
     )  # fmt: skip

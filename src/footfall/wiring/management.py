@@ -25,6 +25,7 @@ from footfall.wiring.privacy import policies_of, put_policy
 from footfall.wiring.profiles import attributes_of, profiles_of
 from footfall.wiring.tasks import Tasks
 from footfall.wiring.telling import add_channel, change_channel, channels_of, outbox_of, rotate_channel
+from footfall.wiring.user_keys import needs_user_hash, release_user_hash, require_user_hash
 
 if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall
@@ -96,7 +97,14 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         change_channel=partial(change_channel, hub),
         rotate_channel=partial(rotate_channel, hub),
         create_source=create_source,
+        needs_user_hash=partial(needs_user_hash, hub),
+        require_user_hash=partial(require_user_hash, hub),
+        release_user_hash=partial(release_user_hash, hub),
         create_api_key=partial(create_api_key, hub),
+        erase=partial(ask_for, hub),
+        export_person=partial(archive_of_person, hub),
         define=partial(define_names, hub),
+        try_event=partial(try_event, hub),
+        clone_feature=lambda id, new, name, product: clone_feature(hub, id, new, name=name, product_key=product),
         describe=describe,
     )

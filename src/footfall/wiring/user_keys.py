@@ -36,8 +36,12 @@ class UserKeys:
         return known[1]
 
     def _read(self, source: str) -> bytes | None:
-        vault = self._hub.vault
-        return vault.get(_OWNER, source)[_FIELD].encode() if vault.fields(_OWNER, source) else None
+        return self._hub.vault.get(_OWNER, source)[_FIELD].encode() if needs_user_hash(self._hub, source) else None
+
+
+def needs_user_hash(hub: Footfall, source: str) -> bool:
+    """Whether events of users of a source need their userHash."""
+    return bool(hub.vault.fields(_OWNER, source))
 
 
 def require_user_hash(hub: Footfall, source: str) -> str:

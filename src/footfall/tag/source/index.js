@@ -4,7 +4,7 @@ import { clicked, submitted } from "./elements.js";
 import { flush, leave, put, retry, stop, wake } from "./queue.js";
 import { firstKey, loadedAs, settings, signalled } from "./settings.js";
 import { alone, names, open, read, remove, write } from "./store.js";
-import { parts, prose, told } from "./urls.js";
+import { MASKED, parts, prose, told } from "./urls.js";
 import * as visits from "./visit.js";
 
 let key = firstKey;
@@ -29,7 +29,8 @@ const SENDABLE = [
 function here() {
   const page = parts(location.href);
   if (page) {
-    page.title = settings.title ? prose(document.title, 300) || undefined : undefined;
+    const named = settings.title && page.path !== MASKED;
+    page.title = (named && prose(document.title, 300)) || undefined;
     page.referrer = told(cameFrom);
   }
   return page;

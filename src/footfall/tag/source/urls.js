@@ -3,6 +3,7 @@
 import { settings } from "./settings.js";
 
 const HIDDEN = "***";
+export const MASKED = "/" + HIDDEN;
 const MAIL = /[^\s/?#&=]+(@|%40)[^\s/?#&=]+/gi;
 const NUMBER = /\d(?:[ .-]?\d){6,}/g; // a phone, a card
 
@@ -14,7 +15,7 @@ export const prose = (text, most) => clean(text.replace(/\s+/g, " ").trim().repl
 
 function patterns(texts) {
   const escaped = texts.map((text) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*"));
-  const expression = new RegExp("^(?:" + escaped.join("|") + ")$");
+  const expression = new RegExp("^(?:" + escaped.join("|") + ")$", "i");
   return (...values) => texts.length && values.some((value) => expression.test(value));
 }
 
@@ -33,7 +34,7 @@ function matches(test, url) {
 function query(search) {
   const told = [];
   for (const [name, value] of new URLSearchParams(search)) {
-    if (named(name)) told.push(name + "=" + HIDDEN);
+    if (named(name)) told.push(name + "=*");
     else if (kept(name)) told.push(encodeURIComponent(name) + "=" + encodeURIComponent(value));
   }
   return clean(told.join("&"), 1000);
@@ -44,7 +45,7 @@ export function parts(href) {
   const url = new URL(href, location.href);
   if (matches(excluded, url)) return null;
   const found = { scheme: url.protocol.slice(0, -1), host: url.host };
-  if (matches(masked, url)) return Object.assign(found, { path: "/" + HIDDEN });
+  if (matches(masked, url)) return Object.assign(found, { path: MASKED });
   found.path = clean(url.pathname, 1000);
   found.query_string = query(url.search) || undefined;
   // After # only the route of a single-page app is told, never a token.

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from footfall.model.tag import IDLE_MINUTES_MAX, read_tag
 from footfall.ports import Source
-from footfall.web.api.callers import Administering, Reading
+from footfall.web.api.callers import Administering, Desk, Reading
 from footfall.web.api.repeats import repeatable
 from footfall.web.api.shapes import Flag, Given, Instant, Told, Whole
 from footfall.web.api.strict import section
@@ -52,6 +52,7 @@ class SourceOut(Told):
     environment: str
     channel: str
     tag: TagSettings
+    user_hash: bool
     state: Literal["active", "revoked"]
     created_at: Instant
     revoked_at: Instant | None
@@ -62,6 +63,18 @@ class NewSource(Told):
 
     name: str
     write_key: str
+
+
+class NewUserHashKey(Told):
+    """user_hash_key: what userHashes are made with, shown this once."""
+
+    name: str
+    user_hash_key: str
+
+
+class UserHashOff(Told):
+    name: str
+    user_hash: Literal[False] = False
 
 
 class Sources(Told):
@@ -75,7 +88,7 @@ class Revoked(Told):
 
 @router.get("", summary="List the sources")
 def list_sources(desk: Reading) -> Sources:
-    return Sources(sources=[_out(source) for source in desk.management.sources.all()])
+    return Sources(sources=[_out(desk, source) for source in desk.management.sources.all()])
 
 
 @router.post("", status_code=201, summary="Make a source and its write key")
@@ -89,7 +102,7 @@ def add_source(desk: Administering, given: SourceIn) -> NewSource:
 def change_source(desk: Administering, name: SourceName, given: SourceSettings) -> SourceOut:
     """All of its settings. Its write key stays, and events that were accepted stay as they are."""
     settings = given.model_dump() | {"tag": _tag(given)}
-    return _out(desk.management.sources.change(name, **settings))
+    return _out(desk, desk.management.sources.change(name, **settings))
 
 
 @router.delete("/{name}", summary="Stop accepting a source's key, within five seconds")
@@ -98,17 +111,31 @@ def revoke_source(desk: Administering, name: SourceName) -> Revoked:
     return Revoked(name=name)
 
 
+@router.post("/{name}/user-hash", status_code=201, summary="Take events of users only with their userHash")
+@repeatable
+def require_user_hash(desk: Administering, name: SourceName) -> NewUserHashKey:
+    """Makes a new key; one that was made before no longer counts."""
+    return NewUserHashKey(name=name, user_hash_key=desk.management.require_user_hash(name))
+
+
+@router.delete("/{name}/user-hash", summary="Take events of users without proof again")
+def release_user_hash(desk: Administering, name: SourceName) -> UserHashOff:
+    desk.management.release_user_hash(name)
+    return UserHashOff(name=name)
+
+
 def _tag(given: SourceSettings) -> dict[str, Any]:
     return read_tag(given.tag.model_dump())
 
 
-def _out(source: Source) -> SourceOut:
+def _out(desk: Desk, source: Source) -> SourceOut:
     return SourceOut(
         name=source.name,
         product_key=source.product_key,
         environment=source.environment,
         channel=source.channel,
         tag=TagSettings(**source.tag),
+        user_hash=desk.management.needs_user_hash(source.name),
         state="active" if source.revoked_at is None else "revoked",
         created_at=source.created_at,
         revoked_at=source.revoked_at,

@@ -1,0 +1,43 @@
+"""userHash as an operator meets it: a key is printed once, and users of the source need proof from then on."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+
+import pytest
+
+from footfall.wire.user_hash import hash_of
+
+
+@pytest.fixture
+def server(install):
+    return install()
+
+
+def test_users_of_a_source_need_proof_until_it_is_turned_off(server, type_in):
+    type_in = partial(type_in, server)
+    server.start()
+    code, out, said = type_in("keys", "user-hash", "default")
+    key = out.strip()
+    assert (code, "only time" in said) == (0, True)
+    bare = {"type": "custom", "identify_id": "ada", "event_name": "e"}
+    proven = bare | {"user_hash": hash_of(key.encode(), "ada")}
+    events = [bare, proven, {"type": "custom", "anonymous_id": "v", "event_name": "e"}]
+    assert [each["users"] for each in json.loads(type_in("keys", "ls", "--json")[1])] == ["proven"]
+    answer = server.post("/events", {"events": events})
+    assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(0, "user_hash_missing")]
+    other = {"type": "track", "userId": "bob", "event": "e", "context": {"userHash": hash_of(key.encode(), "ada")}}
+    assert server.post("/v1/batch", {"batch": [other]})["rejected"][0]["code"] == "user_hash_wrong"
+    assert type_in("keys", "user-hash", "default", "--off")[0] == 0
+    deadline = time.monotonic() + 20
+    while "rejected" in server.post("/events", {"events": [bare]}):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    actions = [each["action"] for each in json.loads(type_in("audit", "ls", "--json")[1])]
+    assert actions.count("source.user_hash") == 2
+    assert key not in type_in("audit", "ls", "--json")[1]
+    assert all(key.encode() not in path.read_bytes() for path in server.data.rglob("*") if path.is_file())
+    code, _, errors = type_in("keys", "user-hash", "nobody")
+    assert (code, "footfall keys ls" in errors) == (1, True)
