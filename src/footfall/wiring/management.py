@@ -101,10 +101,6 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         require_user_hash=partial(require_user_hash, hub),
         release_user_hash=partial(release_user_hash, hub),
         create_api_key=partial(create_api_key, hub),
-        erase=partial(ask_for, hub),
-        export_person=partial(archive_of_person, hub),
         define=partial(define_names, hub),
-        try_event=partial(try_event, hub),
-        clone_feature=lambda id, new, name, product: clone_feature(hub, id, new, name=name, product_key=product),
         describe=describe,
     )
