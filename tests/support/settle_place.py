@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from footfall.engines.shaping import DuckShaper
 from footfall.flows import settle
 from footfall.lakes.delta import DeltaLake
 from footfall.logs.segments import SegmentLog
-from footfall.ports import Batch
+from footfall.ports import Batch, Derivation
 from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.people import SqlPeople
@@ -65,14 +65,22 @@ class Place:
 
 
 @contextmanager
-def opened(folder: Path, *, segment_bytes: int = 64 << 20) -> Iterator[Place]:
+def opened(
+    folder: Path,
+    *,
+    segment_bytes: int = 64 << 20,
+    derivations: Callable[[Database], Sequence[Derivation]] = lambda database: (),
+) -> Iterator[Place]:
     with ExitStack() as stack:
         folder.mkdir(exist_ok=True)
         log = SegmentLog(folder / "log", segment_bytes=segment_bytes)
         stack.callback(log.close)
         database = Database.open(folder / "footfall.db")
         stack.callback(database.close)
-        shaper = DuckShaper(ZONE, lambda source: ("shop", "Production", "web"), temp_directory=folder / "tmp")
+        defaults = ("shop", "Production", "web")
+        shaper = DuckShaper(
+            ZONE, lambda source: defaults, temp_directory=folder / "tmp", derivations=derivations(database)
+        )
         stack.callback(shaper.close)
         place = Place(
             log,

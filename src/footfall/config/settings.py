@@ -169,6 +169,13 @@ class Settings:
     settle_every_s: float = 2.0
     audiences_every_s: float = 300.0
     recent_events: int = 1_000_000
+    session_minutes: int = 30
+    sessions_without: tuple[str, ...] = ()
+    sessions_of_streams: tuple[str, ...] = ()
+    infer_agents: bool = True
+    infer_places: bool = True
+    infer_organizations: bool = True
+    city_file: Path | None = None
     memory_mb: int = 256
     threads: int = 2
     segment_bytes: int = 64 << 20
@@ -214,6 +221,13 @@ _READERS: Final[dict[str, Callable[[object], Any]]] = {
     "settle_every_s": _seconds,
     "audiences_every_s": _seconds,
     "recent_events": _between(0, 100_000_000),
+    "session_minutes": _between(0, 1440),
+    "sessions_without": _texts,
+    "sessions_of_streams": _texts,
+    "infer_agents": _truth,
+    "infer_places": _truth,
+    "infer_organizations": _truth,
+    "city_file": _path,
     "memory_mb": _between(64, 1_000_000),
     "threads": _between(1, 256),
     "segment_bytes": _between(1 << 20, 1 << 32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,9 +31,10 @@ def derive_all(derivations: Sequence[Derivation], events: pa.Table, facts: pa.Ta
         return Whole(events, received, facts)
     heard_us = max(entry.batch.received_at for entry in entries)
     taken = LogRange(entries[0].position, entries[-1].next, heard_us, entries)
-    added, told = [], [facts]
+    added: list[pa.Table] = []
+    told = [facts]
     for derivation in derivations:
-        found = derivation.derive(events, taken)
+        found = derivation.derive(events, replace(taken, added=tuple(added)))
         events = found.events
         added += [] if found.added is None or not found.added.num_rows else [found.added]
         told += [] if found.facts is None or not found.facts.num_rows else [found.facts]

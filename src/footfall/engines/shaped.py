@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from footfall.engines.deriving import Whole
 from footfall.engines.splitting import Refusal
 from footfall.model.days import Zone
-from footfall.model.event import LAKE_COLUMNS
+from footfall.model.event import LAKE_COLUMNS, EventType
 from footfall.ports import Counts, Keys
 
 INSTANT = pa.timestamp("us", "UTC")
@@ -105,7 +105,11 @@ class DuckShape:
 
     @cached_property
     def days(self) -> Mapping[date, int]:
-        return dict(sorted(_tally(self._days).items()))
+        # The end of a session says nothing that a report would not have said before it.
+        events, count = self._events, self._events.num_rows
+        ends = pc.equal(events.column("type"), EventType.SESSION_ENDED)
+        told = pc.or_(pc.less(pa.arange(0, count), self._derived.received), pc.invert(ends))
+        return dict(sorted(_tally(self._days.filter(told)).items()))
 
     @cached_property
     def users(self) -> pa.Table:

@@ -82,6 +82,7 @@ class Collect:
 
     dialects: name -> its ``read``. privacy: what of an event may be kept, decided here, before anything is stored;
     without it only ``addresses`` does: what of a client's address is kept (``none``, ``truncated`` or ``full``).
+    place: where a whole address is, see ``Batch.place``; asked only where a policy lets places be inferred.
     user_key: the key with which a source's users are proven, None where they need not be. unproven: see
     ``wire.user_hash``.
     """
@@ -96,6 +97,7 @@ class Collect:
         addresses: str = "truncated",
         user_agents: bool = True,
         privacy: Privacy | None = None,
+        place: Callable[[str], str] = lambda address: "",
         user_key: Callable[[str], bytes | None] = lambda source: None,
         unproven: Callable[[str, bytes, bytes], list[Rejected]] = lambda dialect, body, key: [],
     ) -> None:
@@ -108,6 +110,7 @@ class Collect:
         self._usual = Policy(addresses=addresses)
         self._user_agents = user_agents
         self._privacy = privacy
+        self._place = place
 
     def now(self) -> datetime:
         """The time at which what comes now is received."""
@@ -166,6 +169,7 @@ class Collect:
             address=shortened(address, policy.addresses) if known else "",
             user_agent=user_agent[:_USER_AGENT_CHARS_MAX] if known and self._user_agents else "",
             body=reading.body,
+            place=self._place(address) if known and policy.inference else "",
         )
         return batch if privacy is None else privacy.kept(batch, signal)
 

@@ -32,6 +32,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     rejected: tuple[tuple[int, str, str], ...]
     address: str
     user_agent: str
+    place: str = ""
 
 
 _encode_head: Final = msgspec.msgpack.Encoder().encode
@@ -49,6 +50,7 @@ def head_of(batch: Batch) -> bytes:
             batch.rejected,
             batch.address,
             batch.user_agent,
+            batch.place,
         )
     )
 
@@ -101,6 +103,7 @@ class Segment:
             known.address,
             known.user_agent,
             body,
+            known.place,
         )
         return Entry(position, position + size, batch)
 

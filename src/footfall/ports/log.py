@@ -21,6 +21,7 @@ class Batch:
     count: events in the body, the rejected ones included.
     rejected: (index, code, message) of events that cannot be used; settle quarantines them.
     address, user_agent: of the client, after policy; empty when not kept.
+    place: where the client's whole address is, JSON object of ``model.columns.LOCATION_FIELDS``; empty when not known.
     body: JSON text, UTF-8, already decompressed and checked to be readable by the dialect.
     """
 
@@ -33,6 +34,7 @@ class Batch:
     address: str
     user_agent: str
     body: bytes
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

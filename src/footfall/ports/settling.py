@@ -29,7 +29,7 @@ class Shape(Protocol):
     """One range of the log as columns. Strings until ``rows`` turns identities and names into keys.
 
     counts: per source name.
-    days: per local day, the events stored for it, the derived ones included.
+    days: per local day, the events stored for it that reports may say something of: all but derived ends of sessions.
     users: identify_id string, first_at timestamp (UTC µs): every identified user seen and the earliest event.
     visitors: anonymous_id string. accounts: account_id string, first_at. terms: text string. All distinct.
     facts: what the events say about people, see ``People.learn``.
@@ -81,12 +81,16 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """A range [start, end) of the log and its entries. heard_us: when the latest was received, µs since 1970."""
+    """A range [start, end) of the log and its entries. heard_us: when the latest was received, µs since 1970.
+
+    added: to a derivation, the rows that those before it added.
+    """
 
     start: int
     end: int
     heard_us: int
     entries: Sequence[Entry] = ()
+    added: Sequence[pa.Table] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Derivation(Protocol):
     """Something that is found out about events when they are settled: without a loop over events.
 
     It is given the good events of a range without the duplicates, in the order of the log and before keys, with the
-    changes of the derivations before it but without the rows they added:
+    changes of the derivations before it; the rows they added are in ``LogRange.added``:
 
     ord int32, position int64, index int32 (of the event in its range, in the log and in its body), received_us and
     occurred_us int64, type int16 (``model.event.EventType``), event_id, source, product, environment, channel (the

@@ -45,6 +45,7 @@ def serve(
     from footfall.wire.dialects import DIALECTS
     from footfall.wire.user_hash import unproven
     from footfall.wiring.api import admin_of
+    from footfall.wiring.deriving import places_of
     from footfall.wiring.privacy import honours_gpc
     from footfall.wiring.px import PxDoor
     from footfall.wiring.user_keys import UserKeys
@@ -69,7 +70,8 @@ def serve(
 
         downloads = Downloads(partial(_read_link, hub), partial(_fetch, hub), may_read)
         collect = Collect(log, Doorkeeper(hub.sources, clock, time.monotonic), DIALECTS, clock,
-                          privacy=hub.privacy, user_key=UserKeys(hub, time.monotonic).key, unproven=unproven)  # fmt: skip
+                          privacy=hub.privacy, place=places_of(settings),
+                          user_key=UserKeys(hub, time.monotonic).key, unproven=unproven)  # fmt: skip
         webhook_keys = dict(settings.sendgrid_keys)
         for public_key in webhook_keys.values():
             sendgrid.check_key(public_key)
