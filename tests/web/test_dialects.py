@@ -105,3 +105,39 @@ def test_a_source_without_a_key_is_believed_for_its_write_key(standing_door: Any
     status, _, answer = standing_door.request("POST", "/hooks/sendgrid?writeKey=WKEY", body)
     assert (status, [each["code"] for each in json.loads(answer)["rejected"]]) == (200, ["missing_user"])
     assert standing_door.request("POST", "/hooks/sendgrid", body)[0] == 401
+
+
+# --- OTLP ------------------------------------------------------------------------------------------
+
+RECORD = {"eventName": "opened", "timeUnixNano": "1", "attributes": [{"key": "user.id", "value": {"stringValue": "u"}}]}
+
+
+def logs(*records: Any) -> bytes:
+    return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": list(records)}]}]}).encode()
+
+
+def test_otlp_is_answered_in_its_own_words(standing_door: Any) -> None:
+    keyed = {"X-Write-Key": "WKEY", "Content-Type": "application/json"}
+    status, headers, body = standing_door.request("POST", "/v1/logs", logs(RECORD), keyed)
+    assert (status, headers["content-type"], json.loads(body)) == (200, "application/json", {})
+    status, _, body = standing_door.request("POST", "/v1/logs", gzip.compress(logs(RECORD, {})), keyed)
+    partial = json.loads(body)["partialSuccess"]
+    assert (status, partial["rejectedLogRecords"]) == (200, "1")
+    assert partial["errorMessage"].startswith("record 1: missing_event")
+
+    status, headers, body = standing_door.request(
+        "POST", "/v1/logs", b"", {**keyed, "Content-Type": "application/x-protobuf"}
+    )
+    assert (status, headers["content-type"], body) == (200, "application/x-protobuf", b"")
+    status, headers, body = standing_door.request(
+        "POST", "/v1/logs", b"\x0f", {"Content-Type": "application/x-protobuf"}
+    )
+    assert (status, headers["content-type"]) == (400, "application/x-protobuf")
+    assert (body[:2], body[4:].startswith(b"malformed")) == (b"\x08\x03", True)
+    status, _, body = standing_door.request("POST", "/v1/logs", logs(RECORD), {"Content-Type": "application/json"})
+    assert (status, json.loads(body)["code"]) == (401, 16)
+
+
+def test_a_bomb_of_otlp_is_refused_before_it_is_read(standing_door: Any) -> None:
+    bomb = gzip.compress(b"\x0a" * (64 << 20))
+    assert standing_door.request("POST", "/v1/logs", bomb, {"X-Write-Key": "WKEY"})[0] == 413

@@ -20,9 +20,9 @@ from footfall.flows.collect import Collect
 from footfall.web.admin import create_admin
 from footfall.web.collect import Admission, ASGIApp, Collector
 from footfall.web.connection import Connection, cut_dawdlers
-from footfall.web.manners import CloudEvents, Manner, SendGrid
+from footfall.web.manners import CloudEvents, Manner, Otlp, SendGrid
 from footfall.web.settings import rest_of_collector
-from footfall.wire import cloudevents, sendgrid
+from footfall.wire import cloudevents, otlp, sendgrid
 
 __all__ = ["Admission", "create_admin", "create_collector", "listen", "serve"]
 
@@ -43,6 +43,7 @@ def create_collector(
     manners: dict[str, Manner] = {
         sendgrid.NAME: SendGrid(webhook_keys or {}, lambda: collect.now().timestamp()),
         cloudevents.NAME: CloudEvents(),
+        otlp.NAME: Otlp(),
     }
     rest = rest_of_collector(collect, more)
     return Collector(collect, admission if admission is not None else Admission(), rest, manners)

@@ -38,7 +38,7 @@ def _ways() -> dict[bytes, Way]:
     known = {path: ("segment", call) for path, call in ways.items()} | {"/events": ("native", "batch")}
     known |= dict.fromkeys(("/batch", "/e", "/capture", "/i/v0/e"), ("posthog", "batch"))
     known["/hooks/sendgrid"] = ("sendgrid", "batch")
-    known["/cloudevents"] = ("cloudevents", "batch")
+    known |= {"/cloudevents": ("cloudevents", "batch"), "/v1/logs": ("otlp", "batch")}
     return {(path + slash).encode(): way for path, way in known.items() for slash in ("", "/")}
 
 

@@ -118,7 +118,9 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         status, body, headers = reply
-        parts = [STATUS_LINE[status], b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)]
+        parts = [STATUS_LINE[status], b"content-length: %d\r\n" % len(body)]
+        if not headers or all(name != b"content-type" for name, _ in headers):
+            parts.append(b"content-type: application/json\r\n")
         parts += [b"%s: %s\r\n" % header for header in self.server_state.default_headers]
         parts += [b"%s: %s\r\n" % header for header in headers]
         parts.append(b"\r\n" if post.keep_alive else b"connection: close\r\n\r\n")

@@ -6,10 +6,13 @@ What such a request says is read by its module in ``wire``; here is only what he
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
 
 from footfall.model.reading import Rejected
-from footfall.web.replies import Reply, done, refusal
-from footfall.wire import cloudevents, sendgrid
+from footfall.web.replies import Reply, cors, done, refusal
+from footfall.wire import cloudevents, otlp, sendgrid
 from footfall.wire.body import text_of, unpacked
 
 Headers = Mapping[bytes, bytes]
@@ -67,3 +70,36 @@ class CloudEvents(Manner):
         if headers.get(b"content-encoding", b"").strip().lower() == b"gzip":  # data of an event may itself be gzip
             body = unpacked(body, bytes_max)
         return cloudevents.in_one(headers, body)
+
+
+class Otlp(Manner):
+    """OTLP over HTTP: protobuf or JSON, each answered in its own kind, refusals as ``google.rpc.Status``."""
+
+    def text(self, headers: Headers, body: bytes, bytes_max: int) -> bytes:
+        return otlp.text_of(unpacked(body, bytes_max))
+
+    def done(self, rejected: Sequence[Rejected], headers: Headers) -> Reply:
+        if _is_json(headers):
+            count, message = otlp.partly(rejected)
+            partial = {"partialSuccess": {"rejectedLogRecords": str(count), "errorMessage": message}} if count else {}
+            return 200, _encode(partial), cors(headers.get(b"origin"))
+        return 200, otlp.answer_in_protobuf(rejected), [*cors(headers.get(b"origin")), _PROTOBUF]
+
+    def refusal(self, status: int, code: str, message: str, retry_after_s: int | None, headers: Headers) -> Reply:
+        number, text = _RPC_CODES.get(status, _INVALID), f"{code}: {message}"
+        said = [*cors(headers.get(b"origin"))]
+        if retry_after_s is not None:
+            said.append((b"retry-after", str(retry_after_s).encode()))
+        if _is_json(headers):
+            return status, _encode({"code": number, "message": text}), said
+        return status, otlp.status_in_protobuf(number, text), [*said, _PROTOBUF]
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_PROTOBUF: Final = (b"content-type", b"application/x-protobuf")
+_INVALID: Final = 3
+_RPC_CODES: Final = {401: 16, 429: 8, 500: 13, 503: 14}
+
+
+def _is_json(headers: Headers) -> bool:
+    return b"json" in headers.get(b"content-type", b"")

@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 Reply = tuple[int, bytes, Headers]
-"""Status, JSON, headers beside those of any answer."""
+"""Status, body (JSON unless a ``content-type`` says otherwise), headers beside those of any answer."""
 
 _DAY_S: Final = b"86400"
 _encode: Final = msgspec.json.Encoder().encode

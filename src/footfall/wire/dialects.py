@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from footfall.model.reading import Dialect
-from footfall.wire import cloudevents, native, posthog, segment, sendgrid
+from footfall.wire import cloudevents, native, otlp, posthog, segment, sendgrid
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     segment.NAME: segment.read,
@@ -14,4 +14,5 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     posthog.NAME: posthog.read,
     sendgrid.NAME: sendgrid.read,
     cloudevents.NAME: cloudevents.read,
+    otlp.NAME: otlp.read,
 }

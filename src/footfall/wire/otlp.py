@@ -1,0 +1,301 @@
+"""OTLP logs over HTTP at the door: OpenTelemetry's events, which are log records with a name, as native events.
+
+Source: OTLP 1.x, "OTLP/HTTP" and its JSON encoding; the semantic conventions of events, sessions and users. What
+becomes of which attribute is in docs/reference/otlp.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from footfall.model.reading import EVENT_ID_CHARS_MAX, ID_CHARS_MAX, NAME_CHARS_MAX, Reading, Rejected
+from footfall.wire.door import Fault, Name, check_count, check_work, malformed
+from footfall.wire.otlp_protobuf import as_json
+from footfall.wire.translating import Fields, Text, Translator, without_nothing
+
+NAME: Final = "otlp"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_9999_NS: Final = 253_402_300_799 * 1_000_000_000
+_TOLD_MAX: Final = 10  # of rejected records in an answer
+
+
+class AnyValue(msgspec.Struct, rename="camel", gc=False):
+    """A value of OTLP: exactly one of its fields, or none."""
+
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: str | int | None = None
+    double_value: float | str | None = None
+    array_value: Values | None = None
+    kvlist_value: KeyValues | None = None
+    bytes_value: str | None = None
+
+
+class Values(msgspec.Struct, gc=False):
+    values: list[AnyValue] = []
+
+
+class KeyValue(msgspec.Struct, gc=False):
+    key: str = ""
+    value: AnyValue | None = None
+
+
+class KeyValues(msgspec.Struct, gc=False):
+    values: list[KeyValue] = []
+
+
+class Resource(msgspec.Struct, gc=False):
+    attributes: list[KeyValue] | None = None
+
+
+class Scope(msgspec.Struct, gc=False):
+    name: str | None = None
+    version: str | None = None
+
+
+class LogRecord(msgspec.Struct, rename="camel", gc=False):
+    """One record, with the resource and the scope it belongs to."""
+
+    time_unix_nano: str | int | None = None
+    observed_time_unix_nano: str | int | None = None
+    severity_text: str | None = None
+    body: AnyValue | None = None
+    attributes: list[KeyValue] | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    event_name: Name | None = None
+    resource: Resource | None = None
+    scope: Scope | None = None
+
+
+class _ScopeLogs(msgspec.Struct, rename="camel"):
+    log_records: list[msgspec.Raw] = []
+    scope: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _ResourceLogs(msgspec.Struct, rename="camel"):
+    scope_logs: list[_ScopeLogs] = []
+    resource: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    resource_logs: list[_ResourceLogs] = []
+
+
+_request: Final = msgspec.json.Decoder(_Request).decode
+
+# Attributes that native fields say, of the record or else of its resource, in the first of these names that is there.
+_IDS: Final = {
+    "identify_id": ("user.id", "enduser.id"),
+    "anonymous_id": ("footfall.anonymous_id", "app.installation.id"),
+    "account_id": ("footfall.account_id", "account.id", "tenant.id"),
+    "session_id": ("session.id",),
+}
+_NAMES: Final = {
+    "product_key": ("footfall.product_key", "service.name"),
+    "environment": ("deployment.environment.name", "deployment.environment"),
+    "user_agent": ("user_agent.original",),
+}
+_EVENT_ID: Final = ("log.record.uid", "event.id")
+_SESSIONS: Final = {"session.start": "session_started", "session.end": "session_ended"}
+_PAGE: Final = (("url.full", "url"), ("url.path", "path"))
+
+
+def text_of(body: bytes) -> bytes:
+    """The body of a request, unpacked, as JSON: protobuf is told from JSON by its first byte."""
+    if not body:
+        return b"{}"
+    return body if body.lstrip()[:1] == b"{" else as_json(body)
+
+
+def read(body: bytes, call: str) -> Reading:
+    """Judge one request. body: JSON text, an ``ExportLogsServiceRequest``. call: any.
+
+    Raises ``BadRecord`` (``malformed``, ``too_deep``, ``too_many_events``) when there is nothing to judge.
+    """
+    check_work(body)
+    try:
+        request = _request(body)
+    except (RecursionError, msgspec.DecodeError) as error:
+        raise malformed(error) from error
+    texts = list(_records(request))
+    check_count(len(texts))
+    return _EVENTS.body(texts, call)
+
+
+def _records(request: _Request) -> Iterator[bytes]:
+    """Each record with its resource and scope, and a number where the same record is there more than once."""
+    seen: Counter[bytes] = Counter()
+    for of_resource in request.resource_logs:
+        for of_scope in of_resource.scope_logs:
+            beside = b'"resource":' + bytes(of_resource.resource) + b',"scope":' + bytes(of_scope.scope) + b"}"
+            for record in of_scope.log_records:
+                text = bytes(record).strip()
+                if text[:1] != b"{":
+                    yield text
+                    continue
+                head = text[:-1].rstrip()
+                whole = head + (b"" if head == b"{" else b",") + beside
+                nth = seen[whole]
+                seen[whole] += 1
+                yield whole if not nth else whole[:-1] + b',"repetition":%d}' % nth
+
+
+# --- one record --------------------------------------------------------------------------------------
+
+
+def _incomplete(event: LogRecord, call: str) -> Fault | None:
+    attributes = _plain(event.attributes)
+    name = event.event_name or attributes.get("event.name")
+    if not isinstance(name, str) or not name:
+        return "missing_event", "A log record is an event only with 'eventName'"
+    if len(name) > NAME_CHARS_MAX:
+        return "too_long", "'event.name' is too long"
+    for nanoseconds in (event.time_unix_nano, event.observed_time_unix_nano):
+        if nanoseconds is not None and _nanoseconds(nanoseconds) is None:
+            return "bad_timestamp", "A time is a whole number of nanoseconds since 1970"
+    for names in _IDS.values():
+        for each in names:
+            if isinstance(attributes.get(each), str) and len(attributes[each]) > ID_CHARS_MAX:
+                return "too_long", f"'{each}' is too long for an id"
+    return None
+
+
+def _words(event: LogRecord, text: Text) -> Fields:
+    attributes = _plain(event.attributes)
+    resource = _plain(event.resource.attributes if event.resource is not None else None)
+    name = event.event_name or attributes.pop("event.name")
+    said: Fields = {field: _first(names, attributes, resource) for field, names in _IDS.items()}
+    said |= {
+        field: found if isinstance(found := _first(names, attributes, resource), str) else None
+        for field, names in _NAMES.items()
+    }
+    if (said["product_key"] or "").startswith("unknown_service"):  # what an SDK says when nobody told it
+        said["product_key"] = None
+    said = {field: value for field, value in said.items() if not isinstance(value, str) or len(value) <= ID_CHARS_MAX}
+    said["event_id"] = _event_id(attributes, text)
+    said["occurred_at"] = _occurred_at(event)
+    said["page"] = {field: attributes.pop(each) for each, field in _PAGE if isinstance(attributes.get(each), str)}
+    known = said.get("identify_id") or said.get("anonymous_id")
+    # What concerns nobody is an event of the platform: only those may do without a user.
+    kind = _SESSIONS.get(name, "custom") if known else "platform_event"
+    said |= {"type": kind, "event_name": None if kind in _SESSIONS.values() else name}
+    said["global_context"] = _context(event, resource)
+    said["attributes"] = {**_of_body(event.body), **attributes}
+    return without_nothing(said)
+
+
+def _event_id(attributes: dict[str, Any], text: Text) -> str:
+    for name in _EVENT_ID:
+        value = attributes.get(name)
+        if isinstance(value, str) and 0 < len(value) <= EVENT_ID_CHARS_MAX:
+            return str(attributes.pop(name))
+    # OTLP has no ids: a request that is sent again has the same records, to the nanosecond.
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
+def _occurred_at(event: LogRecord) -> str | None:
+    for nanoseconds in (event.time_unix_nano, event.observed_time_unix_nano):
+        if number := _nanoseconds(nanoseconds):
+            return (_EPOCH + timedelta(microseconds=number // 1000)).isoformat()
+    return None
+
+
+def _nanoseconds(value: str | int | None) -> int | None:
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
+    return value if value is not None and 0 <= value <= _YEAR_9999_NS else None
+
+
+def _first(names: Iterable[str], attributes: dict[str, Any], resource: Mapping[str, Any]) -> str | int | None:
+    """The first id there is; taken out of the attributes of the record."""
+    for name in names:
+        for where in (attributes, resource):
+            value = where.get(name)
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+                attributes.pop(name, None)
+                return value
+    return None
+
+
+def _context(event: LogRecord, resource: dict[str, Any]) -> dict[str, Any]:
+    scope = event.scope
+    around = {
+        "otel.scope.name": None if scope is None else scope.name,
+        "severity": event.severity_text,
+        "trace_id": event.trace_id,
+        "span_id": event.span_id,
+    }
+    return {**resource, **{name: value for name, value in around.items() if value}}
+
+
+def _of_body(body: AnyValue | None) -> dict[str, Any]:
+    if body is None:
+        return {}
+    if body.kvlist_value is not None:
+        return _plain(body.kvlist_value.values)
+    value = _value(body)
+    return {} if value is None else {"body": value}
+
+
+def _plain(pairs: list[KeyValue] | None) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs or () if pair.value is not None}
+
+
+def _value(value: AnyValue) -> Any:
+    if value.int_value is not None:
+        text = str(value.int_value)
+        digits = text.removeprefix("-")
+        return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else text
+    if value.array_value is not None:
+        return [_value(each) for each in value.array_value.values]
+    if value.kvlist_value is not None:
+        return _plain(value.kvlist_value.values)
+    for single in (value.string_value, value.bool_value, value.double_value, value.bytes_value):
+        if single is not None:
+            return single
+    return None
+
+
+_EVENTS: Final = Translator(LogRecord, _incomplete, _words)
+
+
+# --- answers -----------------------------------------------------------------------------------------
+
+
+def partly(rejected: Iterable[Rejected]) -> tuple[int, str]:
+    """How many records were rejected, and a text that names the first of them; (0, "") when none was."""
+    named = list(rejected)
+    told = "; ".join(f"record {index}: {code}: {message}" for index, code, message in named[:_TOLD_MAX])
+    return len(named), told + (" …" if len(named) > _TOLD_MAX else "")
+
+
+def answer_in_protobuf(rejected: Iterable[Rejected]) -> bytes:
+    """An ``ExportLogsServiceResponse``: empty when everything was taken, else with ``partial_success``."""
+    count, message = partly(rejected)
+    if not count:
+        return b""
+    return _message(1, b"\x08" + _varint(count) + _message(2, message.encode()))
+
+
+def status_in_protobuf(code: int, message: str) -> bytes:
+    """A ``google.rpc.Status``."""
+    return b"\x08" + _varint(code) + _message(2, message.encode())
+
+
+def _message(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(found) + bytes([value])
