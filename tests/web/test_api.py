@@ -376,6 +376,7 @@ CHANGES = [
     ("POST", "/api/imports/{id}/undo", None),
     ("PUT", "/api/attributes/{entity}/{name}", {"type": "NUMBER"}),
     ("DELETE", "/api/attributes/{entity}/{name}", None),
+    ("POST", "/api/people/erasures", {"ids": ["nobody-here"]}),
     ("POST", "/api/audiences", {"name": "logged", "list_by": "email"}),
     ("PUT", "/api/audiences/{name}", {"list_by": "email", "label": "changed"}),
     ("PUT", "/api/audiences/{name}/values", {"values": ["ada@example.com"]}),

@@ -10,6 +10,7 @@ from footfall.ports.api_keys import ApiKeys
 from footfall.ports.audiences import AudienceEngine, AudienceInput, AudiencePart, AudienceStates, OpenAudience
 from footfall.ports.audit import Audit
 from footfall.ports.authorizations import Authorizations, Resealed, Vault
+from footfall.ports.erasures import Erasures
 from footfall.ports.explore import Directory, EventPage, EventPages, EventsWanted, PeopleOrder, StoredEvent, Totals
 from footfall.ports.files import Bucket, Codec, Probe, Purged, Purger, Stored, Sweeper
 from footfall.ports.import_ledger import Comparison, HeldFiles, Imports, RowEvents, Snapshots
@@ -67,6 +68,7 @@ __all__ = [
     "Directory",
     "Engine",
     "Entry",
+    "Erasures",
     "EventPage",
     "EventPages",
     "EventSelection",

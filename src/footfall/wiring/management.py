@@ -16,11 +16,13 @@ from footfall.wiring.acting import act_as
 from footfall.wiring.api import define_names
 from footfall.wiring.authorizations import add_authorization, change_authorization, rotate_authorization
 from footfall.wiring.denying import allow_user, denied_users, deny_user
+from footfall.wiring.erasing import ask_for, erasures_of
 from footfall.wiring.import_bad_rows import bad_rows_of
 from footfall.wiring.imports import ledger_of
 from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.membership import Looks, audiences_of
+from footfall.wiring.person_export import archive_of_person
 from footfall.wiring.privacy import policies_of, put_policy
 from footfall.wiring.profiles import attributes_of, profiles_of
 from footfall.wiring.tasks import Tasks
@@ -73,6 +75,7 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         api_keys=hub.api_keys,
         attributes=attributes_of(hub),
         profiles=profiles_of(hub),
+        erasures=erasures_of(hub),
         audiences=audiences_of(hub),
         looks=Looks(hub),
         audit=hub.audit,
@@ -101,6 +104,8 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         require_user_hash=partial(require_user_hash, hub),
         release_user_hash=partial(release_user_hash, hub),
         create_api_key=partial(create_api_key, hub),
+        erase=partial(ask_for, hub),
+        export_person=partial(archive_of_person, hub),
         define=partial(define_names, hub),
         describe=describe,
     )

@@ -104,6 +104,11 @@ def zipped(found: PersonFiles) -> bytes:
     return sink.getvalue()
 
 
+def archive_of_person(hub: Footfall, id: str) -> bytes:
+    """``export_person`` as a ZIP archive."""
+    return zipped(export_person(hub, id))
+
+
 def _events(hub: Footfall, subjects: Subjects) -> Iterator[dict[str, Any]]:
     terms = dict(zip(*(column.to_pylist() for column in hub.people.texts("terms").columns), strict=True))
     accounts = dict(zip(*(column.to_pylist() for column in hub.people.texts("accounts").columns), strict=True))

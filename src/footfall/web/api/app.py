@@ -19,6 +19,7 @@ from footfall.web.api import (
     days,
     denied,
     deployment,
+    erasures,
     imports,
     jobs,
     keys,
@@ -39,8 +40,10 @@ from footfall.web.api.problems import describe_in, install, responses
 
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
-    channels.router, rules.router, notices.router, sources.router, privacy.router, denied.router, keys.router, audit.router,
-    attributes.router, people.router, audiences.router, audiences.counts, imports.router, imports.previews,
+    channels.router, rules.router, notices.router, sources.router, privacy.router, denied.router, keys.router,
+    audit.router,
+    attributes.router, people.router, erasures.router, audiences.router, audiences.counts, imports.router,
+    imports.previews,
 )  # fmt: skip
 _DESCRIPTION: Final = """
 Everything the command line does about deliveries. Every request carries a key, `Authorization: Bearer ff_…`; each route

@@ -14,6 +14,7 @@ from footfall.model.audit import Actor
 from footfall.model.authorizations import Authorization
 from footfall.model.channels import Channel
 from footfall.model.days import Zone
+from footfall.model.erasures import Erasure
 from footfall.model.jobs import Job
 from footfall.model.schedules import Slot
 from footfall.model.tasks import Task
@@ -27,6 +28,7 @@ from footfall.ports import (
     Catalogue,
     Channels,
     Clock,
+    Erasures,
     Imports,
     Jobs,
     Ledger,
@@ -98,6 +100,7 @@ class Management:
     identify: (who, scope) of a key, None for one that opens nothing. client_of: the address of a client, from that
     of the peer and the headers of the request. kept_of: what may be kept of it. act_as: in whose name the changes of a
     request are from now on.
+    erase: notes that people are to be erased: (ids, mode, who asks). export_person: a ZIP archive of all that is held.
     managed_by: the file of definitions that gave a job its settings, or empty.
     days: as (day, events, revision, state, sealed at or empty), oldest first. describe: facts about the deployment.
     """
@@ -119,6 +122,7 @@ class Management:
     audiences: Audiences
     looks: Looks
     profiles: Profiles
+    erasures: Erasures
     audit: Audit
     repeats: Repeats
     tasks: Tasks
@@ -149,5 +153,7 @@ class Management:
     require_user_hash: Callable[[str], str]
     release_user_hash: Callable[[str], None]
     create_api_key: Callable[[str, str, datetime | None], tuple[ApiKey, str]]
+    erase: Callable[[Sequence[str], str, str], Erasure]
+    export_person: Callable[[str], bytes]
     define: Callable[[object], None]
     describe: Callable[[], Mapping[str, Any]]
