@@ -30,7 +30,9 @@ class Client:
         headers = {"content-type": "application/json"} | ({"X-APTRINSIC-API-KEY": given} if given else {})
         line = http.client.HTTPConnection("127.0.0.1", self.api.collector_port, timeout=60)
         try:
-            target = f"/px/v1{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+            target = (path if path.startswith("/px/") else f"/px/v1{path}") + (
+                f"?{urlencode(query, doseq=True)}" if query else ""
+            )
             line.request(method, target, sent, headers)
             answer = line.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -256,6 +257,30 @@ def test_a_feature_is_renamed_and_moved(px: Client) -> None:
     for body in ({"parentFeatureId": "nobody"}, {"parentFeatureId": "f"}, {"name": 1}):
         assert px.ask("PUT", "/feature/f", body).status == 400
     assert px.ask("PUT", "/feature/nobody", {"name": "x"}).status == 404
+
+
+def test_rules_of_features_are_told_in_the_vendors_words_and_see_old_days(px: Client) -> None:
+    rules = [{"kind": "CUSTOM_EVENT", "value": "Mapped"}, {"kind": "ELEMENT", "value": "#a", "state": "DISABLED"}]
+    mapped = {"id": "g", "name": "G", "product_key": "AP-1", "parent_feature_id": "m"}
+    px.post_events({"type": "custom", "event_name": "Mapped", "identify_id": "map", "product_key": "AP-1"})
+    px.ask("PUT", "/users/eve", {"score": 4})  # settles what came before it
+    assert px.api.ask("PUT", "/metadata", {"features": [mapped | {"rules": rules}]}).status == 200
+    (found,) = (f for f in px.get("/px/v2/feature_ext", propertyKey="AP-1")["features"] if f["id"] == "g")
+    assert found["mappedElements"] == [
+        {"id": "g-0", "eventType": "CUSTOM_EVENT", "type": "CUSTOM_EVENT", "state": "ENABLED", "value": "Mapped",
+         "match": "exact"},
+        {"id": "g-1", "eventType": "CLICK", "type": "TAG", "state": "DISABLED", "value": "#a"},
+    ]  # fmt: skip
+    assert "mappedElements" not in px.get("/feature/g")
+    assert px.ask("POST", "/feature/backfill/nobody").status == 404
+    assert px.ask("POST", "/feature/backfill/g", key="read").status == 403
+    assert px.ask("POST", "/feature/backfill/g", key="write").status == 204
+    for _ in range(300):
+        if px.get("/feature/adoption/g")["totalEventCount"]:
+            break
+        time.sleep(0.1)
+    assert px.get("/feature/adoption/g")["totalEventCount"] == 1
+    assert px.ask("POST", "/feature/backfill/f").status == 400  # it has no rules
 
 
 def test_an_engagement_is_started_moved_and_deleted(px: Client) -> None:

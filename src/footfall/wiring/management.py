@@ -17,6 +17,7 @@ from footfall.wiring.api import define_names
 from footfall.wiring.authorizations import add_authorization, change_authorization, rotate_authorization
 from footfall.wiring.denying import allow_user, denied_users, deny_user
 from footfall.wiring.erasing import ask_for, erasures_of
+from footfall.wiring.features import clone_feature, try_event
 from footfall.wiring.import_bad_rows import bad_rows_of
 from footfall.wiring.imports import ledger_of
 from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, slot_of
@@ -107,5 +108,7 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         erase=partial(ask_for, hub),
         export_person=partial(archive_of_person, hub),
         define=partial(define_names, hub),
+        try_event=partial(try_event, hub),
+        clone_feature=lambda id, new, name, product: clone_feature(hub, id, new, name=name, product_key=product),
         describe=describe,
     )

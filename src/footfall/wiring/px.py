@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,16 +29,18 @@ if TYPE_CHECKING:
     from footfall.web.late import App
     from footfall.web.px.desk import Px
     from footfall.wiring.hub import Footfall
+    from footfall.wiring.tasks import Tasks
 
 SOURCE: Final = "px"  # of what is written here
 
 
 class PxDoor:
-    """``/px`` of a hub. keys: as for the management API. Close it before the hub."""
+    """``/px`` of a hub. keys, tasks: as for the management API. Close it before the hub."""
 
-    def __init__(self, hub: Footfall, keys: Keys) -> None:
+    def __init__(self, hub: Footfall, keys: Keys, tasks: Callable[[], Tasks]) -> None:
         self._hub = hub
         self._keys = keys
+        self._tasks = tasks
         self._pages: DuckEventPages | None = None
 
     def routes(self) -> list[BaseRoute]:
@@ -56,10 +58,10 @@ class PxDoor:
         hub = self._hub
         limits = Limits(hub.settings.memory_mb, hub.settings.threads)
         self._pages = DuckEventPages(hub.settings.data / "spill", limits, hub.people.texts)
-        return create_px(px_of(hub, self._keys, self._pages, limits))
+        return create_px(px_of(hub, self._keys, self._pages, limits, self._tasks))
 
 
-def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> Px:
+def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits, tasks: Callable[[], Tasks]) -> Px:
     """The deployment as the dialect sees it."""
     from footfall.engines.people_order import DuckPeopleOrder
     from footfall.flows.explore import Explore
@@ -102,6 +104,9 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         if settled:
             together.wait(position)
 
+    def backfill(feature: str, by: Actor) -> None:
+        tasks().backfill_features(feature, None, None, by.name or by.kind, remove=False)
+
     def subscription() -> Mapping[str, str]:
         return {
             "id": str(hub.subscription.subscription_id),
@@ -129,6 +134,7 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits) -> P
         write=write,
         remove=remove,
         deny=deny,
+        backfill=backfill,
         new_id=lambda: secrets.token_hex(16),
         transaction=hub.database.transaction,
         act_as=act_as,

@@ -32,7 +32,7 @@ EVERY_S: Final = 0.5
 WAITING_MAX: Final = 20
 KEPT_MAX: Final = 100
 FINDINGS_MAX: Final = 1_000
-HEAVY: Final = frozenset({"rehearsal", "day_close", "import_undo"})
+HEAVY: Final = frozenset({"rehearsal", "day_close", "import_undo", "feature_backfill"})
 
 Work = Callable[[], Mapping[str, Any]]
 
@@ -84,6 +84,17 @@ class Tasks:
 
         look = preview_told(self._hub, url, authorization, file, format, options)
         return self._ask("import_preview", f"{url}/{file}", by, look)
+
+    def backfill_features(
+        self, feature: str, since: date | None, until: date | None, by: str, *, remove: bool
+    ) -> Task:
+        """See ``wiring.feature_backfill``. Raises ``Missing`` and ``Refused`` for what could never be done."""
+        from footfall.wiring.feature_backfill import chosen_rules
+
+        chosen_rules(self._hub.catalogue.read(), feature, removing=remove)
+        subject = f"feature {feature}" if feature else "features"
+        work = partial(self._backfill_features, feature, since, until, remove)
+        return self._ask("feature_backfill", subject, by, work)
 
     def get(self, id: str) -> Task:
         """Raises ``Missing`` for one that never was, or that was forgotten."""
@@ -188,6 +199,15 @@ class Tasks:
 
         one, dropped = undo_import(self._hub, id)
         return {"id": one.id, "state": one.state, "dropped": dropped}
+
+    def _backfill_features(
+        self, feature: str, since: date | None, until: date | None, remove: bool
+    ) -> Mapping[str, Any]:
+        from footfall.wiring.feature_backfill import backfill_features
+
+        done = backfill_features(self._hub, feature, since=since, until=until, remove=remove)
+        changed = [str(day) for day in done.days]
+        return {"days": done.looked_at, "added": done.added, "removed": done.removed, "changed": changed}
 
     def _close_day(self, day: date, unfinished: bool) -> Mapping[str, Any]:
         before = self._hub.ledger.day(day).revision

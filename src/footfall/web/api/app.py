@@ -20,6 +20,7 @@ from footfall.web.api import (
     denied,
     deployment,
     erasures,
+    features,
     imports,
     jobs,
     keys,
@@ -41,9 +42,8 @@ from footfall.web.api.problems import describe_in, install, responses
 ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
     channels.router, rules.router, notices.router, sources.router, privacy.router, denied.router, keys.router,
-    audit.router,
-    attributes.router, people.router, erasures.router, audiences.router, audiences.counts, imports.router,
-    imports.previews,
+    audit.router, attributes.router, people.router, erasures.router, audiences.router, audiences.counts,
+    features.router, imports.router, imports.previews,
 )  # fmt: skip
 _DESCRIPTION: Final = """
 Everything the command line does about deliveries. Every request carries a key, `Authorization: Bearer ff_…`; each route

@@ -15,7 +15,9 @@ from footfall.model.authorizations import Authorization
 from footfall.model.channels import Channel
 from footfall.model.days import Zone
 from footfall.model.erasures import Erasure
+from footfall.model.feature_rules import FeatureMatch
 from footfall.model.jobs import Job
+from footfall.model.metadata import Feature
 from footfall.model.schedules import Slot
 from footfall.model.tasks import Task
 from footfall.ports import (
@@ -60,6 +62,10 @@ class Tasks(Protocol):
 
     def preview_file(
         self, url: str, authorization: str, file: str, format: str, options: Mapping[str, Any], by: str
+    ) -> Task: ...
+
+    def backfill_features(
+        self, feature: str, since: date | None, until: date | None, by: str, *, remove: bool
     ) -> Task: ...
 
     def get(self, id: str) -> Task:
@@ -156,4 +162,6 @@ class Management:
     erase: Callable[[Sequence[str], str, str], Erasure]
     export_person: Callable[[str], bytes]
     define: Callable[[object], None]
+    try_event: Callable[[Mapping[str, Any]], Sequence[FeatureMatch]]
+    clone_feature: Callable[[str, str, str, str], Sequence[Feature]]
     describe: Callable[[], Mapping[str, Any]]

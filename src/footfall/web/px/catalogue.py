@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from footfall.model.attribute_definitions import AttributeDefinition
 from footfall.model.attributes import ATTRIBUTES, CUSTOM_TYPES, as_string
+from footfall.model.feature_rules import MAPPED_TYPES, FeatureRule
 from footfall.model.metadata import Article, Engagement, Feature
 from footfall.web.px.desk import Px, handled, number
 from footfall.web.px.events import PREFIX
@@ -18,6 +19,7 @@ from footfall.web.px.replies import Answered, answer
 from footfall.wire.px_people import milliseconds
 
 _Item = TypeVar("_Item")
+EXTENDED: Final = "/px/v2/feature_ext"  # the vendor has no first version of it
 
 
 def routes(px: Px) -> Sequence[Route]:
@@ -31,7 +33,8 @@ def routes(px: Px) -> Sequence[Route]:
         "/admin/model/{entity}/attributes": attributes,
         "/admin/subscription": subscription,
     }
-    return [Route(PREFIX + path, handled(px, handler), methods=["GET"]) for path, handler in ways.items()]
+    found = {PREFIX + path: handler for path, handler in ways.items()} | {EXTENDED: extended_features}
+    return [Route(path, handled(px, handler), methods=["GET"]) for path, handler in found.items()]
 
 
 async def features(request: Request, px: Px) -> Response:
@@ -45,6 +48,27 @@ async def feature(request: Request, px: Px) -> Response:
     await px.let_in(request, "read")
     found = await px.work(lambda: px.catalogue.read().features)
     return answer(_feature(_of_id(request, found, lambda each: each.id, "Feature")))
+
+
+async def extended_features(request: Request, px: Px) -> Response:
+    """With their rules in the vendor's words."""
+    await px.let_in(request, "read")
+    key = request.query_params.get("propertyKey", "")
+    found = await px.work(lambda: [each for each in px.catalogue.read().features if key in ("", each.product_key)])
+    return answer(numbered(request, "features", found, _extended, 25, 200))
+
+
+def _extended(item: Feature) -> dict[str, Any]:
+    mapped = [_mapped(f"{item.id}-{place}", rule) for place, rule in enumerate(item.rules)]
+    return _feature(item) | {"mappedElements": mapped}
+
+
+def _mapped(id: str, rule: FeatureRule) -> dict[str, Any]:
+    event_type, kind = MAPPED_TYPES[rule.kind]
+    found: dict[str, Any] = {"id": id, "eventType": event_type, "type": kind, "state": rule.state, "value": rule.value}
+    found |= {} if rule.kind == "ELEMENT" else {"match": rule.matched}
+    more = {"url": rule.url, "text": rule.text, "where": rule.where}
+    return found | {name: value for name, value in more.items() if value is not None}
 
 
 def _feature(item: Feature) -> dict[str, Any]:

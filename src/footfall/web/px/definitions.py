@@ -30,6 +30,7 @@ _ENVIRONMENTS: Final = {name.upper(): name for name in ("Production", "Stage", "
 def routes(px: Px) -> Sequence[Route]:
     return [
         Route(f"{PREFIX}/feature/adoption/{{id}}", handled(px, adoption), methods=["GET"]),
+        Route(f"{PREFIX}/feature/backfill/{{id}}", handled(px, backfill), methods=["POST"]),
         Route(f"{PREFIX}/feature/{{id}}", handled(px, change_feature), methods=["PUT"]),
         Route(f"{PREFIX}/engagement/state", handled(px, change_state), methods=["PUT"]),
         Route(f"{PREFIX}/engagement/env", handled(px, change_environments), methods=["PUT"]),
@@ -82,6 +83,19 @@ async def change_feature(request: Request, px: Px) -> Response:
             name, parent = _text(body, "name", feature.name), _text(body, "parentFeatureId", feature.parent_feature_id)
             changed = replace(feature, name=name or feature.name, parent_feature_id=None if parent == _ROOT else parent)
             px.catalogue.write(Metadata(features=(changed,)), px.clock())
+
+    await px.work(work, actor)
+    return nothing()
+
+
+async def backfill(request: Request, px: Px) -> Response:
+    """Its rules, and those of what is below it, see all days."""
+    actor = await px.let_in(request, "write")
+    wanted = request.path_params["id"]
+
+    def work() -> None:
+        _feature(px, wanted)
+        px.backfill(wanted, actor)
 
     await px.work(work, actor)
     return nothing()

@@ -47,8 +47,10 @@ class Px:
 
     identify: (who, scope) of a key, None for one that opens nothing. products: (product key, name, channel) of
     everything that sends. subscription: facts about the deployment. transaction: as ``Store.transaction``.
-    remove: deletes a user or account by its key, ``hard`` or not. deny: (key, identify id, whether). new_id: of an
-    event, never the same twice. act_as: in whose name what a thread changes is.
+    backfill: lets the rules of a
+    feature see all of history, in the name of somebody and in its own time. remove: deletes a user or account by its key, ``hard`` or not. deny: (key, identify id, whether). backfill: lets the
+    rules of a feature see all days, for somebody and in its own time. new_id: of an event, never the same twice.
+    act_as: in whose name what a thread changes is.
     """
 
     identify: Callable[[str], tuple[Actor, str] | None]
@@ -66,6 +68,7 @@ class Px:
     write: Write
     remove: Callable[[str, int, bool], None]
     deny: Callable[[int, str, bool], None]
+    backfill: Callable[[str, Actor], None]
     new_id: Callable[[], str]
     transaction: Callable[[], AbstractContextManager[None]]
     act_as: Callable[[Actor], None]
