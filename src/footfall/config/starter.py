@@ -30,6 +30,12 @@ version: 1
 #     environment: Production
 #     channel: web
 
+# What is kept of what sources send, decided before it is stored. "*" is the deployment.
+# privacy:
+#   - source: "*"
+#     addresses: truncated
+#     sensitive: keep
+
 # What is known of people, beside what is found as it is said: types, merge rules, defaults, who is one person.
 # attributes:
 #   - entity: user
