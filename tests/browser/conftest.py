@@ -105,7 +105,7 @@ def pages(world: World) -> Callable[..., chromium.Page]:
 
     def make(body: str = "", path: str = "/", before: str = "", **more: str) -> chromium.Page:
         page = world.open(world.page(path, body, **more), before)
-        page.wait("!!(self.footfall && footfall.loaded) && navigator.locks.query().then(q => !q.held.length)")
+        page.wait("!!self.footfall?.loaded && (!navigator.locks || navigator.locks.query().then(q => !q.held.length))")
         return page
 
     return make

@@ -186,14 +186,15 @@ def test_nothing_typed_leaves_the_page_or_reaches_a_disk(pages, world):
 
 def test_a_browser_that_asks_not_to_be_shared_is_told_of_without_anybody(pages, world):
     page = pages(
-        script="footfall('identify', 'ada')", body="<button id=b>b</button>",
+        script="footfall('identify', 'ada'); footfall('consent', 'granted')", body="<button id=b>b</button>",
         before="Object.defineProperty(navigator, 'globalPrivacyControl', {get: () => true})",
     )  # fmt: skip
     page.press("#b")
     click = world.line.one("click")
     assert "identify_id" not in click
     assert "identify" not in world.line.types()
-    assert world.stored() == []
+    assert world.stored() == ["footfall:consent"]
+    assert {batch["consent"]["state"] for batch in world.line.batches()} == {"granted"}
     first = click["anonymous_id"]
     page.close()
     pages(path="/2", before="Object.defineProperty(navigator, 'globalPrivacyControl', {get: () => true})")

@@ -102,6 +102,17 @@ def test_two_tabs_are_one_session_and_send_each_event_once(pages, world):
     assert len(sent) == len(set(sent))
 
 
+def test_a_page_without_tls_has_no_locks_and_sends_each_event_all_the_same(pages, world):
+    plain = "Object.defineProperty(Navigator.prototype, 'locks', {get: () => undefined})"
+    first, second = pages(before=plain), pages(path="/second", before=plain)
+    world.line.one("page_view", 2)
+    for number in range(10):
+        (first, second)[number % 2].run(f"footfall('track', 'n', {{n: {number}}})")
+    world.line.one("custom", 10)
+    assert world.line.types().count("session_started") == 1
+    assert first.said + second.said == []
+
+
 def test_a_session_ends_after_half_an_hour_without_an_event(pages, world):
     page = pages(before=SHIFT % 0)
     first = world.line.one("page_view")

@@ -149,11 +149,13 @@ function settle() {
   if (waiting) return;
   open(true);
   const signal = signalled();
-  const consent = read("consent")?.state;
-  const may = enabled && signal !== "drop" && consent !== "denied" && (consent || settings.consent !== "required");
+  const consent = read("consent");
+  const may =
+    enabled && signal !== "drop" && consent?.state !== "denied" && (consent || settings.consent !== "required");
   anonymous = may && signal === "anonymise";
   if (!may || (anonymous && !running)) names("").filter((name) => name !== "consent").forEach(remove);
   open(!anonymous);
+  if (consent) write("consent", consent); // in memory, where nothing may be stored
   if (may && !running) {
     running = true;
     if (!listening) listen();
