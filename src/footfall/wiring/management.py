@@ -109,6 +109,6 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         export_person=partial(archive_of_person, hub),
         define=partial(define_names, hub),
         try_event=partial(try_event, hub),
-        clone_feature=lambda id, new, name, product: clone_feature(hub, id, new, name=name, product_key=product),
+        clone_feature=lambda feature, new, name, key: clone_feature(hub, feature, new, name=name, product_key=key),
         describe=describe,
     )
