@@ -101,6 +101,13 @@ def test_attributes_of_record_and_resource_say_what_happened_to_whom_and_where(d
     assert row["global_context"] == {**resource, "otel.scope.name": "shop"}
 
 
+def test_people_and_accounts_are_named_in_one_place_only() -> None:
+    who = {"user.id": "u1", "enduser.id": "u1", "tenant.id": "acme", "account.id": "acme"}
+    made = request({"attributes": who}, resource=who)
+    body = read(text_of(made.SerializeToString()), "batch").body
+    assert (body.count(b'"u1"'), body.count(b'"acme"')) == (1, 1)
+
+
 def test_a_record_without_a_name_is_no_event_and_is_kept_apart(duck: DuckShaper) -> None:
     made = request({"name": ""}, {"name": "", "attributes": {"event.name": "opened", "user.id": "u"}}, {})
     reading = read(text_of(made.SerializeToString()), "batch")

@@ -181,7 +181,7 @@ def test_a_group_that_is_no_account_is_an_event_like_others(duck: DuckShaper) ->
     assert (row["type"], row["name"], row["account_key"]) == ("custom", "$groupidentify", None)
     row = one(duck, but({"$groups": {"project": "p", "company": "acme"}}))
     assert row["account_key"] == "acme"
-    assert row["properties"]["attributes"]["$groups"] == {"project": "p", "company": "acme"}
+    assert row["properties"]["attributes"]["$groups"] == {"project": "p"}
 
 
 def test_a_page_view_says_where(duck: DuckShaper) -> None:
@@ -239,6 +239,15 @@ def test_a_wrong_clock_is_corrected_by_when_the_batch_was_sent(duck: DuckShaper)
     body = batch_of(but(timestamp="2026-11-22T09:00:00Z"), sent_at="2026-11-22T10:00:00+00:00")
     (row,) = settled(duck, read(body, "batch")).rows
     assert (RECEIVED - row["occurred_at"]).total_seconds() == 3600
+
+
+def test_people_and_accounts_are_named_in_one_place_only() -> None:
+    """Where policies of identities look: a hashed id must not stand beside in clear."""
+    groups = {"company": "acme", "organization": "acme", "account": "acme"}
+    reading = read(
+        batch_of(but({"$user_id": "u1", "distinct_id": "u1", "$device_id": "u1", "$groups": groups})), "batch"
+    )
+    assert (reading.body.count(b'"u1"'), reading.body.count(b'"acme"')) == (1, 1)
 
 
 def test_no_address_that_an_event_carries_is_stored() -> None:

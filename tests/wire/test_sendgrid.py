@@ -113,6 +113,12 @@ def test_a_mail_that_names_no_user_belongs_to_its_address(duck: DuckShaper) -> N
     assert (row["account_key"], row["product"], row["environment"]) == ("acme", "app", "QA")
 
 
+def test_people_and_accounts_are_named_in_one_place_only() -> None:
+    said = event(identify_id="u1", user_id="u1", userId="u1", account_id="acme", accountId="acme")
+    body = read(body_of(said), "batch").body
+    assert (body.count(b'"u1"'), body.count(b'"acme"')) == (1, 1)
+
+
 def test_what_is_none_of_the_eight_is_kept_under_its_own_name(duck: DuckShaper) -> None:
     for kind in ("spamreport", "group_unsubscribe", "something_new"):
         row = one(duck, kind=kind)

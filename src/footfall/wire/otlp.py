@@ -97,6 +97,7 @@ _IDS: Final = {
     "account_id": ("footfall.account_id", "account.id", "tenant.id"),
     "session_id": ("session.id",),
 }
+_PEOPLE: Final = tuple(each for names in _IDS.values() for each in names)
 _NAMES: Final = {
     "product_key": ("footfall.product_key", "service.name"),
     "environment": ("deployment.environment.name", "deployment.environment"),
@@ -179,6 +180,9 @@ def _words(event: LogRecord, text: Text) -> Fields:
     if (said["product_key"] or "").startswith("unknown_service"):  # what an SDK says when nobody told it
         said["product_key"] = None
     said = {field: value for field, value in said.items() if not isinstance(value, str) or len(value) <= ID_CHARS_MAX}
+    for each in _PEOPLE:  # people are named in one place only, where policies of identities look
+        attributes.pop(each, None)
+        resource.pop(each, None)
     said["event_id"] = _event_id(attributes, text)
     said["occurred_at"] = _occurred_at(event)
     said["page"] = {field: attributes.pop(each) for each, field in _PAGE if isinstance(attributes.get(each), str)}

@@ -20,11 +20,11 @@ PREFIX: Final = "footfall."
 MARK: Final = b'"footfall.'
 """Is in the text of every such event, as every library writes it."""
 
-# What the calls of a library say themselves, and types that are such calls.
+# What the calls of a library say themselves: who it was above all, so that policies of identities see it in one place.
 _CALLS: Final = frozenset({"identify", "group", "alias"})
 _SAID: Final = frozenset({
-    "type", "event_id", "occurred_at", "sent_at", "identify_id", "anonymous_id", "previous_id", "user", "account",
-    "attributes", "metrics", "global_context", "page", "user_agent", "event_name",
+    "type", "event_id", "occurred_at", "sent_at", "identify_id", "anonymous_id", "previous_id", "account_id",
+    "session_id", "user", "account", "attributes", "metrics", "global_context", "page", "user_agent", "event_name",
 })  # fmt: skip
 _FIELDS: Final = {name.replace("_", ""): name for name in native.NativeEvent.__struct_fields__ if name not in _SAID}
 

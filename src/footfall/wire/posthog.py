@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -67,11 +68,13 @@ class _Envelope(msgspec.Struct):
 
 _envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _NO_PROPERTIES: Final[_Raws] = {}
-_TRUE, _FALSE, _EMPTY = msgspec.Raw(b"true"), msgspec.Raw(b"false"), msgspec.Raw(b"{}")
+_FALSE: Final = msgspec.Raw(b"false")
 
 # Properties that say of one event what a native field says, or that are no business of whoever reads events.
 _IDS: Final = ("distinct_id", "$session_id", "$anon_distinct_id", "$group_key", "alias")
-_TAKEN: Final = frozenset({"distinct_id", "token", "api_key", "$ip", "$session_id", "$anon_distinct_id", "$insert_id"})
+_TAKEN: Final = frozenset({
+    "distinct_id", "$user_id", "token", "api_key", "$ip", "$session_id", "$anon_distinct_id", "$insert_id",
+})  # fmt: skip
 _NAMED: Final = (("$product_key", "product_key"), ("$environment", "environment"), ("$channel", "channel"),
                  ("$browser_language", "locale"))  # fmt: skip
 _PAGE: Final = (("$current_url", "url"), ("$host", "host"), ("$pathname", "path"), ("$referrer", "referrer"))
@@ -210,6 +213,8 @@ def _happened(event: PostHogEvent, properties: _Raws, left: _Raws) -> Fields:
         return {"type": "group", **whose, "account_id": key, "account": {**account, "id": key}}
     if kind == "$identify":
         return {"type": "identify", "identify_id": who, "anonymous_id": id_in(properties.get("$anon_distinct_id"))}
+    if text_in(left.get("$device_id")) == who:
+        del left["$device_id"]
     whose = {"anonymous_id" if _anonymous(properties, who) else "identify_id": who}
     if kind == "$set":
         return {"type": "identify", **whose}
@@ -241,20 +246,17 @@ def _of_the_user(event: PostHogEvent, left: _Raws) -> Fields:
 
 
 def _account(left: _Raws) -> str | int | None:
-    groups = object_in(left.get("$groups"))
+    groups, found = object_in(left.get("$groups")), None
     for kind in ACCOUNT_TYPES:
-        if kind in groups:
-            try:
-                found = id_in(groups[kind])
-            except TooLong:
-                continue
-            if found is not None:
-                if len(groups) == 1:
-                    del left["$groups"]
-                return found
-    if left.get("$groups") == _EMPTY:
-        del left["$groups"]
-    return None
+        raw = groups.pop(kind, None)
+        if found is None and raw is not None:
+            with suppress(TooLong):
+                found = id_in(raw)
+    if groups:  # an account is named in one place only, where policies of identities look
+        left["$groups"] = msgspec.Raw(msgspec.json.encode(groups))
+    else:
+        left.pop("$groups", None)
+    return found
 
 
 def _page(left: _Raws) -> dict[str, str]:

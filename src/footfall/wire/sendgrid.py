@@ -99,6 +99,8 @@ def _words(event: SendGridEvent, text: Text) -> Fields:
     if said["identify_id"] is None:
         said |= {"identify_id": event.email, "user": {"email": event.email}}
     said["account_id"] = _first_id(left, _ACCOUNT)
+    for name in (*_USER, *_ACCOUNT):  # people are named in one place only, where policies of identities look
+        left.pop(name, None)
     for name in _NAMED:
         if 0 < len(value := text_in(left.get(name))) <= NAME_CHARS_MAX:
             said[name] = value
