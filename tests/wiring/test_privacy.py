@@ -18,15 +18,19 @@ import pytest
 from footfall.config import Settings
 from footfall.errors import Missing, Refused
 from footfall.flows.collect import Collect, Doorkeeper
+from footfall.model.attribute_definitions import usual
+from footfall.model.people_loading import PeopleLoading
 from footfall.model.privacy import HIDDEN
 from footfall.wire import native, segment
 from footfall.wiring import Footfall
 from footfall.wiring.denying import allow_user, denied_users, deny_user
-from footfall.wiring.import_settings import settings_of
+from footfall.wiring.import_settings import LOADING, settings_of
 from footfall.wiring.imports import Origin, import_now
 from footfall.wiring.keys import create_key
+from footfall.wiring.people_import import load_people
 from footfall.wiring.privacy import key_path, policies_of, put_policy, token_key_of
 from footfall.wiring.private_rows import stored_ids
+from footfall.wiring.profiles import attributes_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = date(2026, 11, 23)
@@ -260,3 +264,43 @@ def test_without_tokens_an_id_is_denied_as_it_is_and_no_key_is_drawn(hub):
     assert [who for who, _ in denied_users(hub)] == ["ana-maria"]
     assert not key_path(hub.settings).exists()
     assert [each.action for each in hub.audit.changes()] == ["user.deny"]
+
+
+def test_consent_is_stored_with_its_version_and_without_it_nothing_is(hub):
+    put_policy(hub, "web", {"consent": "required"})
+    sender = Sender(hub)
+    agreed = {"state": "granted", "version": "2026-11"}
+    assert sender.send({"batch": [track("ana-maria", context={"consent": agreed}), track("bob-marley")]}) == 1
+    assert (
+        sender.send(
+            {"events": [{"type": "page_view", "identify_id": "cy", "event_id": "n1"}], "consent": agreed}, "native"
+        )
+        == 1
+    )
+    assert sender.send({"events": [{"type": "page_view", "identify_id": "cy"}]}, "native") == 0
+    hub.settle()
+    stored = hub.lake.after(0, 10).to_pylist()
+    said = [json.loads(row["global_context"]) for row in stored if row["global_context"] is not None]
+    assert said == [{"consent": agreed}] * 2, "and nothing of sessions that follow from them"
+
+
+def test_a_file_of_people_is_anonymous_too_and_knows_who_is_there(hub, tmp_path):
+    put_policy(hub, "crm", {"identities": ["user", "email"], "sensitive": "drop"})
+    attributes_of(hub).define(usual("user", "firstName", is_pii=True), NOW)
+    (tmp_path / "in").mkdir()
+    people = [f"canary-{n}-{random.Random(n).randrange(10**9)}@mail.example" for n in range(4)]
+    for plan in ("free", "pro"):
+        lines = ["who,email,firstName,plan"] + [f"{who},{who},Name {who},{plan}" for who in people]
+        (tmp_path / "in" / "users.csv").write_text("\n".join(lines) + "\n")
+        loading = PeopleLoading(
+            "user", "who", {each: each for each in ("email", "firstName", "plan")}, insert_missing=True
+        )
+        options = {"stream": "crm", "format": "csv", "file": "users.csv", LOADING: loading.plain()}
+        settings = settings_of(options, what="it")
+        done, inserted = load_people(hub, Origin(url=str(tmp_path / "in")), settings, options, lambda *a: None)
+        assert inserted == (len(people) if plan == "free" else 0)
+        assert [each.applied for each in done] == [len(people)]
+    rows = hub.people.users(DAY).read_all().to_pylist()
+    assert {row["identify_id"] for row in rows} == {hub.privacy.tokens().token("user", who) for who in people}
+    assert all(json.loads(row["attributes"])["plan"] == "pro" for row in rows)
+    assert found_in(hub.settings.data, *people, "Name canary") == set()

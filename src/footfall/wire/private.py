@@ -220,26 +220,37 @@ class PrivateBodies:
         return self._tokens().token(f"field {path.casefold()}", text, "tok_")
 
     def _hide_sensitive(self, event: Event, words: Words, context: Event | None) -> None:
+        said: set[str] = set()
         for name, entity in words.traits:
             whose = "account" if event.get("type") == "group" and words is SEGMENT else entity
-            self._hide(event.get(name), whose)
+            self._hide(event.get(name), whose, said)
             if context is not None and words is SEGMENT:
-                self._hide(context.get("traits"), whose)
+                self._hide(context.get("traits"), whose, said)
+        for name in words.properties:  # a row of a file says it once more, under the name of its column
+            properties = event.get(name)
+            if said and isinstance(properties, dict):
+                for column, value in list(properties.items()):
+                    if isinstance(value, str) and value in said:
+                        self._replace(properties, column, f"properties.{column}")
 
-    def _hide(self, traits: Any, entity: str) -> None:
+    def _hide(self, traits: Any, entity: str, said: set[str]) -> None:
+        """Hide what is sensitive; the texts that were go into ``said``."""
         if not isinstance(traits, dict):
             return
         hidden = self._sensitive.get(entity, frozenset())
         for name, value in list(traits.items()):
             if named(entity, name)[0] in hidden:
-                self._replace(traits, name, f"traits.{name}")
+                self._replace(traits, name, f"traits.{name}", said)
             elif isinstance(value, dict):
                 for inner, each in list(value.items()):
                     flat = flattened(entity, {name: {inner: each}})
                     if any(named(entity, one)[0] in hidden for one, _ in flat):
-                        self._replace(value, inner, f"traits.{name}.{inner}")
+                        self._replace(value, inner, f"traits.{name}.{inner}", said)
 
-    def _replace(self, within: Event, name: str, path: str) -> None:
+    def _replace(self, within: Event, name: str, path: str, said: set[str] | None = None) -> None:
+        value = within[name]
+        if said is not None and isinstance(value, str) and len(value) >= _EXACT_CHARS:
+            said.add(value)
         if self._policy.sensitive == "drop" or isinstance(within[name], dict | list):
             del within[name]
             return

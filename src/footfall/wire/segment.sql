@@ -45,7 +45,9 @@ SELECT
             json_field('category', CASE WHEN shown THEN json_text(e.category) END))) END),
         json_field('user_agent', json_text(e.context.userAgent)))
     ) END AS properties,
-    NULL::VARCHAR AS global_context,
+    -- What was agreed to, and which version of it, stays with the event.
+    CASE WHEN e.context.consent IS NOT NULL THEN json_object_of(json_field('consent', json_map(e.context.consent))) END
+        AS global_context,
     -- What a person or an account is said to be: `traits` wins over `context.traits`, name by name.
     CASE WHEN type_text = 'identify' THEN json_said_both(e.context.traits, e.traits) END AS user_attributes,
     CASE WHEN type_text = 'group' THEN json_said_both(e.context.traits, e.traits) END AS account_attributes
@@ -65,7 +67,7 @@ FROM (
             "traits": "JSON", "properties": "JSON",
             "context": {"groupId": "VARCHAR", "sessionId": "VARCHAR", "product_key": "VARCHAR", "productKey": "VARCHAR",
                 "environment": "VARCHAR", "channel": "VARCHAR", "locale": "VARCHAR", "traits": "JSON", "page": "JSON",
-                "userAgent": "JSON"}
+                "userAgent": "JSON", "consent": "JSON"}
         }') AS e
         FROM events))
     )
