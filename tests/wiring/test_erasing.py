@@ -134,6 +134,7 @@ def test_windows_and_audiences_are_written_anew_too(crowd, tmp_path):
             assert 0 < len(rows_of(name, anew)) < len(rows_of(name, body)), name
 
 
+@pytest.mark.slow
 def test_the_next_run_of_a_job_goes_on_after_an_erasure(crowd, tmp_path):
     out = tmp_path / "out"
     with crowd.opened() as hub:
@@ -211,6 +212,31 @@ def test_a_receipt_names_nobody_and_shows_when_it_was_changed(crowd, tmp_path):
         read_receipt(path, "AAAA")
 
 
+@pytest.mark.slow
+def test_people_are_found_in_files_that_show_a_hash_of_their_id_and_behind_their_token(crowd, tmp_path):
+    out, dates = tmp_path / "out", crowd.dates
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        for hide in ({"identifyId": "hash"}, {"identifyId": "drop", "aptrinsicId": "drop", "email": "drop"}):
+            folder = out / str(len(hide))
+            export_rollups(hub, dates[0], dates[-1], to=str(folder), reports=("Users", "User_Event_Rollups"),
+                           version="2.0", format="csv", hide=hide)  # fmt: skip
+        before = data_of(out)
+        token = hub.privacy.tokens().token("user", "raw-id")
+        crowd.accept(hub, [{"type": "identify", "userId": token, "messageId": "t", "traits": {},
+                            "timestamp": f"{dates[0]}T16:00:00Z"}], dates[0])  # fmt: skip
+        hub.settle()
+        assert receipt_of(hub, erase(hub, *GONE))["untouched"] == []
+        one = ask_for(hub, ["raw-id"], "erase", "test")
+        assert advance(hub, one.id, Reach()).people == 1
+        assert hub.people.key_of(token) is None
+    after = {name.replace("_r2", "").replace("_r3", ""): body for name, body in data_of(out).items()}
+    assert traces(out, GONE) == []
+    assert faults(out / "1") + faults(out / "3") == []
+    left = {name: len(rows_of(name, after[name])) for name in before}
+    assert all(left[name] < len(rows_of(name, body)) for name, body in before.items())
+
+
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory) -> tuple[Path, Path]:
     """Files of a public and of its private OpenPGP key."""
@@ -263,6 +289,7 @@ class Cut(Exception):
     """The process ends here."""
 
 
+@pytest.mark.slow
 def test_an_erasure_that_broke_off_at_any_write_goes_on_and_ends_the_same(crowd, tmp_path, monkeypatch):
     """Each attempt is cut off one write later than the one before."""
     out = tmp_path / "out"

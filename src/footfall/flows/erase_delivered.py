@@ -37,6 +37,7 @@ class Way:
     decoders: by the names of manifests. encoder: the codec of that name to write with; None if there is none.
     table: the rows of a Parquet file that stay: (chunks, columns, what names people) in, (pieces, rows that go) out.
     remade: the columns and text of a file made again from its source, None where that is not possible.
+    hidden: how texts stand in columns that were hidden: (manifest, column, texts) in, no text where nobody can tell.
     identifiers: columns of custom attributes that tell who it is.
     """
 
@@ -45,6 +46,7 @@ class Way:
     encoder: Callable[[str], Codec | None]
     table: Callable[[Iterable[bytes], Columns, Mapping[str, frozenset[str]]], tuple[Pieces, int]]
     remade: Callable[[AnyManifest, DataFile], tuple[Columns, Pieces] | None]
+    hidden: Callable[[AnyManifest, str, frozenset[str]], frozenset[str]]
     identifiers: Sequence[str] = ()
 
 
@@ -162,10 +164,10 @@ class _Rewriting:
         """Whether it has a row of these people; of one that cannot be read it is taken to."""
         decoder = self._way.decoders.get(manifest.codec)
         columns = _columns(manifest, file)
-        named = self._named(columns)
+        named = self._named(manifest, columns)
         if not file.rows:
             return False
-        if decoder is None:
+        if decoder is None or (not named and isinstance(manifest, Manifest)):
             return True
         if not named:
             raise Refused("no column of it says who a row is about", "Take those rows away by hand")
@@ -204,16 +206,18 @@ class _Rewriting:
 
     def _pieces(self, manifest: AnyManifest, file: DataFile) -> Pieces:
         decoder, columns = self._way.decoders.get(manifest.codec), _columns(manifest, file)
-        if decoder is None:
+        named = self._named(manifest, columns)
+        if decoder is None or not named:
             made = self._way.remade(manifest, file)
             if made is None:
-                what = "it is encrypted, and cannot be made again from what is here"
+                why = "it is encrypted" if decoder is None else "no column of it says who a row is about"
+                what = f"{why}, and it cannot be made again from what is here"
                 raise Refused(what, "Give the private key with --pgp-private-key, or take it away by hand")
             self._columns, pieces = made
             return pieces
         text = decoder.decode(self._chunks(file))
         if manifest.format == "parquet":
-            return self._way.table(text, columns, self._named(columns))[0]
+            return self._way.table(text, columns, named)[0]
         return self._sieve(manifest, columns).pieces(text)
 
     def _chunks(self, file: DataFile) -> Iterator[bytes]:
@@ -225,12 +229,15 @@ class _Rewriting:
     def _sieve(self, manifest: AnyManifest, columns: Columns) -> Sieve:
         names = [name for name, _ in columns]
         header = manifest.header if isinstance(manifest, JobManifest) else True
-        return Sieve(manifest.format, names, self._named(columns), header=header)
+        return Sieve(manifest.format, names, self._named(manifest, columns), header=header)
 
-    def _named(self, columns: Columns) -> dict[str, frozenset[str]]:
+    def _named(self, manifest: AnyManifest, columns: Columns) -> dict[str, frozenset[str]]:
         # What has no columns of its own is of JSON, where every row may have others.
         names = [name for name, _ in columns] or ["actorId", "identifyId"]
         named = self._subjects.named_by(names, self._way.identifiers)
+        if manifest.privacy:
+            told = {name: self._way.hidden(manifest, name, texts) for name, texts in named.items()}
+            named = {name: texts for name, texts in told.items() if texts}
         joined = frozenset[str]().union(*self._joined.values())
         return {**named, JOIN_KEY: joined} if JOIN_KEY in names and self._joined else named
 

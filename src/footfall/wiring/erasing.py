@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -44,10 +44,12 @@ from footfall.model.windows import Written
 from footfall.ports import Delivered
 from footfall.stores.erasures import SqlErasures
 from footfall.stores.forgetting import Forgetting, Known
+from footfall.stores.retention import SqlRetention
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.erasing_files import strip_files
 from footfall.wiring.erasing_places import Places, Reach
 from footfall.wiring.hub import silent
+from footfall.wiring.privacy import token_key_of
 from footfall.wiring.receipts import signed, token_key
 
 if TYPE_CHECKING:
@@ -145,17 +147,28 @@ def work_off(hub: Footfall) -> bool:
 def plan(hub: Footfall, ids: Sequence[str]) -> Plan:
     """What erasing these people would touch, as far as that is known without reading what was delivered."""
     forgetting = forgetting_of(hub)
-    people, unknown = forgetting.find(ids)
+    tokens = _tokens(hub, ids)
+    people, missing = forgetting.find([*ids, *tokens.values()])
+    unknown = [each for each in dict.fromkeys(ids) if each in missing and tokens.get(each, each) in missing]
     subjects, found = Subjects(), dict[date, pa.Array]()
     if people:
         subjects = forgetting.subjects(people)
         found = dict(hub.lake.rows_of(subjects))
     targets, notes = _targets(hub, subjects, found) if people else ([], [])
     key = token_key(hub)
-    tokens = [token_of(key, text) for text in (*subjects.ids, *subjects.visitor_ids)]
-    subjects = replace(subjects, tokens=tuple(tokens), unknown=tuple(token_of(key, text) for text in unknown))
+    erased = tuple(token_of(key, text) for text in (*subjects.ids, *subjects.visitor_ids))
+    subjects = replace(subjects, tokens=erased, unknown=tuple(token_of(key, text) for text in unknown))
     events = sum(map(len, found.values()))
     return Plan(people, unknown, subjects, events, len(found), targets, notes)
+
+
+def _tokens(hub: Footfall, ids: Sequence[str]) -> dict[str, str]:
+    """What raw ids are stored as where a policy, or a client's wish, makes tokens of them; nothing where none does."""
+    if not token_key_of(hub).mark():
+        return {}
+    with suppress(FootfallError):  # a key that was lost made tokens that nobody can find again
+        return {each: hub.privacy.tokens().token("user", each) for each in ids}
+    return {}
 
 
 def _targets(
@@ -168,6 +181,8 @@ def _targets(
     seqs = sorted(int(seq) for each in found.values() for seq in each.to_pylist())
     spans = hub.lake.spans(0, 1 << 62)
     lowest = min((span.first_seq for span in spans), default=1 << 62)
+    if SqlRetention(hub.database).removed():
+        lowest = 1 << 62  # there may be gaps anywhere
     for window in SqlWindows(hub.database).delivered():
         written = window.written
         assert written is not None

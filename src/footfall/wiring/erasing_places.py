@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footfall.errors import FootfallError, Refused
-from footfall.flows.close_day import open_day
 from footfall.flows.erase_delivered import AnyManifest, Pieces, Way
 from footfall.model.columns import CUSTOM_PREFIX
+from footfall.model.hiding import COARSEN, DROP, KEEP
+from footfall.model.key_templates import ROLLUPS
 from footfall.model.manifest import ENCRYPTED, Columns, DataFile, Manifest
 from footfall.model.reports import by_name
+from footfall.model.window_manifest import JobManifest
 from footfall.ports import TableFormat
+from footfall.stores.retention import SqlRetention
 from footfall.wiring.authorizations import bucket_at
 from footfall.wiring.codecs import decoders, encoder, key_file, passphrase_given
 from footfall.wiring.formats import format_named
+from footfall.wiring.hiding import hiding_of
 from footfall.wiring.profiles import attributes_of
+from footfall.wiring.rollups import opened_day
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from footfall.model.erasures import Target
     from footfall.model.jobs import Job
     from footfall.ports import Bucket, Codec, OpenDay
@@ -51,7 +57,8 @@ class Places:
         private = None if reach.pgp_private_key is None else key_file(reach.pgp_private_key)
         self._decoders = decoders(private, passphrase_given() if private else None)
         self._buckets: dict[str, tuple[Bucket, Sequence[str]]] = {}
-        self._opened: tuple[date, OpenDay] | None = None
+        self._jobs_at: dict[str, tuple[str, ...]] = {}  # as exports are called whose hashes have a key of their own
+        self._opened: tuple[object, OpenDay] | None = None
         defined = attributes_of(hub).all("user")
         self._identifiers = [CUSTOM_PREFIX + each.api_name for each in defined if each.is_identifier]
 
@@ -72,7 +79,15 @@ class Places:
             keys = [key_file(path) for path in self._reach.pgp_keys] or self._public_key(names)
             return encoder(codec.removesuffix(ENCRYPTED), keys, at=self._hub.clock()) if keys else None
 
-        return Way(bucket, self._decoders, encode, _table, self._remade, self._identifiers)
+        jobs = self._jobs_at.get(target.place, ())
+
+        def remade(manifest: AnyManifest, file: DataFile) -> tuple[Columns, Pieces] | None:
+            return self._remade(manifest, file, jobs)
+
+        def hidden(manifest: AnyManifest, column: str, texts: frozenset[str]) -> frozenset[str]:
+            return self._hidden(manifest, column, texts, jobs)
+
+        return Way(bucket, self._decoders, encode, _table, remade, hidden, self._identifiers)
 
     # --- buckets ---------------------------------------------------------------------------------
 
@@ -91,6 +106,7 @@ class Places:
                 bucket = self._of_job(job)
                 if bucket is not None and bucket.url == place:
                     found.append((bucket, job.authorization))
+                    self._jobs_at[place] = (*self._jobs_at.get(place, ()), f"job {job.name}")
         url, _, server = place.partition("?server=")
         for name in self._reach.authorizations:
             with suppress(FootfallError):
@@ -114,12 +130,25 @@ class Places:
 
     # --- made again ------------------------------------------------------------------------------
 
-    def _remade(self, manifest: AnyManifest, file: DataFile) -> tuple[Columns, Pieces] | None:
-        """A report of a day from the lake, which these people are not in any more."""
-        if not isinstance(manifest, Manifest):
+    def _hidden(self, manifest: AnyManifest, column: str, texts: frozenset[str], jobs: Sequence[str]) -> frozenset[str]:
+        """What stands for these texts in a column, under the key of whichever export it may have been."""
+        exports = (f"job {manifest.job}",) if isinstance(manifest, JobManifest) else (*jobs, ROLLUPS)
+        found: set[str] = set()
+        for export in exports:
+            hiding = hiding_of(self._hub, dict(manifest.privacy), export)
+            action = KEEP if hiding is None else hiding.action(column)
+            # Of what was made coarse nobody can tell whose it is.
+            if hiding is not None and action not in (DROP, COARSEN):
+                found |= {shown for text in texts if (shown := hiding.text(action, text)) is not None}
+        return frozenset(found)
+
+    def _remade(self, manifest: AnyManifest, file: DataFile, jobs: Sequence[str]) -> tuple[Columns, Pieces] | None:
+        """A report of a day from the lake, which these people are not in any more; not of a day whose events are gone
+        because their time was over."""
+        if not isinstance(manifest, Manifest) or manifest.day in SqlRetention(self._hub.database).removed():
             return None
         report, form = by_name(manifest.report), format_named(manifest.format)
-        opened = self._day(manifest.day)
+        opened = self._day(manifest.day, manifest.privacy, jobs[0] if jobs else ROLLUPS)
         sources = [(report.divider(name, manifest.version), text) for name, text in file.part]
         part = tuple((source, text) for source, text in sources if source)
         columns = opened.columns(report, manifest.version)
@@ -137,10 +166,13 @@ class Places:
         told = tuple((column.name, column.type) for column in form.columns(columns))
         return told, pieces()
 
-    def _day(self, day: date) -> OpenDay:
-        if self._opened is None or self._opened[0] != day:
+    def _day(self, day: date, privacy: tuple[tuple[str, str], ...], export: str) -> OpenDay:
+        if self._opened is None or self._opened[0] != (day, privacy, export):
             self.close()
-            self._opened = day, open_day(self._hub.books, day)
+            self._opened = (
+                (day, privacy, export),
+                opened_day(self._hub, day, hiding_of(self._hub, dict(privacy), export)),
+            )
         return self._opened[1]
 
 
