@@ -121,7 +121,7 @@ def _incomplete(event: CloudEvent, call: str) -> Fault | None:
     return None
 
 
-def _words(event: CloudEvent, text: Text) -> Fields:
+def _words(event: CloudEvent, text: Text) -> Fields | Fault:
     whole = _fields(text)
     user = event.identifyid or event.subject
     said: Fields = {

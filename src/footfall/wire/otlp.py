@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -97,12 +97,13 @@ _IDS: Final = {
     "account_id": ("footfall.account_id", "account.id", "tenant.id"),
     "session_id": ("session.id",),
 }
-_PEOPLE: Final = tuple(each for names in _IDS.values() for each in names)
+_PEOPLE: Final = frozenset(each for names in _IDS.values() for each in names)
 _NAMES: Final = {
     "product_key": ("footfall.product_key", "service.name"),
     "environment": ("deployment.environment.name", "deployment.environment"),
     "user_agent": ("user_agent.original",),
 }
+_SAID: Final = tuple((each, field) for named in (_IDS, _NAMES) for field, names in named.items() for each in names)
 _EVENT_ID: Final = ("log.record.uid", "event.id")
 _SESSIONS: Final = {"session.start": "session_started", "session.end": "session_ended"}
 _PAGE: Final = (("url.full", "url"), ("url.path", "path"))
@@ -152,47 +153,55 @@ def _records(request: _Request) -> Iterator[bytes]:
 
 
 def _incomplete(event: LogRecord, call: str) -> Fault | None:
+    return None  # what can be wrong is in the attributes, which are looked at once
+
+
+def _words(event: LogRecord, text: Text) -> Fields | Fault:
     attributes = _plain(event.attributes)
-    name = event.event_name or attributes.get("event.name")
+    resource = _plain(event.resource.attributes if event.resource is not None else None)
+    name = event.event_name or attributes.pop("event.name", None)
     if not isinstance(name, str) or not name:
         return "missing_event", "A log record is an event only with 'eventName'"
     if len(name) > NAME_CHARS_MAX:
         return "too_long", "'event.name' is too long"
-    for nanoseconds in (event.time_unix_nano, event.observed_time_unix_nano):
-        if nanoseconds is not None and _nanoseconds(nanoseconds) is None:
-            return "bad_timestamp", "A time is a whole number of nanoseconds since 1970"
-    for names in _IDS.values():
-        for each in names:
-            if isinstance(attributes.get(each), str) and len(attributes[each]) > ID_CHARS_MAX:
-                return "too_long", f"'{each}' is too long for an id"
-    return None
-
-
-def _words(event: LogRecord, text: Text) -> Fields:
-    attributes = _plain(event.attributes)
-    resource = _plain(event.resource.attributes if event.resource is not None else None)
-    name = event.event_name or attributes.pop("event.name")
-    said: Fields = {field: _first(names, attributes, resource) for field, names in _IDS.items()}
-    said |= {
-        field: found if isinstance(found := _first(names, attributes, resource), str) else None
-        for field, names in _NAMES.items()
-    }
-    if (said["product_key"] or "").startswith("unknown_service"):  # what an SDK says when nobody told it
-        said["product_key"] = None
-    said = {field: value for field, value in said.items() if not isinstance(value, str) or len(value) <= ID_CHARS_MAX}
-    for each in _PEOPLE:  # people are named in one place only, where policies of identities look
+    said: Fields = {}
+    whole = {**resource, **attributes}
+    for each, field in _SAID:
+        value = whole.get(each)
+        if value is None or field in said:
+            continue
+        if isinstance(value, str) and len(value) > ID_CHARS_MAX and each in _PEOPLE:
+            return "too_long", f"'{each}' is too long for an id"
+        if _fits(each, value):
+            said[field] = value
+            attributes.pop(each, None)
+    for each in _PEOPLE.intersection(whole):  # people are named in one place only, where policies of identities look
         attributes.pop(each, None)
         resource.pop(each, None)
+    try:
+        said["occurred_at"] = _occurred_at(event)
+    except ValueError:
+        return "bad_timestamp", "A time is a whole number of nanoseconds since 1970"
     said["event_id"] = _event_id(attributes, text)
-    said["occurred_at"] = _occurred_at(event)
-    said["page"] = {field: attributes.pop(each) for each, field in _PAGE if isinstance(attributes.get(each), str)}
-    known = said.get("identify_id") or said.get("anonymous_id")
+    page = {field: attributes.pop(each) for each, field in _PAGE if isinstance(attributes.get(each), str)}
     # What concerns nobody is an event of the platform: only those may do without a user.
+    known = "identify_id" in said or "anonymous_id" in said
     kind = _SESSIONS.get(name, "custom") if known else "platform_event"
-    said |= {"type": kind, "event_name": None if kind in _SESSIONS.values() else name}
-    said["global_context"] = _context(event, resource)
-    said["attributes"] = {**_of_body(event.body), **attributes}
+    said |= {
+        "type": kind,
+        "event_name": name if kind not in _SESSIONS.values() else None,
+        "page": page,
+        "global_context": _context(event, resource),
+        "attributes": {**_of_body(event.body), **attributes},
+    }
     return without_nothing(said)
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a value is an id or, where a name is asked for, a name; what an SDK makes up is none."""
+    if name in _PEOPLE:
+        return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    return isinstance(value, str) and 0 < len(value) <= NAME_CHARS_MAX and not value.startswith("unknown_service")
 
 
 def _event_id(attributes: dict[str, Any], text: Text) -> str:
@@ -205,26 +214,16 @@ def _event_id(attributes: dict[str, Any], text: Text) -> str:
 
 
 def _occurred_at(event: LogRecord) -> str | None:
-    for nanoseconds in (event.time_unix_nano, event.observed_time_unix_nano):
-        if number := _nanoseconds(nanoseconds):
-            return (_EPOCH + timedelta(microseconds=number // 1000)).isoformat()
-    return None
-
-
-def _nanoseconds(value: str | int | None) -> int | None:
-    if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None
-    return value if value is not None and 0 <= value <= _YEAR_9999_NS else None
-
-
-def _first(names: Iterable[str], attributes: dict[str, Any], resource: Mapping[str, Any]) -> str | int | None:
-    """The first id there is; taken out of the attributes of the record."""
-    for name in names:
-        for where in (attributes, resource):
-            value = where.get(name)
-            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-                attributes.pop(name, None)
-                return value
+    """The time of the record, else that at which it was observed. Raises ``ValueError`` for what is no time."""
+    for said in (event.time_unix_nano, event.observed_time_unix_nano):
+        if said is None:
+            continue
+        if isinstance(said, str) and not (said.isascii() and said.isdigit() and len(said) <= 20):
+            raise ValueError("not a number")
+        if not 0 <= (nanoseconds := int(said)) <= _YEAR_9999_NS:
+            raise ValueError("no instant")
+        if nanoseconds:
+            return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).isoformat()
     return None
 
 

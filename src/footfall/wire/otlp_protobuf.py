@@ -120,7 +120,11 @@ class _Reader:
             self._fields_left -= 1
             if self._fields_left < 0:
                 raise BadRecord("too_many_events", f"A request carries at most {FIELDS_MAX} fields")
-            tag, at = self._varint(at, end)
+            tag = body[at]
+            if tag < 0x80:
+                at += 1
+            else:
+                tag, at = self._varint(at, end)
             number, kind = tag >> 3, tag & 7
             if number == 0:
                 raise BadRecord(
@@ -132,7 +136,10 @@ class _Reader:
                 continue
             size = 8 if kind == _FIXED64 else 4 if kind == _FIXED32 else 0
             if kind == _BYTES:
-                size, at = self._varint(at, end)
+                if at < end and (size := body[at]) < 0x80:
+                    at += 1
+                else:
+                    size, at = self._varint(at, end)
             elif not size:
                 raise BadRecord(
                     "malformed", f"The body is not protobuf of OTLP: a type of field that is none before {at}"

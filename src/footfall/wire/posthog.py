@@ -164,7 +164,7 @@ def _who(event: PostHogEvent) -> str | int | None:
     return id_in((event.properties or _NO_PROPERTIES).get("distinct_id"))
 
 
-def _words(event: PostHogEvent, text: Text) -> Fields:
+def _words(event: PostHogEvent, text: Text) -> Fields | Fault:
     properties = event.properties or _NO_PROPERTIES
     left = {name: value for name, value in properties.items() if name not in _TAKEN}
     said: Fields = {"event_id": _event_id(event, properties), "session_id": id_in(properties.get("$session_id"))}
@@ -246,6 +246,8 @@ def _of_the_user(event: PostHogEvent, left: _Raws) -> Fields:
 
 
 def _account(left: _Raws) -> str | int | None:
+    if "$groups" not in left:
+        return None
     groups, found = object_in(left.get("$groups")), None
     for kind in ACCOUNT_TYPES:
         raw = groups.pop(kind, None)

@@ -88,7 +88,7 @@ def _incomplete(event: SendGridEvent, call: str) -> Fault | None:
     return None
 
 
-def _words(event: SendGridEvent, text: Text) -> Fields:
+def _words(event: SendGridEvent, text: Text) -> Fields | Fault:
     left = {name: value for name, value in _fields(text).items() if name not in _ADDRESSES}
     for name in ("event", "timestamp", "sg_event_id"):
         left.pop(name, None)

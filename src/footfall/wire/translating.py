@@ -37,15 +37,15 @@ class Translator(Generic[Event]):
     """Judges the events of one dialect and says the good ones in native words.
 
     event: the type a good event has. incomplete: the rule that types cannot say; None when the event is complete.
-    words: the native fields of a good event, given also its text; a pure function. instants: fields that hold an
-    instant, as text.
+    words: the native fields of an event, given also its text, or what is still wrong with it; a pure function.
+    instants: fields that hold an instant, as text.
     """
 
     def __init__(
         self,
         event: type[Event],
         incomplete: Callable[[Event, str], Fault | None],
-        words: Callable[[Event, Text], Fields],
+        words: Callable[[Event, Text], Fields | Fault],
         *,
         instants: frozenset[str] = frozenset(),
     ) -> None:
@@ -91,6 +91,8 @@ class Translator(Generic[Event]):
         if fault is not None:
             return text, fault
         words = self._words(event, text)
+        if isinstance(words, tuple):
+            return text, words
         if words["type"] != "custom" or (word := own_words.word_of(words["event_name"])) is None:
             return _encode(words), None
         told = {name: value for name, value in words.items() if name not in ("type", "event_name", "attributes")}
@@ -122,7 +124,7 @@ def sent(raw: msgspec.Raw) -> str | None:
 
 def text_in(raw: msgspec.Raw | None) -> str:
     """The text of a JSON string; empty for any other value."""
-    value = value_in(raw)
+    value = None if raw is None else _decode(raw)
     return value if isinstance(value, str) else ""
 
 
@@ -151,4 +153,4 @@ def object_in(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
 
 def without_nothing(fields: Mapping[str, Any]) -> Fields:
     """The fields that say something."""
-    return {name: value for name, value in fields.items() if value is not None and value != "" and value != {}}
+    return {name: value for name, value in fields.items() if value or isinstance(value, int | float)}
