@@ -1,4 +1,5 @@
-"""Settle, log to lake: bodies of 100 Segment events in the real log, through shaper, store and lake.
+"""Settle, log to lake: bodies of 100 events in the real log, through shaper, store and lake; plain, and with all
+that can be derived.
 
 The stages are timed one after the other in a run of their own; the figure for the whole is of ``settle_all``, where
 shaping and committing overlap.
@@ -11,7 +12,7 @@ import resource
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,20 +20,29 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
+from bench.mapper_rules import mapper_definitions, mapper_events
 from footfall.config import load_zone
+from footfall.engines.feature_matches import FeatureMatches
+from footfall.engines.inference import Allowed, Inference
+from footfall.engines.sessions import IdleSessions
 from footfall.engines.shaping import DuckShaper
 from footfall.flows.settle import RANGE_BYTES, Route, remember, settle_all
 from footfall.lakes.delta import DeltaLake
 from footfall.logs.segments import SegmentLog
-from footfall.ports import Batch
+from footfall.model.definitions import read as read_definitions
+from footfall.ports import Batch, Derivation
 from footfall.stores.database import Database
 from footfall.stores.ledger import SqlLedger
+from footfall.stores.open_sessions import SqlOpenSessions
 from footfall.stores.people import SqlPeople
 
 Row = tuple[str, float, str, str]
 
 EVENTS = 1_000_000
 BODY_EVENTS = 100
+RULES = 500
+BODY_US = 3_600_000  # between two bodies that all is derived from: ten hours at full scale
+BODIES_MADE = 500  # of events that all is derived from; they come again with other ids
 RECEIVED_US = 1_795_348_800_000_000  # 2026-11-22T12:00Z
 _ZONE = load_zone("Europe/Berlin")
 
@@ -49,15 +59,20 @@ class Place:
     database: Database
 
 
+Derivations = Callable[[Database], Sequence[Derivation]]
+
+
 @contextmanager
-def opened(folder: Path) -> Iterator[Place]:
+def opened(folder: Path, derivations: Derivations = lambda database: (), channel: str = "server") -> Iterator[Place]:
     """A data directory in ``folder``."""
     with ExitStack() as stack:
         log = SegmentLog(folder / "log")
         stack.callback(log.close)
         database = Database.open(folder / "footfall.db")
         stack.callback(database.close)
-        shaper = DuckShaper(_ZONE, lambda source: ("p", "Production", "server"), temp_directory=folder / "spill")
+        defaults = ("p", "Production", channel)
+        made = derivations(database)
+        shaper = DuckShaper(_ZONE, lambda source: defaults, temp_directory=folder / "spill", derivations=made)
         stack.callback(shaper.close)
         lake = DeltaLake(folder / "lake", clock=_now)
         people = SqlPeople(database, UUID(int=1), _ZONE)
@@ -129,6 +144,56 @@ def run(scale: float = 1.0) -> list[Row]:
         _fill(place.log, range(bodies, bodies + max(10, bodies // 10)))
         stages = _stages(place)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [*_plain(wall, cpu, events, size, stages, memory), *derived(scale)]
+
+
+def derived(scale: float) -> list[Row]:
+    """Settle events that have no sessions, with agents, places and the rules of a mapper."""
+    bodies = max(20, int(EVENTS * scale) // BODY_EVENTS)
+    events = bodies * BODY_EVENTS
+    with tempfile.TemporaryDirectory() as folder:
+        spill = Path(folder) / "spill"
+        with opened(Path(folder), lambda database: _everything(database, spill), "web") as place:
+            _fill_app(place.log, bodies)
+            wall, cpu = time.perf_counter(), time.process_time()
+            settle_all(route(place))
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            counts = place.ledger.counts()["bench"]
+    if counts.stored != events or not counts.derived:
+        raise RuntimeError(f"{events} events went in, {counts.stored} were stored and {counts.derived} derived")
+    note = f"sessions, places, agents and {RULES} rules; 20,000 users; target 80,000"
+    return [
+        ("settle, all derived", events / wall, "events/s", note),
+        ("settle, all derived, CPU", cpu / events * 1e6, "us/event", "all threads; target 25"),
+        ("settle, derived rows", counts.derived / events, "rows/event", "matches, begins and ends of sessions"),
+    ]
+
+
+def _everything(database: Database, spill: Path) -> Sequence[Derivation]:
+    rules = read_definitions(mapper_definitions(RULES, "p"))
+    return (
+        IdleSessions(SqlOpenSessions(database), idle_s=1800, wanted=lambda source: True),
+        Inference(Allowed()),
+        FeatureMatches(lambda: (1, rules), temp_directory=spill),
+    )
+
+
+def _fill_app(log: SegmentLog, bodies: int) -> None:
+    """Native events of a web app; 200 agents, and a place for each request."""
+    rng, made = Random(1), mapper_events(min(bodies, BODIES_MADE) * BODY_EVENTS)
+    agents = [f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{n}.0.0.0 "
+              "Safari/537.36" for n in range(200)]  # fmt: skip
+    for number in range(bodies):
+        received = RECEIVED_US + number * BODY_US
+        mine = [made[(number * BODY_EVENTS + nth) % len(made)] for nth in range(BODY_EVENTS)]
+        texts = [json.dumps({**event, "event_id": f"{number}-{nth}", "user_agent": rng.choice(agents)})
+                 for nth, event in enumerate(mine)]  # fmt: skip
+        body = f'{{"events":[{",".join(texts)}]}}'.encode()
+        place = f'{{"countryCode":"{rng.choice(("DE", "FR", "US"))}","continentCode":"EU"}}'
+        log.append(Batch(received, "bench", "native", "batch", BODY_EVENTS, (), "", "", body, place))
+
+
+def _plain(wall: float, cpu: float, events: int, size: int, stages: list[Row], memory: float) -> list[Row]:
     return [
         ("settle", events / wall, "events/s", "log to lake, synced; 20,000 users, 36 KB bodies; target 200,000"),
         ("settle, CPU", cpu / events * 1e6, "us/event", "all threads"),

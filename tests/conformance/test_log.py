@@ -9,15 +9,17 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from durable_calls import needs_strace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footfall.errors import Conflict, Refused, Unavailable
-from footfall.logs.frames import HEADER
+from footfall.logs.frames import HEADER, header_of
 from footfall.logs.segments import Damage, SegmentLog
 from footfall.ports import Batch, Entry
 
@@ -59,6 +61,16 @@ def test_what_was_appended_is_read_back_whole(opening: Opening) -> None:
     sent = [batch(f"body {n} é😀".encode() * n, source=f"s{n}") for n in range(20)]
     positions = [log.append(b) for b in sent]
     assert [(e.position, e.batch) for e in everything(log)] == list(zip(positions, sent, strict=True))
+
+
+def test_a_log_from_before_places_were_known_is_read(tmp_path: Path, opening: Opening) -> None:
+    opening().close()
+    known = batch(b"old")
+    head = msgspec.msgpack.encode(tuple(getattr(known, name) for name in Batch.__slots__[:8]))
+    newest(tmp_path).write_bytes(header_of(head, known.body, 0) + head + known.body)
+    log = opening()
+    at = log.append(new := replace(known, place='{"countryCode":"DE"}'))
+    assert [(entry.position, entry.batch) for entry in everything(log)] == [(0, known), (at, new)]
 
 
 def test_what_was_appended_is_there_after_the_process_was_killed(tmp_path: Path) -> None:

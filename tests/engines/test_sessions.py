@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from footfall.engines import sessions as engine
 from footfall.engines.sessions import SESSION, IdleSessions
 from footfall.model.event import EventType
 from footfall.ports import LogRange
@@ -152,6 +153,16 @@ def test_what_comes_after_a_session_has_ended_begins_another():
     one.settle([("x", "w", 61, None)])
     one.settle([("b", "v", 10, 62)])
     assert one.sessions() == {"a": ["a"], "b": ["b"], "x": ["x"]}
+
+
+def test_centuries_and_many_people_in_one_range_are_in_order_too(monkeypatch):
+    events = [(f"{person}{at}", person, at, 10**8) for at in (10**8 - 1, 5, 0, 10**8) for person in "vwx"]
+    one, other = Settling(), Settling()
+    one.settle(events)
+    monkeypatch.setattr(engine, "_KEYS_MAX", 0)
+    other.settle(events)
+    assert one.rows == other.rows
+    assert one.sessions()["v0"] == ["v0", "v5"]
 
 
 @pytest.mark.parametrize(

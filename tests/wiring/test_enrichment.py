@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from footfall.config import load_settings
+from footfall.flows.collect import Collect, Doorkeeper
 from footfall.ports import Batch
+from footfall.wire import segment
 from footfall.wiring import Footfall
 from footfall.wiring.keys import create_key
+from footfall.wiring.privacy import put_policy
 from footfall.wiring.rollups import export_rollups
 
 DAY = date(2026, 11, 20)
@@ -122,3 +125,25 @@ def test_without_sessions_and_inference_nothing_is_derived(tmp_path):
         assert hub.lake.after(0, 9)["session_id"].to_pylist() == [None]
         ((attributes,),) = [batch["attributes"].to_pylist() for batch in hub.people.users(DAY)]
         assert json.loads(attributes) == {}
+
+
+def test_places_are_of_the_whole_address_which_is_not_kept_and_not_asked_where_a_policy_forbids(hub):
+    asked: list[str] = []
+
+    def place(address: str) -> str:
+        asked.append(address)
+        return CANADA
+
+    key = create_key(hub, "app", product_key="shop", environment="Production", channel="web")
+    dialects = {"segment": segment.read}
+    keeper = Doorkeeper(hub.sources, hub.clock, lambda: 0.0)
+    collect = Collect(hub.log, keeper, dialects, hub.clock, privacy=hub.privacy, place=place)
+    reading = collect.read("segment", "batch", json.dumps({"batch": [track("ada", 0)]}).encode())
+
+    def batch() -> Batch | None:
+        return collect.batch(collect.source(key), "segment", "batch", reading, "203.0.113.77", "")
+
+    put_policy(hub, "app", {"addresses": "none"})
+    assert (batch().address, batch().place, asked) == ("", CANADA, ["203.0.113.77"] * 2)
+    put_policy(hub, "app", {"addresses": "none", "inference": False})
+    assert (batch().place, len(asked)) == ("", 2)
