@@ -47,6 +47,19 @@ def test_every_change_of_route_is_a_view_and_a_change_of_what_is_dropped_is_none
     assert len({event["session_id"] for event in world.line.events()}) == 1
 
 
+def test_the_page_before_is_told_without_its_parameters_from_the_first_event_on(pages, world):
+    world.page("/to", script="footfall('track', 'early')")
+    start = world.site.add("/from", '<title>From</title><a id="go" href="/to">Go</a>')
+    page = world.open(start + "?token=canary")
+    page.press("#go")
+    view = world.line.one("page_view")
+    assert {event["page"]["referrer"] for event in world.line.events()} == {f"{world.site.url}/from"}
+    page.run("footfall('page')")
+    again = world.line.one("page_view", 2)
+    assert again["page"] == view["page"]
+    assert len(world.line.types()) == 4
+
+
 def test_clicks_on_buttons_and_links_say_where_they_were_and_others_are_not_told(pages, world):
     page = pages(
         """<main id="app"><p id="text">just text</p>

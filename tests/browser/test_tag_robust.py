@@ -21,7 +21,16 @@ def test_a_server_that_fails_gets_the_same_ids_again_after_growing_pauses(pages,
     world.line.state = "open"
     world.line.one("page_view")
     assert len({tuple(each) for each in attempts(world)}) == 1
+    assert len(attempts(world)) <= 6
     assert world.line.types() == ["session_started", "page_view"]
+
+
+def test_an_answer_that_is_not_the_collectors_is_none(pages, world):
+    world.line.state = "200"  # of a network that wants somebody to log in first
+    pages()
+    world.line.wait(lambda: len(attempts(world)) >= 2)
+    world.line.state = "open"
+    world.line.one("page_view")
 
 
 def test_what_is_refused_for_good_is_not_sent_again(pages, world):
@@ -125,6 +134,19 @@ def test_a_session_ends_after_half_an_hour_without_an_event(pages, world):
     assert 0 <= ended["duration_s"] < 20
     assert started["session_id"] == back["session_id"] != first["session_id"]
     assert started["anonymous_id"] == first["anonymous_id"]
+
+
+def test_a_page_that_stays_open_notices_the_end_of_its_session_itself(pages, world):
+    hasty = "{ const real = setTimeout; self.setTimeout = (f, ms) => real(f, Math.min(ms, 500)); }"
+    page = pages(before=hasty + SHIFT % 0)
+    first = world.line.one("page_view")
+    page.run("new Promise(done => setTimeout(done, 1200))")
+    assert "session_ended" not in world.line.types()
+    page.run(f"self.shift = {MINUTES_31}")
+    ended = world.line.one("session_ended")
+    assert (ended["session_id"], ended["occurred_at"]) == (first["session_id"], first["occurred_at"])
+    page.run("new Promise(done => setTimeout(done, 1200))")
+    assert world.line.types() == ["session_started", "page_view", "session_ended"]
 
 
 def test_an_end_that_is_known_too_late_does_not_open_old_days_again(pages, world):

@@ -44,6 +44,8 @@ def test_addresses_tell_what_the_policy_lets_them(source, pages, world):
         "scheme": "http", "host": f"127.0.0.1:{world.site.port}", "path": "/***",
         "referrer": f"{world.site.url}/?utm_source=mail&q=*",
     }  # fmt: skip
+    page.run("history.pushState({}, '', '/clients/another')")
+    assert world.line.one("page_view", 3)["page"]["path"] == "/***"
     assert "custom" not in world.line.types()
     assert b"canary" not in b"".join(each.body for each in world.line.sent)
 

@@ -42,7 +42,7 @@ class Line:
     def batches(self) -> list[Any]:
         """Bodies that were accepted."""
         ours = [each for each in list(self.sent) if each.method == "POST" and each.path == "/events"]
-        return [json.loads(each.body) for each in ours if each.status == 200]
+        return [json.loads(each.body) for each in ours if b'"success":true' in each.answer]
 
     def events(self) -> list[dict[str, Any]]:
         """The events of those, in the order of their sending, each once: by its id, as the product does it."""
@@ -110,8 +110,13 @@ def line_to(target: int) -> Iterator[Line]:
                     sent.status = int(line.state)
                     self.send_response(sent.status)
                     self.send_header("access-control-allow-origin", "*")
-                    self.send_header("content-length", "0")
+                    self.send_header("access-control-expose-headers", "retry-after")
+                    self.send_header("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")  # as some proxies do
+                    told = b'{"success": false, "status": 0, "code": "told", "message": "by the test"}'
+                    told = b"<p>Log in to our network" if sent.status == 200 else told
+                    self.send_header("content-length", str(len(told)))
                     self.end_headers()
+                    self.wfile.write(told)
                 self.close_connection = True
                 line.sent.append(sent)
                 return

@@ -16,6 +16,7 @@ let waiting = []; // calls, until the tag has started
 let held = []; // calls that say who somebody is, until it may run
 let early = {}; // attributes that came before it was known of whom
 let seen = ""; // the page that was told last
+let last = ""; // its address, as it was told
 let cameFrom = document.referrer;
 let moving = 0;
 let ending = 0;
@@ -84,10 +85,12 @@ function watch(visit) {
 function viewed() {
   clearTimeout(moving);
   moving = 0;
-  const url = told(location.href) || "";
-  if (waiting || !running || url === seen) return;
-  cameFrom = seen || cameFrom;
-  seen = url;
+  const url = told(location.href);
+  const mark = url && url + location.pathname; // of masked pages all addresses look the same
+  if (waiting || !running || mark === seen) return;
+  cameFrom = last || cameFrom;
+  last = url;
+  seen = mark;
   if (settings.pages) emit("page_view");
 }
 
@@ -194,7 +197,7 @@ const calls = {
     emit("custom", { event_name: String(name), attributes });
   },
   page() {
-    seen = "";
+    seen = last = "";
     viewed();
   },
   set(what, values) {

@@ -109,12 +109,13 @@ async function send(batch) {
   } catch {
     // no line, no server, or no leave of the page's policy
   }
+  // In the collector's own words, or it was somebody else's answer: a proxy, the page of a hotel's network.
+  const said = await answer?.json().catch(() => null);
   // 400 and 413 say that these bytes are refused for good; anything else may be mended on the other side.
-  if (answer?.ok || /400|413/.test(answer?.status)) {
+  if (said?.success || (said?.code && /400|413/.test(answer.status))) {
     batch.names.forEach(remove);
     failures = 0;
-    const said = await answer.json().catch(() => null);
-    if (said?.rejected || said?.code) console.warn("footfall:", said.rejected || said.message);
+    if (said.rejected || said.code) console.warn("footfall:", said.rejected || said.message);
     return true;
   }
   batch.names.forEach((name) => {
@@ -122,7 +123,7 @@ async function send(batch) {
     if (held) write(name, [0, ...held.slice(1)]);
   });
   const pause = Math.min(BACK_OFF_MS, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2);
-  const ms = Math.max(pause, Math.min(BACK_OFF_MS, 1000 * (answer?.headers.get("retry-after") || 0)));
+  const ms = Math.max(pause, Math.min(BACK_OFF_MS, 1000 * (parseInt(answer?.headers.get("retry-after")) || 0)));
   write("wait", Date.now() + ms);
   wake(ms);
   return false;
