@@ -304,3 +304,16 @@ def test_a_file_of_people_is_anonymous_too_and_knows_who_is_there(hub, tmp_path)
     assert {row["identify_id"] for row in rows} == {hub.privacy.tokens().token("user", who) for who in people}
     assert all(json.loads(row["attributes"])["plan"] == "pro" for row in rows)
     assert found_in(hub.settings.data, *people, "Name canary") == set()
+
+
+def test_a_key_that_only_signals_needed_is_drawn_anew_when_it_is_lost(hub):
+    sender = Sender(hub)
+    assert sender.send({"batch": [track("ana-maria")]}, gpc=True) == 1
+    key_path(hub.settings).unlink()
+    hub.privacy.forget()
+    assert sender.send({"batch": [track("ana-maria")]}, gpc=True) == 1
+    assert hub.audit.changes()[0].action == "privacy.redraw_key"
+    put_policy(hub, "web", {"fields": [{"path": "properties.x", "action": "hash"}]})
+    key_path(hub.settings).unlink()
+    with pytest.raises(Refused, match="missing"):
+        sender.send({"batch": [track("ana-maria")]}, gpc=True)

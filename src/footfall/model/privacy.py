@@ -72,6 +72,12 @@ class Policy:
         named = self.identities or self.fields or self.mask_query or self.exclude_urls or self.mask_urls
         return bool(named) or self.sensitive != "keep" or self.query is not None or self.consent != "ignored"
 
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether tokens of it are meant to last."""
+        actions = {rule.action for rule in self.fields} | {self.sensitive}
+        return bool(self.identities) or bool(actions & {"hash", "tokenise"})
+
     def anonymous(self) -> Policy:
         """The policy for those who do not want to be known: no ids, no address, nothing inferred."""
         return replace(self, addresses="none", inference=False, identities=KINDS)

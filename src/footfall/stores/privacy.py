@@ -53,20 +53,28 @@ class SqlPolicies:
 class TokenKey:
     """The key of tokens, in a file of its own that only its owner may read, beside the data and not in it.
 
-    The store knows its mark, so that a key that was lost or exchanged shows at once. tenant: the subscription.
+    The store knows its mark, so that a key that was lost or exchanged shows at once. tenant: the subscription. needed:
+    whether a lost key would be missed: whether somebody asked for tokens that last.
     """
 
     def __init__(
-        self, database: Database, path: Path, tenant: str, note: Note, random: Callable[[int], bytes] = os.urandom
+        self,
+        database: Database,
+        path: Path,
+        tenant: str,
+        note: Note,
+        needed: Callable[[], bool] = lambda: True,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._database = database
         self._path = path
         self._tenant = tenant
         self._note = note
+        self._needed = needed
         self._random = random
 
     def tokens(self) -> Tokens:
-        """What makes tokens. The first time of all, the key is drawn.
+        """What makes tokens. The key is drawn the first time of all, and again when it is lost and not ``needed``.
 
         Raises ``Refused`` when there is another key than before, or none any more, or when others may read it;
         ``Damaged`` for a file that holds no key; ``Unavailable`` when it cannot be read or made.
@@ -75,8 +83,10 @@ class TokenKey:
         if found is None or mark is None:
             with self._database.writing():  # of two that draw at once, the second finds the key of the first
                 found, mark = self._read(), self.mark()
-                if found is None and mark is None:
-                    found = self._draw()
+                if found is None and (mark is None or not self._needed()):
+                    if mark is not None:
+                        self._note("privacy.redraw_key", "privacy key", {"mark": mark}, None)
+                    found, mark = self._draw(), None
                 if found is not None and mark is None:
                     mark = Tokens(found, self._tenant).mark
                     self._remember(mark)

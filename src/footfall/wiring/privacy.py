@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,7 +135,8 @@ def policies_of(hub: Footfall) -> SqlPolicies:
 
 
 def token_key_of(hub: Footfall) -> TokenKey:
-    return TokenKey(hub.database, key_path(hub.settings), str(hub.subscription.subscription_id), hub.note)
+    subscription = str(hub.subscription.subscription_id)
+    return TokenKey(hub.database, key_path(hub.settings), subscription, hub.note, partial(_tokens_last, hub))
 
 
 def honours_gpc(hub: Footfall) -> tuple[bool, date | None]:
@@ -144,11 +147,21 @@ def honours_gpc(hub: Footfall) -> tuple[bool, date | None]:
 
 
 def key_path(settings: Settings) -> Path:
-    """Where the key of tokens is: beside the data directory, unless a setting says otherwise."""
+    """Where the key of tokens is: where a setting says, else beside the data directory; in it only where nothing can be
+    written beside it."""
     if settings.privacy_key is not None:
         return settings.privacy_key
     data = settings.data.resolve()
-    return data.with_name(f"{data.name}.privacy-key")
+    beside, inside = data.with_name(f"{data.name}.privacy-key"), data / "privacy.key"
+    if beside.exists() or (os.access(data.parent, os.W_OK) and not inside.exists()):
+        return beside
+    return inside
+
+
+def _tokens_last(hub: Footfall) -> bool:
+    """Whether a policy or an export makes tokens that are to be the same tomorrow, not only signals of browsers."""
+    policies = [hub.privacy.policy(source) for source in (DEFAULT, *policies_of(hub).all())]
+    return any(each.makes_tokens for each in policies) or any(job.options.get("privacy") for job in hub.jobs.all())
 
 
 def put_policy(hub: Footfall, source: str, plain: Mapping[str, Any] | None) -> None:
