@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -106,7 +106,8 @@ class WindowRows:
         spill.mkdir(parents=True, exist_ok=True)
         # Of its own, because what a database keeps there has a fixed name, and several may be open.
         self._folder = Path(tempfile.mkdtemp(prefix="window-", dir=spill))
-        self.database = Database(limits, self._folder)
+        # Slices in hand, those that are made and the one that is handed on, take what the engine is not given.
+        self.database = Database(replace(limits, memory_mb=limits.memory_mb // 2), self._folder)
         self._wanted = wanted
         self._texts = texts
         self._objects = objects
