@@ -171,7 +171,7 @@ def _statement(rules: Mapped) -> str:
         "FROM ("
         f"SELECT {', '.join(['e.nth', *(f'e.{n}' for n in ('url', 'element', 'about')), *columns])} FROM ("
         f"SELECT *, {url} AS url, said[7] AS element, {about} AS about FROM (SELECT *, {said} AS said FROM events)) e"
-        f"{asked.joins}) d ORDER BY nth"
+        f"{asked.joins}) d{' ORDER BY nth' if asked.joins else ''}"  # without a join rows come as they were given
     )
 
 
