@@ -1,7 +1,8 @@
 """Measure accept, settle, reports, growth, activity and imports on this machine, print one table, keep it in
 ``docs/bench.md``.
 
-    python -m bench [PART ...]      parts: accept settle reports growth activity imports people audiences; all
+    python -m bench [PART ...]      parts: accept settle reports growth activity imports people audiences erase;
+                                    all
     SCALE=0.01 python -m bench      a hundredth of 20 M events: a quick look, kept nowhere
 
 Every part runs in a process of its own, so that its peak memory is its own. Figures are for comparing within one run on
@@ -22,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
-PARTS: Final = ("accept", "settle", "reports", "growth", "activity", "imports", "people", "audiences")
+PARTS: Final = ("accept", "settle", "reports", "growth", "activity", "imports", "people", "audiences", "erase")
 PART_TIMEOUT_S: Final = 3 * 3600
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "bench.md"
 MARK: Final = "<!-- the table below is written by `make bench` -->\n"

@@ -39,6 +39,8 @@ class Sieve:
         }  # fmt: skip
         self._records = ways[format]
         self._places = {columns.index(name): texts for name, texts in self._named.items() if name in columns}
+        # Most rows are told apart by the bytes of a field, without reading them as text.
+        self._bytes = {place: frozenset(map(str.encode, texts)) for place, texts in self._places.items()}
         self._join = columns.index(JOIN_KEY) if JOIN_KEY in columns else -1
         self._header = header
 
@@ -80,19 +82,29 @@ class Sieve:
             yield record, True
 
     def _is_theirs(self, record: bytes, last: int) -> bool:
-        if b'"' in record:
-            fields = next(csv.reader([record.decode("utf-8", "replace")], strict=False), [])
-        else:
-            fields = [each.decode("utf-8", "replace") for each in record.rstrip(b"\n").split(b",", last + 1)]
+        if b'"' not in record and self._join < 0:
+            plain = record[:-1].split(b",", last + 1)
+            for place, texts in self._bytes.items():
+                field = plain[place] if place < len(plain) else b""
+                if field in texts or (b"@" in field and field.lower() in texts):
+                    return True
+                if b"&" in field or (b"@" in field and not field.isascii()):
+                    break
+            else:
+                return False
+        fields = next(csv.reader([record.decode("utf-8", "replace")], strict=False), [])
         theirs = any(place < len(fields) and _says(fields[place], texts) for place, texts in self._places.items())
         if theirs and 0 <= self._join < len(fields):
             self.joined.add(fields[self._join])
         return theirs
 
     def _json(self, chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-        tokens = [f"{json.dumps(name, ensure_ascii=False)}:".encode() for name in self._named]
+        tokens = [
+            (f"{json.dumps(name, ensure_ascii=False)}:".encode(), frozenset(map(str.encode, texts)))
+            for name, texts in self._named.items()
+        ]
         for line in _ended(chunks, b"\n"):
-            if any(token in line for token in tokens) and self._is_theirs_json(line):
+            if any(_may_say(line, token, texts) for token, texts in tokens) and self._is_theirs_json(line):
                 self.removed += 1
                 continue
             yield line, True
@@ -123,6 +135,18 @@ class Sieve:
                 self.removed += 1
                 continue
             yield record, True
+
+
+def _may_say(line: bytes, token: bytes, texts: Set[bytes]) -> bool:
+    """Whether a value behind ``token`` is one of the texts, or is written so that its bytes do not tell."""
+    at = line.find(token)
+    while at >= 0:
+        begin = at + len(token)
+        value = line[begin + 1 : line.find(b'"', begin + 1)]
+        if line[begin : begin + 1] != b'"' or value in texts or b"\\" in value or b"@" in value or b"&" in value:
+            return True
+        at = line.find(token, begin)
+    return False
 
 
 def folded(text: str) -> str:
