@@ -250,6 +250,12 @@ def test_people_and_accounts_are_named_in_one_place_only() -> None:
     assert (reading.body.count(b'"u1"'), reading.body.count(b'"acme"')) == (1, 1)
 
 
+def test_what_is_sent_again_counts_once(duck: DuckShaper) -> None:
+    reading = read(batch_of(GOOD, but(uuid="e-2")), "batch")
+    found = settled(duck, reading, reading)
+    assert (len(found.rows), found.duplicates) == (2, 2)
+
+
 def test_no_address_that_an_event_carries_is_stored() -> None:
     reading = read(batch_of(but({"$ip": "203.0.113.9", "n": 1})), "batch")
     assert b"203.0.113.9" not in reading.body

@@ -65,3 +65,16 @@ def test_a_visitors_event_is_nobodys_that_is_known() -> None:
     event = px.custom_event({"identifyId": "v", "eventName": "e", "propertyKey": "p", "userType": "VISITOR"}, "e-1")
     assert event["anonymous_id"] == "v"
     assert "identify_id" not in event
+
+
+def test_a_custom_event_may_be_one_of_ours() -> None:
+    body = {"identifyId": "ada", "eventName": "footfall.survey_response", "propertyKey": "shop", "userType": "USER",
+            "attributes": {"engagementId": "nps", "surveyType": "NPS", "score": 9, "mood": "good"}}  # fmt: skip
+    event = px.custom_event(body, "e-1")
+    assert (event["type"], event["engagement_id"], event["score"], event["product_key"]) == (
+        "survey_response", "nps", 9, "shop",
+    )  # fmt: skip
+    assert event["attributes"] == {"mood": "good"}
+    assert native.read(json.dumps([event]).encode(), "batch").rejected == ()
+    with pytest.raises(BadRecord, match="survey_type"):
+        px.custom_event({**body, "attributes": {"engagement_id": "nps"}}, "e-1")

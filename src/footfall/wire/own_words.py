@@ -57,6 +57,15 @@ def spread(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "attributes": left} if left else fields
 
 
+def restated(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A native custom event as the event of ours that its name says; any other event as it is."""
+    word = word_of(event.get("event_name")) if event.get("type") == "custom" else None
+    if word is None:
+        return event
+    around = {name: value for name, value in event.items() if name not in ("type", "event_name", "attributes")}
+    return {"type": word, **around, **spread(event.get("attributes") or {})}
+
+
 # --- Segment -----------------------------------------------------------------------------------------
 
 

@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from footfall.errors import BadRecord
 from footfall.model.reading import EVENT_ID_CHARS_MAX, ID_CHARS_MAX, NAME_CHARS_MAX
+from footfall.wire import native, own_words
 from footfall.wire.px_events import urlsplit_safely
 from footfall.wire.px_people import BESIDE
 
+_encode: Final = msgspec.json.Encoder().encode
 Body = Mapping[str, Any]
 Event = dict[str, Any]
 
@@ -58,7 +62,7 @@ def account_event(body: Body, id: str, event_id: str) -> Event:
 
 
 def custom_event(body: Body, event_id: str) -> Event:
-    """A custom event. event_id: for one that brings none. Raises ``BadRecord``."""
+    """A custom event, or one of ours that it is called. event_id: for one that brings none. Raises ``BadRecord``."""
     person, name, product = _id(body, "identifyId"), _id(body, "eventName", NAME_CHARS_MAX), _id(body, "propertyKey")
     kind = body.get("userType", "USER")
     if kind not in _WORDS["type"]:
@@ -77,7 +81,10 @@ def custom_event(body: Body, event_id: str) -> Event:
         "occurred_at": _date(body, "date"),
         "page": _page(body),
     }
-    return {name: value for name, value in event.items() if value is not None}
+    said = own_words.restated({name: value for name, value in event.items() if value is not None})
+    if said["type"] != "custom" and (fault := native.fault(_encode(said))) is not None:
+        raise BadRecord("bad_body", f"attributes: {fault[1]}")
+    return dict(said)
 
 
 def id_of(body: Body, entity: str) -> str:

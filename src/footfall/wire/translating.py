@@ -93,12 +93,11 @@ class Translator(Generic[Event]):
         words = self._words(event, text)
         if isinstance(words, tuple):
             return text, words
-        if words["type"] != "custom" or (word := own_words.word_of(words["event_name"])) is None:
+        said = own_words.restated(words)
+        if said is words:
             return _encode(words), None
-        told = {name: value for name, value in words.items() if name not in ("type", "event_name", "attributes")}
-        said = _encode({"type": word, **told, **own_words.spread(words.get("attributes", {}))})
-        fault = native.fault(said)
-        return (said, None) if fault is None else (text, fault)
+        fault = native.fault(_encode(said))
+        return (_encode(said), None) if fault is None else (text, fault)
 
 
 class TooLong(ValueError):
