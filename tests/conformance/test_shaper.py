@@ -274,6 +274,19 @@ def test_each_derivation_sees_what_the_one_before_changed_but_not_what_it_added(
     assert shape.counts["app"] == Counts(1, 1, derived=2)
 
 
+def test_what_follows_from_somebody_who_is_denied_is_left_out_of_the_derived_rows(opened):
+    class Ghost(Echo):
+        def derive(self, events, taken):
+            found = super().derive(events, taken)
+            place = found.added.schema.get_field_index("identify_id")
+            gone = pa.array(["bob"] * found.added.num_rows, pa.string())
+            return Derived(found.events, found.added.set_column(place, "identify_id", gone))
+
+    shape = opened(derivations=[Ghost(), Echo()], denied=lambda: {"bob": RECEIVED_US}).shape(logged(batch(track("a"))))
+    assert shape.counts["app"] == Counts(1, 1, derived=1)
+    assert [row["user_key"] for row in read(shape)] == ["ada", "ada"]
+
+
 def test_a_client_cannot_send_the_id_of_a_derived_event(shaper):
     (row,) = read(shaper.shape(logged(track("@derived:echo:a"), call="track")))
     assert row["event_id"] == "@@derived:echo:a"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -24,8 +24,17 @@ class Whole:
     sessions: pa.Table | None = None
 
 
-def derive_all(derivations: Sequence[Derivation], events: pa.Table, facts: pa.Table, entries: Sequence[Entry]) -> Whole:
-    """Let each derivation see the events of the range as those before it left them."""
+def derive_all(
+    derivations: Sequence[Derivation],
+    events: pa.Table,
+    facts: pa.Table,
+    entries: Sequence[Entry],
+    ignored: Callable[[pa.Table], pa.Array],
+) -> Whole:
+    """Let each derivation see the events of the range as those before it left them.
+
+    ignored: which rows must not be stored, though what they follow from was: of those who were erased meanwhile.
+    """
     received, sessions = events.num_rows, None
     if not derivations or not entries:
         return Whole(events, received, facts)
@@ -41,7 +50,9 @@ def derive_all(derivations: Sequence[Derivation], events: pa.Table, facts: pa.Ta
         sessions = found.sessions if found.sessions is not None else sessions
     if added:
         # Each has dictionaries of its own.
-        events = pa.concat_tables([events, *(_alike(each, events.schema) for each in added)]).unify_dictionaries()
+        more = pa.concat_tables([_alike(each, events.schema) for each in added]).unify_dictionaries()
+        more = more.filter(pc.invert(ignored(more)))
+        events = pa.concat_tables([events, more]).unify_dictionaries()
     if len(told) > 1:
         facts = pa.concat_tables([facts, *(_alike(each, facts.schema) for each in told[1:])])
     return Whole(events, received, facts, sessions)

@@ -25,36 +25,47 @@ def nobody_erased(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 def without_denied(good: pa.Table, denied: Mapping[str, int], taken: Range) -> pa.Table:
     """The events of those who are not denied; the others are refused without their texts."""
+    return _refused(good, of_denied(good, denied), taken, "denied_user", "the user is denied")
+
+
+def of_denied(rows: pa.Table, denied: Mapping[str, int]) -> pa.Array:
+    """Which rows are of users who are denied."""
     if not denied:
-        return good
+        return pa.repeat(pa.scalar(False), rows.num_rows)
     ids, since = pa.array(list(denied), pa.string()), pa.array(list(denied.values()), pa.int64())
-    begun = since.take(pc.index_in(good.column("identify_id"), value_set=ids).combine_chunks())
-    ignored = pc.fill_null(pc.less_equal(begun, good.column("received_us").combine_chunks()), False)
-    return _refused(good, ignored, taken, "denied_user", "the user is denied")
+    begun = since.take(pc.index_in(rows.column("identify_id"), value_set=ids).combine_chunks())
+    return pc.fill_null(pc.less_equal(begun, rows.column("received_us").combine_chunks()), False)
 
 
 def without_erased(good: pa.Table, erased: Erased, taken: Range) -> pa.Table:
-    """The events of people who were not erased, or that happened after it; the others are refused without their texts.
+    """The events of people who were not erased, or that happened after it; the others are refused without texts."""
+    return _refused(good, of_erased(good, erased), taken, "erased_person", "the person was erased")
+
+
+def of_erased(rows: pa.Table, erased: Erased) -> pa.Array:
+    """Which rows are of people who were erased, and of the time before.
 
     A row of a file tells of the time before whenever it is imported, until somebody of that id is known again.
     """
-    names = [good.column(name).combine_chunks() for name in _NAMES]
+    names = [rows.column(name).combine_chunks() for name in _NAMES]
     distinct = pa.chunked_array([name.cast(pa.string()) for name in names]).unique().drop_null()
     until, known = erased(distinct)
     if until.null_count == len(until):
-        return good
-    occurred = good.column("occurred_us").combine_chunks()
-    imported = pc.match_substring_regex(good.column("event_id").combine_chunks().cast(pa.string()), _IMPORTED)
-    ignored = pa.array([False] * good.num_rows)
+        return pa.repeat(pa.scalar(False), rows.num_rows)
+    occurred = rows.column("occurred_us").combine_chunks()
+    imported = pc.match_substring_regex(rows.column("event_id").combine_chunks().cast(pa.string()), _IMPORTED)
+    ignored = pa.array([False] * rows.num_rows)
     for name in names:
         place = pc.index_in(name.cast(pa.string()), value_set=distinct)
         before = pc.less_equal(occurred, until.take(place))
         stale = pc.and_(imported, pc.and_(pc.is_valid(until.take(place)), pc.invert(known.take(place))))
         ignored = pc.or_(ignored, pc.fill_null(pc.or_kleene(before, stale), False))
-    return _refused(good, ignored, taken, "erased_person", "the person was erased")
+    return ignored
 
 
 def _refused(good: pa.Table, ignored: pa.Array, taken: Range, code: str, message: str) -> pa.Table:
+    if not pc.any(ignored).as_py():
+        return good
     for row in good.filter(ignored).select(["position", "index"]).to_pylist():
         taken.refusals.append(Refusal(_entry(taken, row["position"]), row["index"], code, message, b""))
     return good.filter(pc.invert(ignored))

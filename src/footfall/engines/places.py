@@ -71,8 +71,8 @@ def _country(code: str) -> dict[str, str]:
 
 
 def _name(record: Any) -> str | None:
-    names = record.get("names") or {}
-    return names.get(_LANGUAGE)  # type: ignore[no-any-return]
+    name: str | None = (record.get("names") or {}).get(_LANGUAGE)
+    return name
 
 
 def _opened(path: Path) -> Any:

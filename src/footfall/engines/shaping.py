@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.engines.deriving import derive_all
-from footfall.engines.ignoring import Erased, nobody_erased, without_denied, without_erased
+from footfall.engines.ignoring import Erased, nobody_erased, of_denied, of_erased, without_denied, without_erased
 from footfall.engines.recent import DIGESTS, RecentWindow
 from footfall.engines.shaped import DuckShape, local_days
 from footfall.engines.splitting import (
@@ -127,14 +127,19 @@ class DuckShaper:
             read = read.sort_by("ord")
         good, bad = _part(read)
         taken.refusals += _problems(bad, taken)
-        good = without_erased(without_denied(good, self._denied(), taken), self._erased, taken)
+        denied = self._denied()
+        good = without_erased(without_denied(good, denied, taken), self._erased, taken)
         start = entries[0].position if entries else 0
         repeated = self._window.repeated(good.select(["ord", "digest_high", "digest_low"]), start)
         duplicates = good.schema.empty_table()
         if len(repeated):
             known = pc.is_in(good.column("ord"), value_set=repeated)
             good, duplicates = good.filter(pc.invert(known)), good.filter(known)
-        derived = derive_all(self._derivations, good, self._facts(good), entries)
+
+        def ignored(rows: pa.Table) -> pa.Array:
+            return pc.or_(of_denied(rows, denied), of_erased(rows, self._erased))
+
+        derived = derive_all(self._derivations, good, self._facts(good), entries, ignored)
         days = local_days(self._zone, derived.whole.column("occurred_us"))
         return DuckShape(derived, days, duplicates.column("source"), taken.refusals, taken.received)
 
