@@ -25,6 +25,7 @@ from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.wiring import Footfall
+from footfall.wiring.activity import ActivityExport, Where, export_activity
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.jobs import add_job, check_options
 from footfall.wiring.rollups import export_rollups
@@ -43,6 +44,7 @@ def hub(tmp_path_factory) -> Iterator[Footfall]:
             {
                 "type": kind, "event_name": "Saved", "event_id": f"{kind}{n}", "occurred_at": "2026-11-20T10:00:00Z",
                 "identify_id": who, "account_id": f"acme-{n % 2}", "account": {"id": f"acme-{n % 2}", "name": "Acme"},
+                "attributes": {"who": who, "n": n},
                 "user": {"email": f"{who}@mail.example", "firstName": f"Name {who}", "plan": "pro"},
             }
             for n, who in enumerate(USERS)
@@ -121,6 +123,30 @@ def test_a_dropped_field_is_in_no_byte_of_an_audience(hub, tmp_path, layout):
         text = bytes_of(tmp_path / mode)
         assert not [who for who in USERS if who.encode() in text]
         assert b"pro" in text
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_activity_drops_hashes_and_makes_coarse(hub, tmp_path, format):
+    hide = {
+        "identify_id": "joinable_hash",
+        "account_id": "coarsen",
+        "*.who": "drop",
+    }
+    export = ActivityExport(format=format, compression="none", hide=hide)
+    to = tmp_path / "out"
+    found = export_activity(hub, export, Where(str(to)), job=f"acts-{format}")
+    text = bytes_of(to)
+    assert not [who for who in USERS if who.encode() in text]
+    (path,) = [to / each.key for each in found]
+    rows = (
+        pq.read_table(path).to_pylist() if format == "parquet" else list(csv.DictReader(io.StringIO(path.read_text())))
+    )
+    users = exported(hub, tmp_path / "users", "csv", {"identifyId": "joinable_hash"})["Users"]
+    assert {row["identify_id"] for row in rows if row["type"] == "custom"} == {row["identifyId"] for row in users}
+    assert {row["account_id"] for row in rows} <= {"", None}
+    assert json.loads((to / found[0].manifest_key).read_text())["privacy"] == hide
+    with pytest.raises(Refused, match="no text"):
+        export_activity(hub, ActivityExport(hide={"timestamp": "hash"}), Where(str(to)), job=f"no-{format}")
 
 
 def test_what_cannot_be_hidden_that_way_is_refused(hub, tmp_path):

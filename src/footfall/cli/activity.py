@@ -42,11 +42,15 @@ def export_activity(
     raw: Annotated[bool, typer.Option("--raw", help="Do not encode that character within items.")] = False,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
+    hide: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits.")
+    ] = None,
 ) -> None:
     """Write the raw events since the last run as CSV, with the union of their fields."""
     from footfall.model.names import NameTemplate
     from footfall.wiring import activity
     from footfall.wiring.formats import key_of
+    from footfall.wiring.hiding import read_hide
 
     screen = here.screen
     with here.opened() as hub, screen.progress() as progress:
@@ -60,6 +64,7 @@ def export_activity(
             format=format,
             compression=compression,
             key=key_of(key, "activity"),
+            hide=read_hide(hide),
         )
         where = activity.Where(to, authorization, endpoint_url, own_shell=True, pgp_keys=tuple(pgp_key or ()))
         delivered = activity.export_activity(hub, export, where, job=job, progress=progress)

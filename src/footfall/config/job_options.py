@@ -61,6 +61,7 @@ _ACTIVITY: Final = Record(
         _TIMESTAMP,
         _JOIN,
         _RAW,
+        _PRIVACY,
         _COMPRESSION,
         _KEY,
         _SERVER,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, auto
 from itertools import chain, groupby
@@ -14,12 +14,14 @@ import pyarrow as pa
 
 from footfall.engines.database import Limits, literal
 from footfall.engines.fields import NULL, Joining, leaves, macros, template
+from footfall.engines.hiding import hidden_sql
 from footfall.engines.observing import Observed
 from footfall.engines.rendering import text_of
 from footfall.engines.slices import TERMS, Making, Objects
 from footfall.engines.windows import Texts, WindowRows
 from footfall.model.columns import STRING
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, EventType
+from footfall.model.hiding import DROP, KEEP, Hiding
 from footfall.model.manifest import FilePart
 from footfall.ports import Column, EventSelection, Format
 
@@ -39,6 +41,8 @@ _SCALARS: Final = {
     "trigger_type": "trigger_type",
 }
 _OBJECTS: Final = {"properties": "p", "global_context": "c"}
+# Columns that are no text in files that have types.
+_NO_TEXTS: Final = {"timestamp": "Date", "received_at": "Date", "step_number": "Long"}
 # Text of a row beside its properties.
 _ROW_BYTES: Final = 160
 _MACROS: Final = """
@@ -68,7 +72,8 @@ class _Value:
 
 
 class ActivityText:
-    """``ports.EventText`` of the activity export. header: the text begins with the names of the columns.
+    """``ports.EventText`` of the activity export. header: the text begins with the names of the columns. hiding: what
+    is not said.
 
     The events are read twice: once for the names of their fields, once for their values.
     """
@@ -83,8 +88,10 @@ class ActivityText:
         *,
         header: bool,
         joining: Joining,
+        hiding: Hiding | None = None,
     ) -> None:
         self._format = format
+        self._hiding = hiding
         self._header = header
         printed = dict.fromkeys(("terms", "users", "visitors", "accounts"), self._quoted("text"))
         self._window = WindowRows(spill, limits, wanted, texts, tuple(_OBJECTS), printed, _ROW_BYTES)
@@ -174,7 +181,8 @@ class ActivityText:
             *(_Value(instant, instant) for instant in instants), *people,
         )  # fmt: skip
         fields = {**self._known_fields(), **self._properties()}
-        return dict(zip(_FIXED, fixed, strict=True)) | {name: fields[name] for name in sorted(fields, key=str.encode)}
+        found = dict(zip(_FIXED, fixed, strict=True)) | {name: fields[name] for name in sorted(fields, key=str.encode)}
+        return found if self._hiding is None else _hidden(found, self._hiding)
 
     def _known_fields(self) -> dict[str, _Value]:
         found = {}
@@ -198,6 +206,19 @@ class ActivityText:
         for leaf in leaves(self._seen.trees["global_context"], "e.c"):
             found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = _Value(leaf.sql, of=_Of.OBJECTS)
         return found
+
+
+def _hidden(values: Mapping[str, _Value], hiding: Hiding) -> dict[str, _Value]:
+    """What is left of columns. Raises ``Refused`` for one that cannot become what is asked for."""
+    left = {}
+    for name, value in values.items():
+        action = hiding.checked(name, _NO_TEXTS.get(name, STRING))
+        if action not in (DROP, KEEP):
+            plain = hidden_sql(hiding, action, value.plain)
+            left[name] = replace(value, plain=plain, quoted=f"quoted({plain})" if value.quoted else "")
+        elif action == KEEP:
+            left[name] = value
+    return left
 
 
 def _own(column: str) -> _Value:

@@ -38,6 +38,7 @@ class WindowJob:
     header: see ``JobManifest``. options: for the manifest.
     keep_empty: a window without events is a file too. unique: nothing but this job writes keys like its own.
     events_max: of ``ingest_seq`` that one window covers; None for any number.
+    privacy: what is hidden, for the manifest.
     """
 
     name: str
@@ -52,6 +53,7 @@ class WindowJob:
     events_max: int | None = None
     keyed: Callable[[Window, FilePart], str] | None = None
     key: str = ""
+    privacy: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +348,7 @@ class _Delivery:
             header=job.header,
             options=dict(job.options),
             key=job.key,
+            privacy=self.job.privacy,
         )
 
     def _put_manifest(self, window: Window, written: Written) -> tuple[Written, str]:

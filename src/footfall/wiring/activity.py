@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +27,7 @@ from footfall.stores.windows import SqlWindows
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.event_files import ACTIVITY_TYPES, EventFile
 from footfall.wiring.formats import PARQUET, compression_of, key_of
+from footfall.wiring.hiding import check_hiding, hide_of, hiding_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,8 @@ _JOINING: Final = Joining()
 class ActivityExport:
     """What an activity export is. streams: names of sources, none for all. start, end: UTC, end exclusive.
 
-    format: ``csv`` or ``parquet``. compression: empty for the usual one of the format.
+    format: ``csv`` or ``parquet``. compression: empty for the usual one of the format. hide: column -> what becomes of
+    it, see ``model.hiding``.
     """
 
     streams: tuple[str, ...] = ()
@@ -59,9 +61,11 @@ class ActivityExport:
     format: str = "csv"
     compression: str = ""
     key: KeyTemplate | None = None
+    hide: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_format(self.format, ("csv", PARQUET), self.compression)
+        check_hiding(self.hide)
 
     def options(self) -> dict[str, str]:
         """For the manifest."""
@@ -160,12 +164,12 @@ def activity_of(hub: Footfall, job: Job) -> ActivityExport:
     """The export that a job's options describe. Raises ``Refused`` for what there is not.
 
     options: streams (a list), start, end (dates in the subscription's zone, or instants), header, name, timestamp,
-    join, raw, format, compression, key, endpoint_url, email_to, email_channel.
+    join, raw, format, compression, key, privacy, endpoint_url, email_to, email_channel.
     """
     o = _known(
         job,
         {"streams", "start", "end", "header", "name", "timestamp", "join", "raw", "format", "compression", "key"}
-        | EMAIL_OPTIONS,
+        | {"privacy", *EMAIL_OPTIONS},
     )
     return ActivityExport(
         streams=checked_streams(hub, _texts(job, "streams")),
@@ -177,6 +181,7 @@ def activity_of(hub: Footfall, job: Job) -> ActivityExport:
         format=str(o.get("format", "csv")),
         compression=str(o.get("compression") or ""),
         key=key_of(o.get("key"), ACTIVITY),
+        hide=hide_of(o.get("privacy")),
     )
 
 
@@ -298,6 +303,7 @@ def _activity_job(hub: Footfall, export: ActivityExport, name: str) -> WindowJob
         header=export.header,
         options=export.options(),
         keep_empty=True,
+        privacy=tuple(export.hide.items()),
     )
     return _keyed(hub, job, export.key)
 
@@ -313,13 +319,15 @@ def _activity(
     *,
     rehearsal: bool = False,
 ) -> Iterator[WindowDelivery]:
+    hiding = hiding_of(hub, export.hide, f"job {job.name}")
+
     def read(window: Window) -> EventText:
         wanted = replace(
             _selection(hub, window, export.key), sources=export.streams or None, start=export.start, end=export.end
         )
         events = ActivityText(
             hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, CsvRows(),
-            header=export.header, joining=export.joining,
+            header=export.header, joining=export.joining, hiding=hiding,
         )  # fmt: skip
         return _typed(events, job, ACTIVITY_TYPES) if export.format == PARQUET else events
 

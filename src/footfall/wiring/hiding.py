@@ -30,6 +30,12 @@ def check_hiding(given: Any) -> None:
             raise Refused(f"the column {name} cannot become {action!r}", f"Choose one of {', '.join(HIDINGS)}")
 
 
+def hide_of(given: Any) -> Mapping[str, str]:
+    """What an option of a job hides. Raises as ``check_hiding``."""
+    check_hiding(given)
+    return dict(given or {})
+
+
 def read_hide(hide: list[str] | None) -> dict[str, str]:
     """The same of texts ``COLUMN=ACTION``."""
     found = {}
