@@ -16,8 +16,8 @@ class Batch:
     received_at: microseconds since 1970, UTC.
     source: name of the source whose write key the client used.
     dialect: module of ``wire`` that reads ``body`` (``segment``, ``native``).
-    call: the kind of call when the path said it (``track``, ``identify``, ``batch`` …); of a body that was put into native
-        words, the dialect that the client spoke.
+    call: the kind of call when the path said it (``track``, ``identify``, ``batch`` …); of a body that was put into
+        native words, the dialect that the client spoke.
     count: events in the body, the rejected ones included.
     rejected: (index, code, message) of events that cannot be used; settle quarantines them.
     address, user_agent: of the client, after policy; empty when not kept.
