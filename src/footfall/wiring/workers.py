@@ -91,9 +91,7 @@ class Workers:
         hub, settings, clock = self._hub, self._hub.settings, self._hub.clock
         books = hub.books  # made before the threads run: two that ask at once would make two
         removed = SqlRetention(hub.database).removed
-        closing = Closing(
-            books.lake, books.ledger, hub.zone, clock, lambda day: day in removed() or hub.close_day(day)
-        )
+        closing = Closing(books.lake, books.ledger, hub.zone, clock, lambda day: day in removed() or hub.close_day(day))
         duties = (
             Duty("settle", hub.settle, settings.settle_every_s),
             Duty("close days", closing, 30.0),
