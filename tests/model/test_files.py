@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footfall.errors import Damaged
-from footfall.model.files import FileName, is_data, is_manifest
+from footfall.model.files import FileName, is_data, is_manifest, revised, revision_of
 from footfall.model.manifest import DataFile, Manifest, Superseded
 from footfall.model.records import counter
 
@@ -199,14 +199,18 @@ def _violations(schema: dict[str, Any], value: Any, at: str = "") -> list[str]: 
     return found
 
 
+# With every field that there is only for a reason.
+EVERYTHING = replace(DIVIDED, withdrawn=True, privacy=(("email", "drop"),))
+
+
 def test_what_is_written_fits_the_published_schema() -> None:
     first = replace(MANIFEST, revision=1, supersedes=None)
-    for each in (MANIFEST, first, DIVIDED, replace(DIVIDED, files=())):
+    for each in (MANIFEST, first, DIVIDED, replace(DIVIDED, files=()), EVERYTHING):
         assert _violations(SCHEMA, json.loads(each.to_json())) == []
 
 
 def test_the_schema_names_every_field_and_refuses_every_other() -> None:
-    value, divided = json.loads(MANIFEST.to_json()), json.loads(DIVIDED.to_json())
+    value, divided = json.loads(MANIFEST.to_json()), json.loads(EVERYTHING.to_json())
     assert list(value) == SCHEMA["required"]
     assert list(SCHEMA["properties"]) == list(divided)
     assert list(SCHEMA["properties"]["files"]["items"]["properties"]) == list(divided["files"][0])
@@ -253,3 +257,29 @@ def test_records_are_counted_in_every_format(format: str, text: bytes, rows: int
         count.feed(text[at : at + cut])
     assert count.faults() == []
     assert count.rows == rows
+
+
+# --- revisions after an erasure --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "second", "was"),
+    [
+        ("f/GainsightPX_Users_20261121T080000Z.csv.gz", "f/GainsightPX_Users_20261121T080000Z_r2.csv.gz", 1),
+        (
+            "GainsightPX_Users_20261121T080000Z_r12_a3.json.gz.pgp",
+            "GainsightPX_Users_20261121T080000Z_r2.json.gz.pgp",
+            12,
+        ),
+        (
+            "GainsightPX_Users_20261121T080000Z.csv.manifest.json",
+            "GainsightPX_Users_20261121T080000Z_r2.csv.manifest.json",
+            1,
+        ),
+        ("0000000000000007-0123456789abcdef.ndjson.gz", "0000000000000007-0123456789abcdef_r2.ndjson.gz", 1),
+        ("lytics-users-20261201T110001Z.v1.parquet", "lytics-users-20261201T110001Z.v1_r2.parquet", 1),
+    ],
+)
+def test_a_file_that_is_written_anew_has_the_mark_of_its_revision(name, second, was):
+    assert revised(name, 2) == second
+    assert (revision_of(name), revision_of(second)) == (was, 2)
