@@ -22,6 +22,7 @@ from footfall.stores.audience_tables import audience
 from footfall.stores.database import Database
 from footfall.stores.erasure_tables import erasure
 from footfall.stores.import_tables import file_import
+from footfall.stores.open_sessions import open_session
 from footfall.stores.profile_tables import identity
 from footfall.stores.removal_tables import removal
 from footfall.stores.schema import METADATA, REVISION
@@ -54,6 +55,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database):
     assert removal.metadata is METADATA
     assert audience.metadata is METADATA
     assert erasure.metadata is METADATA
+    assert open_session.metadata is METADATA
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
