@@ -42,7 +42,7 @@ def test_features_are_a_tree(api: Api) -> None:
 
 def test_an_event_is_tried_and_not_stored(api: Api) -> None:
     def tried(**given: object) -> object:
-        answer = api.ask("POST", "/api/features/try", {"product_key": "shop", **given})
+        answer = api.ask("POST", "/api/feature-trials", {"product_key": "shop", **given})
         return answer.body["matches"] if answer.status == 200 else answer.status
 
     pay = {"feature": "pay", "path": "Checkout -> Pay"}
@@ -68,11 +68,11 @@ def test_a_tree_is_copied_and_old_days_are_looked_at(api: Api) -> None:
     made = api.ask("POST", "/api/features/checkout/clone", {"new_id": "kiosk", "name": "Kiosk"})
     assert (made.status, [each["id"] for each in made.body["features"]]) == (201, ["kiosk", "kiosk-pay"])
     assert api.ask("POST", "/api/features/checkout/clone", {"new_id": "kiosk"}).status == 409
-    assert api.ask("POST", "/api/features/backfill", {"feature": "alone"}).status == 422
-    assert api.ask("POST", "/api/features/backfill", {"feature": "nobody"}).status == 404
+    assert api.ask("POST", "/api/feature-backfills", {"feature": "alone"}).status == 422
+    assert api.ask("POST", "/api/feature-backfills", {"feature": "nobody"}).status == 404
     upside_down = {"since": "2026-11-02", "until": "2026-11-01"}
-    assert api.ask("POST", "/api/features/backfill", upside_down).status == 422
-    task = api.ask("POST", "/api/features/backfill", {"feature": "pay", "since": "2026-11-01", "remove": True})
+    assert api.ask("POST", "/api/feature-backfills", upside_down).status == 422
+    task = api.ask("POST", "/api/feature-backfills", {"feature": "pay", "since": "2026-11-01", "remove": True})
     assert task.status == 202
     for _ in range(200):
         found = api.ask("GET", f"/api/tasks/{task.body['id']}").body

@@ -41,7 +41,10 @@ def px(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         client.send(*({"type": "custom", "event_name": f"e{n}", "identify_id": "carl"} for n in range(5)))
         metadata = {
             "products": [{"product_key": "AP-1", "name": "App", "channel": "ios"}],
-            "features": [{"id": f"f{n}", "name": f"F {n}", "product_key": "AP-1", "labels": ["x"]} for n in range(30)],
+            "features": [
+                {"id": f"f{n}", "name": f"F {n}", "product_key": "AP-1", "labels": ["x"] if n < 10 else []}
+                for n in range(30)
+            ],
             "engagements": [{"id": "e1", "name": "E", "type": "IN_APP_GUIDE", "environments": ["Production"]}],
             "articles": [{"provider": "HELP_DOCS_ARTICLE_PROVIDER", "external_article_id": "a", "title": "A"}],
         }

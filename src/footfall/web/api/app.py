@@ -43,7 +43,7 @@ ROUTERS: Final = (
     deployment.router, authorizations.router, places.router, jobs.router, runs.router, tasks.router, days.router,
     channels.router, rules.router, notices.router, sources.router, privacy.router, denied.router, keys.router,
     audit.router, attributes.router, people.router, erasures.router, audiences.router, audiences.counts,
-    features.router, imports.router, imports.previews,
+    features.router, features.trials, features.backfills, imports.router, imports.previews,
 )  # fmt: skip
 _DESCRIPTION: Final = """
 Everything the command line does about deliveries. Every request carries a key, `Authorization: Bearer ff_…`; each route

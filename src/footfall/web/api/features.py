@@ -19,6 +19,9 @@ from footfall.web.api.strict import section
 from footfall.web.api.tasks import TaskOut, task_out
 
 router = section("/api/features", "features")
+# Apart from those, where any word may be the id of a feature.
+trials = section("/api/feature-trials", "features")
+backfills = section("/api/feature-backfills", "features")
 FeatureId = Annotated[str, Path(min_length=1, max_length=512, description="Id of the feature.")]
 _Text = Annotated[str, Field(max_length=512)]
 _Some = Annotated[str, Field(min_length=1, max_length=512)]
@@ -101,7 +104,7 @@ def list_features(desk: Reading, product: _Chosen = "", label: _Chosen = "") -> 
     )
 
 
-@router.post("/try", summary="Say which features an event would use")
+@trials.post("", summary="Say which features an event would use")
 def try_event(desk: Reading, given: EventIn) -> Matches:
     """Nothing is stored."""
     if (given.url is None) == (given.event is None):
@@ -117,7 +120,7 @@ def try_event(desk: Reading, given: EventIn) -> Matches:
     )
 
 
-@router.post("/backfill", status_code=202, summary="Let rules see old days")
+@backfills.post("", status_code=202, summary="Let rules see old days")
 @repeatable
 def backfill_features(desk: Writing, given: BackfillIn) -> TaskOut:
     """A task. Days that change, and were closed, get another revision at their next close. May be asked for again."""
