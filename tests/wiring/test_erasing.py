@@ -174,6 +174,20 @@ def test_what_is_told_of_an_erased_person_of_before_is_not_taken_and_who_comes_b
         assert hub.people.key_of(name_of(3)) not in (None, key)
 
 
+def test_somebody_else_with_the_same_address_stays(crowd, tmp_path):
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        shared = {"type": "identify", "userId": "twin", "messageId": "twin", "timestamp": f"{crowd.dates[0]}T16:00:00Z",
+                  "traits": {"email": f"{name_of(3)}@example.org"}}  # fmt: skip
+        crowd.accept(hub, [shared], crowd.dates[0])
+        hub.settle()
+        deliver_reports(hub, crowd, tmp_path, reports=("Users",))
+        erase(hub, 3)
+        [day, _] = [rows_of(name, body) for name, body in data_of(tmp_path / "csv").items()]
+        assert sum("twin" in row for row in day) == 1
+        assert hub.people.key_of("twin") is not None
+
+
 def test_whoever_is_back_with_a_restored_backup_is_erased_again(crowd, tmp_path):
     import shutil
 

@@ -71,20 +71,18 @@ class Subjects:
     def named_by(self, columns: Iterable[str], identifiers: Iterable[str] = ()) -> dict[str, frozenset[str]]:
         """Column -> what it says in rows of these people, of the columns that say who it is.
 
-        identifiers: more columns that do, such as of custom attributes that identify.
+        identifiers: columns of custom attributes that identify. What people say of themselves, two may say: it decides
+        only where no column has an id.
         """
         ids, uids = frozenset(self.ids), frozenset(self.uids)
         visitors, values = frozenset((*self.visitor_ids, *self.visitor_uids)), frozenset(self.values)
+        of_ids = ((ID_COLUMNS, ids), (UID_COLUMNS, uids), (VISITOR_COLUMNS, visitors))
+        named = list(columns)
+        if any(column in names for column in named for names, _ in of_ids):
+            told = {column: [texts for names, texts in of_ids if column in names] for column in named}
+            return {column: frozenset[str]().union(*texts) for column, texts in told.items() if texts}
         valued = {*VALUE_COLUMNS, *identifiers}
-        found: dict[str, frozenset[str]] = {}
-        for column in columns:
-            said: frozenset[str] = frozenset()
-            for names, texts in ((ID_COLUMNS, ids), (UID_COLUMNS, uids), (VISITOR_COLUMNS, visitors), (valued, values)):
-                if column in names:
-                    said |= texts
-            if said:
-                found[column] = said
-        return found
+        return {column: values for column in named if column in valued}
 
     def to_json(self) -> str:
         """Text that ``from_json`` reads."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,12 +69,16 @@ class Forgetting:
                 together.setdefault(last, {last}).add(user)
             found: dict[int, Known] = {}
             unknown = []
+            known = dict(_in(driver, "SELECT text, key FROM users WHERE text IN {}", asked))
+            # There is no index of opaque ids: one walk over all users, if any are asked for.
+            others = [each for each in asked if each not in known]
+            known |= dict(_in(driver, "SELECT uid, key FROM users WHERE uid IN {}", others)) if others else {}
             for named in dict.fromkeys(asked):
-                row = driver.execute("SELECT key FROM users WHERE text = ?1 OR uid = ?1", (named,)).fetchone()
-                if row is None:
+                if named not in known:
                     unknown.append(named)
                     continue
-                last = merges[row[0]][0] if row[0] in merges else row[0]
+                key = known[named]
+                last = merges[key][0] if key in merges else key
                 if last not in found:
                     keys = tuple(sorted(together.get(last, {last})))
                     found[last] = Known(keys, tuple(text for _, text, _, _ in _users(driver, keys)))
@@ -111,15 +115,14 @@ class Forgetting:
         query = "SELECT field, value FROM identity WHERE user_key IN {}"
         said |= {folded(value) for field, value in _in(driver, query, keys) if field in fields}
         mine = set(keys)
+        query = "SELECT user_key FROM identity WHERE field = ? AND value = ?"
         shared = {
             value
             for value in said
-            if any(
-                user not in mine
-                for (user,) in driver.execute("SELECT user_key FROM identity WHERE value = ?", (value,))
-            )
+            for field in fields
+            if any(user not in mine for (user,) in driver.execute(query, (field, value)))
         }
-        return sorted(said - shared)
+        return sorted(said - shared - _addresses_of_others(driver, said - shared, mine))
 
     def forget(self, subjects: Subjects) -> dict[str, int]:
         """Take out every row of these people; returns how many of each table. In the caller's transaction, if any."""
@@ -177,6 +180,22 @@ def _visitors(driver: sqlite3.Connection, keys: Sequence[int]) -> tuple[list[int
                 since = at if nth else -_EVER
                 spans.append((visitor, since, said[nth + 1][0] if nth + 1 < len(said) else _EVER))
     return whole, spans
+
+
+def _addresses_of_others(driver: sqlite3.Connection, values: Set[str], mine: Set[int]) -> set[str]:
+    """Those of the values that are the address of somebody else. One walk over everything that was said."""
+    found: set[str] = set()
+    if not values:
+        return found
+    pattern = naming_pattern(values)
+    cursor = driver.execute("SELECT key, registers FROM user_version")
+    while rows := cursor.fetchmany(_CHUNK):
+        keys, texts = zip(*rows, strict=True)
+        hits = pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist()
+        for key, text, hit in zip(keys, texts, hits, strict=True):
+            if hit and key not in mine and (email := decode_registers(text).get("email")) is not None:
+                found |= {folded(each) for each in compared(email[0])}
+    return found & values
 
 
 def _in(driver: sqlite3.Connection, query: str, values: Sequence[Any]) -> Iterator[Any]:
