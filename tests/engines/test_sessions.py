@@ -66,7 +66,7 @@ class Settling:
 
     def derive(self, events, *, heard: float | None = None):
         if self.made is None:
-            self.made = IdleSessions(self.kept, idle_s=IDLE, wanted=lambda source: source != "crm")
+            self.made = IdleSessions(self.kept, idle_s=IDLE, wanted=lambda source, imported: source != "crm")
         rows = table(events)
         latest = max(rows["received_us"].to_pylist(), default=0) if heard is None else int(heard * MINUTE)
         self.heard = max(self.heard, latest)

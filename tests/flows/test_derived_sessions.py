@@ -15,7 +15,7 @@ from footfall.stores.open_sessions import SqlOpenSessions
 
 
 def sessions(database):
-    return [IdleSessions(SqlOpenSessions(database), idle_s=1800, wanted=lambda source: True)]
+    return [IdleSessions(SqlOpenSessions(database), idle_s=1800, wanted=lambda source, imported: True)]
 
 
 # (minute, user): three sessions of ada, one of which is cut by ranges, and two of bob; the last event ends the others.

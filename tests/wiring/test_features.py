@@ -90,8 +90,8 @@ def test_events_of_a_tag_and_of_a_server_use_features_as_soon_as_they_are_settle
 ) -> None:
     define_names(hub, {"features": [SHOP, ORDERS, SAVE]})
     send(hub, view(1, "/orders/5"), view(2, "/orders"), click(3), event(4, "lead"))
-    send(hub, {"type": "track", "event": "Ordered", "messageId": "m1", "userId": "user-1", "context": {"sessionId": "s1"},
-               "timestamp": f"{DAY}T11:00:00Z"}, dialect="segment")  # fmt: skip
+    send(hub, {"type": "track", "event": "Ordered", "messageId": "m1", "userId": "user-1",
+               "context": {"sessionId": "s1"}, "timestamp": f"{DAY}T11:00:00Z"}, dialect="segment")  # fmt: skip
     assert matches(hub) == [("e1-orders", "orders"), ("e3-save", "save"), ("m1-orders", "orders")]
     counts = hub.ledger.counts()["web"]
     assert (counts.received, counts.stored, counts.derived) == (5, 5, 3)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from footfall.config.faults import Fault, Faulty
-from footfall.config.feature_fields import check_all_patterns
+from footfall.config.feature_patterns import check_all_patterns
 from footfall.config.yaml_tree import plain, position, read_tree
 from footfall.errors import Refused
 from footfall.model import definitions

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from footfall.config.feature_fields import check_patterns
+from footfall.config.feature_patterns import check_patterns
 from footfall.engines.rule_sets import NOBODY, Page, Selectors, Texts, Urls
 from footfall.errors import Refused
 from footfall.model.event import EventType

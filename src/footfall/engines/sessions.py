@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from footfall.model.event import DERIVED, EventType
 from footfall.ports import Derived, LogRange, OpenSessions
+from footfall.wire import row_body
 
 # What a person does, where the client sees it happen. Who somebody is, mail and what a server notes are no visits.
 DOINGS: Final = (
@@ -83,10 +84,11 @@ class IdleSessions:
     """ports.Derivation: session ids for events that have none, and the begin and end of each session as events.
 
     kept: where open sessions are kept with the ranges that change them. idle_s: seconds. wanted: whether sessions are
-    made of a source. Not for use by two threads at once.
+    made of a source's events; the truth beside its name says of which: those of imported rows, or those that were sent.
+    Not for use by two threads at once.
     """
 
-    def __init__(self, kept: OpenSessions, *, idle_s: int, wanted: Callable[[str], bool]) -> None:
+    def __init__(self, kept: OpenSessions, *, idle_s: int, wanted: Callable[[str, bool], bool]) -> None:
         self._kept = kept
         self._wanted = wanted
         self._idle_us = idle_s * 1_000_000
@@ -98,7 +100,7 @@ class IdleSessions:
     def derive(self, events: pa.Table, taken: LogRange) -> Derived:
         """What the range begins with is remembered from the range before; after any other it is read anew."""
         open_ = self._open if self._position == taken.start else self._kept.at(taken.start).select(SESSION.names)
-        acting = self._acting(events)
+        acting = self._acting(events, taken)
         if not len(acting) and not len(open_):
             self._open, self._position = open_, taken.end
             return Derived(events)
@@ -116,12 +118,18 @@ class IdleSessions:
             sessions=_changed(seen, over, rest.filter(silent)),
         )
 
-    def _acting(self, events: pa.Table) -> pa.Array:
+    def _acting(self, events: pa.Table, taken: LogRange) -> pa.Array:
         """Places of the events that belong to sessions which nobody sent."""
         source = events.column("source").combine_chunks()
-        wanted = pa.array([self._wanted(name) for name in source.dictionary.to_pylist()], pa.bool_())
+        names = source.dictionary.to_pylist()
+        wanted = pa.array([self._wanted(name, False) for name in names], pa.bool_()).take(source.indices)
+        rows = [entry.position for entry in taken.entries if entry.batch.dialect == row_body.NAME]
+        if rows:
+            imported = pc.is_in(_whole(events["position"]), value_set=pa.array(rows, pa.int64()))
+            of_rows = pa.array([self._wanted(name, True) for name in names], pa.bool_()).take(source.indices)
+            wanted = pc.if_else(imported, of_rows, wanted)
         mask = pc.and_(
-            pc.and_(wanted.take(source.indices), pc.is_null(events["session_id"])),
+            pc.and_(wanted, pc.is_null(events["session_id"])),
             pc.and_(pc.is_in(events["type"], value_set=_DOINGS), pc.is_valid(_person(events))),
         )
         return pc.indices_nonzero(mask).cast(pa.int64())

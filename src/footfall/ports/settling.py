@@ -123,8 +123,8 @@ class Derivation(Protocol):
 
     1. The same events after the same events before give the same result: a range may be given again, as one or in
        other pieces, after any range beyond it.
-    2. The id of an added row is a function of its cause. It begins with ``model.event.DERIVED`` unless a client may send
-       the same row itself, and then both are one event.
+    2. The id of an added row is a function of its cause. It begins with ``model.event.DERIVED`` unless a client may
+       send the same row itself, and then both are one event.
     3. No row is taken away and none changes its place, source, id, type or instant.
     """
 

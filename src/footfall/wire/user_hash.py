@@ -32,8 +32,8 @@ def unproven(dialect: str, body: bytes, key: bytes) -> list[Rejected]:
     """(index, code, message) of the events of ``body`` that name a user without proof, by rising index.
 
     dialect: ``native`` (a body's ``user_hashes``, an event's ``user_hash`` or ``user.userHash``) or ``segment``
-    (``context.userHash``, ``context.traits.userHash`` or ``traits.userHash``). Who an ``alias`` says the user was before
-    needs proof too, unless that is the event's own visitor. body: JSON that the dialect has read.
+    (``context.userHash``, ``context.traits.userHash`` or ``traits.userHash``). Who an ``alias`` says the user was
+    before needs proof too, unless that is the event's own visitor. body: JSON that the dialect has read.
     """
     said = json.loads(body, object_pairs_hook=_object)
     array = said.get("events" if dialect == "native" else "batch") if isinstance(said, dict) else said

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from footfall.config.feature_fields import check_all_patterns
+from footfall.config.feature_patterns import check_all_patterns
 from footfall.errors import Unavailable
 from footfall.model import definitions
 from footfall.model.audit import Actor

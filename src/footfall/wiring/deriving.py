@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from footfall.engines.feature_matches import FeatureMatches
-from footfall.engines.inference import Allowed, Inference
-from footfall.engines.sessions import IdleSessions
-from footfall.stores.catalogue import MapperRules
-from footfall.stores.open_sessions import SqlOpenSessions
-
 if TYPE_CHECKING:
     from footfall.config import Settings
     from footfall.ports import Derivation, Sources
@@ -19,6 +13,12 @@ if TYPE_CHECKING:
 
 def derivations_of(hub: Footfall) -> tuple[Derivation, ...]:
     """Sessions first: what comes after them copies the session of its cause, or looks at those that begin."""
+    from footfall.engines.feature_matches import FeatureMatches
+    from footfall.engines.inference import Allowed, Inference
+    from footfall.engines.sessions import IdleSessions
+    from footfall.stores.catalogue import MapperRules
+    from footfall.stores.open_sessions import SqlOpenSessions
+
     settings = hub.settings
     made: list[Derivation] = []
     if settings.session_minutes:
@@ -44,12 +44,12 @@ def places_of(settings: Settings) -> Callable[[str], str]:
     return Places(settings.city_file).of
 
 
-def _sessions_wanted(settings: Settings, sources: Sources) -> Callable[[str], bool]:
-    """Sources with a write key unless they are named, streams only if they are."""
+def _sessions_wanted(settings: Settings, sources: Sources) -> Callable[[str, bool], bool]:
+    """What clients send with a write key unless the source is named, rows of files only if their stream is."""
 
-    def wanted(name: str) -> bool:
-        if name in settings.sessions_of_streams:
-            return True
+    def wanted(name: str, imported: bool) -> bool:
+        if imported or name in settings.sessions_of_streams:
+            return name in settings.sessions_of_streams
         return name not in settings.sessions_without and any(source.name == name for source in sources.all())
 
     return wanted

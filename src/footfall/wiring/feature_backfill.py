@@ -77,7 +77,8 @@ def backfill_features(
     done = Backfilled(len(days), added, removed, tuple(changed))
     hub.note(
         "features.backfill", f"feature {feature}" if feature else "features", None,
-        {"since": str(since or ""), "until": str(until or ""), "days": len(changed), "added": added, "removed": removed},
+        {"since": str(since or ""), "until": str(until or ""), "days": len(changed), "added": added,
+         "removed": removed},
     )  # fmt: skip
     return done
 

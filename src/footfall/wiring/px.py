@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,9 +105,6 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits, task
         if settled:
             together.wait(position)
 
-    def backfill(feature: str, by: Actor) -> None:
-        tasks().backfill_features(feature, None, None, by.name or by.kind, remove=False)
-
     def subscription() -> Mapping[str, str]:
         return {
             "id": str(hub.subscription.subscription_id),
@@ -134,11 +132,15 @@ def px_of(hub: Footfall, keys: Keys, pages: DuckEventPages, limits: Limits, task
         write=write,
         remove=remove,
         deny=deny,
-        backfill=backfill,
+        backfill=partial(_backfill, tasks),
         new_id=lambda: secrets.token_hex(16),
         transaction=hub.database.transaction,
         act_as=act_as,
     )
+
+
+def _backfill(tasks: Callable[[], Tasks], feature: str, by: Actor) -> None:
+    tasks().backfill_features(feature, None, None, by.name or by.kind, remove=False)
 
 
 def _append(hub: Footfall, reading: Reading) -> int:

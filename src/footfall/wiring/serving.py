@@ -75,7 +75,7 @@ def serve(
         webhook_keys = dict(settings.sendgrid_keys)
         for public_key in webhook_keys.values():
             sendgrid.check_key(public_key)
-        px = PxDoor(hub, keys, lambda: workers.tasks())
+        px = PxDoor(hub, keys, lambda: workers.tasks())  # noqa: PLW0108 - there is none yet
         stop = stop or threading.Event()
         workers = Workers(hub, stop)
 

@@ -85,9 +85,7 @@ class Tasks:
         look = preview_told(self._hub, url, authorization, file, format, options)
         return self._ask("import_preview", f"{url}/{file}", by, look)
 
-    def backfill_features(
-        self, feature: str, since: date | None, until: date | None, by: str, *, remove: bool
-    ) -> Task:
+    def backfill_features(self, feature: str, since: date | None, until: date | None, by: str, *, remove: bool) -> Task:
         """See ``wiring.feature_backfill``. Raises ``Missing`` and ``Refused`` for what could never be done."""
         from footfall.wiring.feature_backfill import chosen_rules
 

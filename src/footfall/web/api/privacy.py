@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from footfall.web.api.authorizations import Deleted
 from footfall.web.api.callers import Administering, Reading
@@ -30,7 +30,7 @@ class PolicySettings(Given):
     """What is different from the policy of the deployment; what is null or not given is as there."""
 
     addresses: Literal["truncated", "full", "none"] | None = None
-    inference: bool | None = None
+    inference: StrictBool | None = None
     identities: Annotated[list[Literal["user", "account", "email"]], Field(max_length=3)] | None = None
     fields: Annotated[list[FieldRule], Field(max_length=1_000)] | None = None
     sensitive: Action | None = None

@@ -47,8 +47,7 @@ class Px:
 
     identify: (who, scope) of a key, None for one that opens nothing. products: (product key, name, channel) of
     everything that sends. subscription: facts about the deployment. transaction: as ``Store.transaction``.
-    backfill: lets the rules of a
-    feature see all of history, in the name of somebody and in its own time. remove: deletes a user or account by its key, ``hard`` or not. deny: (key, identify id, whether). backfill: lets the
+    remove: deletes a user or account by its key, ``hard`` or not. deny: (key, identify id, whether). backfill: lets the
     rules of a feature see all days, for somebody and in its own time. new_id: of an event, never the same twice.
     act_as: in whose name what a thread changes is.
     """
