@@ -356,8 +356,9 @@ def test_a_backfill_is_bounded(api, place, days):
 
 
 SETTINGS = {name: value for name, value in MAIL.items() if name != "name"}
+LOGGED = {"id": "logged", "name": "Logged", "rules": [{"kind": "URL", "value": "/logged"}]}
 CHANGES = [
-    ("PUT", "/api/definitions", {"features": [{"id": "logged", "name": "Logged"}]}),
+    ("PUT", "/api/definitions", {"features": [LOGGED]}),
     ("POST", "/api/authorizations", AUTHORIZATION | {"name": "logged"}),
     ("PUT", "/api/authorizations/{name}", {"endpoint_url": "https://s3.example.net"}),
     ("PUT", "/api/authorizations/{name}/secrets", AUTHORIZATION["secrets"]),
@@ -377,6 +378,12 @@ CHANGES = [
     ("PUT", "/api/attributes/{entity}/{name}", {"type": "NUMBER"}),
     ("DELETE", "/api/attributes/{entity}/{name}", None),
     ("POST", "/api/people/erasures", {"ids": ["nobody-here"]}),
+    ("POST", "/api/denied", {"identify_id": "nobody-here"}),
+    ("POST", "/api/denied/remove", {"identify_id": "nobody-here"}),
+    ("POST", "/api/features/{id}/clone", {"new_id": "logged-too"}),
+    ("POST", "/api/feature-backfills", {"feature": "logged"}),
+    ("PUT", "/api/privacy/{source}", {"addresses": "none"}),
+    ("DELETE", "/api/privacy/{source}", None),
     ("POST", "/api/audiences", {"name": "logged", "list_by": "email"}),
     ("PUT", "/api/audiences/{name}", {"list_by": "email", "label": "changed"}),
     ("PUT", "/api/audiences/{name}/values", {"values": ["ada@example.com"]}),
@@ -408,6 +415,7 @@ LOOKING = {
     ("POST", "/api/import-previews"),
     ("POST", "/api/audience-counts"),
     ("POST", "/api/channels/{name}/test"),
+    ("POST", "/api/feature-trials"),
 }
 
 
@@ -435,10 +443,11 @@ def test_every_route_that_changes_something_leaves_an_entry(api, tmp_path):
         if path.startswith("/api/notices"):
             path = path.replace("{id}", give_up(api))
         before = api.ask("GET", "/api/audit", limit=1).body["changes"][0]["number"]
-        target = path.replace("{name}", "logged").replace("{entity}", "user").replace("{day}", "2026-01-08")
+        target = path.replace("/features/{id}", "/features/logged").replace("{source}", "logged")
+        target = target.replace("{name}", "logged").replace("{entity}", "user").replace("{day}", "2026-01-08")
         answer = api.ask(method, target, given)
         assert answer.status in (200, 201, 202), (method, path, answer.text)
-        if "close" in path or "undo" in path:
+        if "close" in path or "undo" in path or "backfills" in path:
             api.done(answer.body)
         newest = api.ask("GET", "/api/audit").body["changes"]
         mine = [change for change in newest if change["number"] > before and change["actor"] == "token"]

@@ -48,7 +48,8 @@ ROWS = {"lake": 3, "event-table": 21, "table": 3}
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Footfall]:
-    settings = load_settings(data=tmp_path / "data", environment={"FOOTFALL_TIME_ZONE": "America/New_York"})
+    settings = load_settings(data=tmp_path / "data", environment={"FOOTFALL_TIME_ZONE": "America/New_York",
+                             "FOOTFALL_SESSION_MINUTES": "0"})  # fmt: skip
     now = [AT - timedelta(days=1)]
     with Footfall.open(settings, clock=lambda: now[0]) as hub:
         create_key(hub, "web", product_key="default", environment="Production", channel="web")
