@@ -175,9 +175,8 @@ def _erase(
 
     if dry_run:
         found = plan(hub, ids)
-        here.screen.say(
-            f"{len(found.people)} people ({len(found.unknown)} unknown), {found.events:,} events on {found.days} days"
-        )
+        known, unknown = len(found.people), len(found.unknown)
+        here.screen.say(f"{known:,} known, {unknown:,} unknown; {found.events:,} events (days: {found.days:,})")
         here.screen.table(
             ["delivery", "place", "manifest"], [(each.what, each.place, each.manifest_key) for each in found.targets]
         )
@@ -205,9 +204,11 @@ def _finish(here: Here, hub: Footfall, one: Erasure, access: Access, receipt: Pa
     told: dict[str, Any] = json.loads(text)
     shown = {name: told[name] for name in ("id", "mode", "people", "removed", "deliveries", "untouched")}
     removed, delivered = told["removed"].get("events", 0), told["deliveries"]
+    word = "Erased" if one.mode == "erase" else "Anonymised"
     here.screen.result(
         shown | {"unknown": len(told["unknown"])},
-        f"{told['people']:,} people erased ({len(told['unknown'])} unknown): {removed:,} events; "
+        f"{word}: {told['people']:,} known, {len(told['unknown']):,} unknown; "
+        f"{removed:,} events; "
         f"{delivered['files_rewritten']:,} files of {delivered['looked_at']:,} deliveries written anew",
     )
     for each in told["untouched"]:
