@@ -244,6 +244,16 @@ def test_ids_of_people_files_are_known_as_they_are_stored(hub):
     assert stored_ids(hub, "people", "account", ["acme"]) == {"acme": "acme"}
 
 
+def test_the_request_of_somebody_who_did_not_consent_tells_nothing_about_them_either(hub):
+    put_policy(hub, "web", {"consent": "required", "without_consent": "anonymise"})
+    sender = Sender(hub)
+    sender.send({"batch": [track("ana-maria")]})
+    sender.send({"batch": [track("ana-maria", context={"consent": True})]})
+    hidden, told = (entry.batch for entry in hub.log.read(0, 100_000))
+    assert (hidden.address, hidden.user_agent, hidden.place) == ("", "", "")
+    assert (told.address, told.user_agent) == ("203.0.113.0", "Agent/1")
+
+
 def test_who_is_denied_stays_so_under_a_token_and_no_id_is_written_down(hub):
     put_policy(hub, "*", {"identities": ["user"]})
     sender = Sender(hub)

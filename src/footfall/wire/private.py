@@ -14,13 +14,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
 
 from footfall.model.attributes import flattened, named
 from footfall.model.field_rules import GONE, Matcher, changed, coarse
 from footfall.model.privacy import ACCOUNT, EMAIL, HIDDEN, USER, Policy, Tokens
 from footfall.model.reading import Rejected
 from footfall.wire import row_body
+from footfall.wire.private_columns import changed_rows
 from footfall.wire.private_urls import Urls
 from footfall.wire.private_words import COMMON, NATIVE, SEGMENT, WORDS_OF, Event, Words, consented
 
@@ -38,12 +38,16 @@ _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a body. count: of its events; rejected: by their places in ``body``. dropped: by the policy."""
+    """What is kept of a body. count: of its events; rejected: by their places in ``body``. dropped: by the policy.
+
+    anonymised: whether one of its events is of somebody who did not consent, so that nobody may be told by the request.
+    """
 
     body: bytes
     count: int
     rejected: tuple[Rejected, ...]
     dropped: int = 0
+    anonymised: bool = False
 
 
 class PrivateBodies:
@@ -86,13 +90,15 @@ class PrivateBodies:
         bad = {index: code for index, code, _ in rejected}
         texts: list[bytes] = []
         named: list[Rejected] = []
-        dropped = 0
+        dropped, some_hidden = 0, False
         for index, event in enumerate(events):
             code = bad.get(index)
             text = None
             if code is None:
                 try:
-                    text = self._event(_decode(event) if isinstance(event, msgspec.Raw) else event, words, around, urls)
+                    plain = _decode(event) if isinstance(event, msgspec.Raw) else event
+                    text, is_hidden = self._event(plain, words, around, urls)
+                    some_hidden |= is_hidden
                 except _UNREADABLE:
                     code = "unreadable_event"
                 if text is None and code is None:
@@ -103,16 +109,19 @@ class PrivateBodies:
                 text = self._digest(event)
             texts.append(text)
         if dialect == "segment" and call != "batch":
-            return Kept(texts[0] if texts else b"", len(texts), tuple(named), dropped)
+            return Kept(texts[0] if texts else b"", len(texts), tuple(named), dropped, some_hidden)
         sent = around.get(words.sent)
         head = b"{" if not isinstance(sent, str | int | float) else _encode({words.sent: sent})[:-1] + b","
         whole = head + b'"' + words.wrapped.encode() + b'":[' + b",".join(texts) + b"]}"
-        return Kept(whole, len(texts), tuple(named), dropped)
+        return Kept(whole, len(texts), tuple(named), dropped, some_hidden)
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> bytes | None:
-        """The text of one event, or None when it is not stored at all. urls: whether some may stand in it."""
+    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> tuple[bytes | None, bool]:
+        """The text of one event, None when it is not stored at all, and whether it was made anonymous.
+
+        urls: whether some may stand in it.
+        """
         if not isinstance(event, dict):
             raise ValueError("an event is an object")
         event.pop("writeKey", None)
@@ -120,8 +129,10 @@ class PrivateBodies:
         if self._anonymous is not None:
             may = consented(event, words, around, self._policy)
             if not may:
-                return None if self._policy.without_consent == "drop" else self._anonymous.event(event, words, urls)
-        return self._changed(event, words, context if isinstance(context, dict) else None, urls)
+                if self._policy.without_consent == "drop":
+                    return None, False
+                return self._anonymous.event(event, words, urls), True
+        return self._changed(event, words, context if isinstance(context, dict) else None, urls), False
 
     def _changed(self, event: Event, words: Words, context: Event | None, urls: bool) -> bytes | None:
         if context is not None and self._policy.addresses != "full":
@@ -281,32 +292,15 @@ class PrivateBodies:
 
     def _rows(self, body: bytes, ids: Mapping[str, str]) -> Kept:
         """The same of a body of columns: what a row says is in ``attributes``, ``user`` and ``account``."""
-        read = row_body.read(body)
-        prefix = read.column("prefix")[0].as_py() if read.num_rows else ""
-        rows = pa.Table.from_batches([read]).drop_columns(["prefix", "plain"]).to_pylist()
         ids = {name: kind for name, kind in ids.items() if kind in self._policy.identities}
-        kept = [made for row in rows if (made := self._row(row, ids)) is not None]
-        if not kept:
-            return Kept(b"", 0, (), len(rows))
-        columns = {name: [row[name] for row in kept] for name in row_body.SCHEMA.names}
-        arrays = {field.name: pa.array(columns[field.name], field.type) for field in row_body.SCHEMA}
-        return Kept(row_body.written(arrays, prefix=prefix, plain=False), len(kept), (), len(rows) - len(kept))
 
-    def _row(self, row: Event, ids: Mapping[str, str]) -> Event | None:
-        event = {name: row[name] for name in ("identify_id", "anonymous_id", "account_id", "event_name")}
-        for name in ("user", "account", "attributes"):
-            if row[name] is not None:
-                event[name] = _decode(row[name].encode())
-        for name, kind in ids.items():
-            self._tokenise(event.get("attributes", {}), name, kind, {})
-        text = self._event({name: value for name, value in event.items() if value is not None}, NATIVE, {})
-        if text is None:
-            return None
-        made = _decode(text)
-        for name in ("user", "account", "attributes"):
-            if row[name] is not None:
-                made[name] = _encode(made.get(name, {})).decode()
-        return row | {name: made.get(name) for name in event}
+        def made(event: Event) -> bytes | None:
+            for name, kind in ids.items():
+                self._tokenise(event.get("attributes", {}), name, kind, {})
+            return self._event(event, NATIVE, {})[0]
+
+        text, count, dropped = changed_rows(body, made)
+        return Kept(text, count, (), dropped)
 
 
 class _Anonymous(PrivateBodies):
@@ -324,14 +318,14 @@ class _Anonymous(PrivateBodies):
             context.pop("userAgent", None)
         return self._changed(event, words, context if isinstance(context, dict) else None, urls)
 
-    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> bytes | None:
+    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> tuple[bytes | None, bool]:
         if not isinstance(event, dict):
             raise ValueError("an event is an object")
         event.pop("writeKey", None)
         asks = self._asks
         if asks.consent != "ignored" and not consented(event, words, around, asks) and asks.without_consent == "drop":
-            return None
-        return self.event(event, words, urls)
+            return None, False
+        return self.event(event, words, urls), True
 
 
 def anonymous(policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> PrivateBodies:

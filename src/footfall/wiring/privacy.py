@@ -67,6 +67,8 @@ class HubPrivacy:
         )
         if not made.count:
             return None
+        if made.anonymised:
+            batch = replace(batch, address="", user_agent="", place="")
         return replace(batch, body=made.body, count=made.count, rejected=made.rejected)
 
     def rows(self, source: str, dialect: str, body: bytes, count: int, ids: Mapping[str, str]) -> tuple[bytes, int]:
