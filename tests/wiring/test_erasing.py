@@ -301,7 +301,7 @@ def test_what_cannot_be_made_again_is_named_until_its_private_key_is_given(crowd
     assert traces(out, [7], opener=opener(keys)) == []
 
 
-class Cut(Exception):
+class Cut(BaseException):
     """The process ends here."""
 
 
@@ -379,3 +379,21 @@ def test_a_place_that_does_not_answer_is_waited_for_and_the_rest_is_done(crowd, 
         monkeypatch.setattr(LocalBucket, "open", real)
         assert advance(hub, one.id, Reach()).error == ""
     assert traces(out, GONE) == []
+
+
+def test_an_error_that_nobody_foresaw_is_noted_without_its_words_and_tried_again(crowd, monkeypatch):
+    from footfall.stores.forgetting import Forgetting
+
+    def broken(self, subjects):
+        raise ValueError(f"pattern too large: {name_of(3)}")
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        one = ask_for(hub, [name_of(3)], "erase", "test")
+        with monkeypatch.context() as patch:
+            patch.setattr(Forgetting, "forget", broken)
+            with pytest.raises(Damaged, match="ValueError in"):
+                advance(hub, one.id, Reach())
+        assert "ValueError in test_erasing.py" in erasures_of(hub).get(one.id).error
+        assert name_of(3) not in erasures_of(hub).get(one.id).error
+        assert advance(hub, one.id, Reach()).ended

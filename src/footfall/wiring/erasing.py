@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import traceback
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from footfall import observe
-from footfall.errors import FootfallError, Refused, Unavailable
+from footfall.errors import Damaged, FootfallError, Refused, Unavailable
 from footfall.flows.erase_delivered import remove, rewrite
 from footfall.model.erasures import (
     ASKED,
@@ -118,8 +120,8 @@ def listed_again(hub: Footfall, tokens: Sequence[str] = ()) -> Sequence[str]:
 def advance(hub: Footfall, id: str, reach: Reach, progress: Progress = silent) -> Erasure:
     """Do what is left of an erasure, and return it as it is then.
 
-    Raises ``Conflict`` while another process holds the log, and what a place raises that may answer later; then it is
-    left where it was, and goes on when this is called again.
+    Raises ``Conflict`` while another process holds the log, what a place raises that may answer later, and ``Damaged``
+    for an error that nobody foresaw; then it is left where it was, and goes on when this is called again.
     """
     one = erasures_of(hub).get(id)
     steps = {ASKED: _begin, PLANNED: _forget, FORGOTTEN: _cut, CUT: _deliver, DELIVERED: _end}
@@ -129,7 +131,18 @@ def advance(hub: Footfall, id: str, reach: Reach, progress: Progress = silent) -
     except FootfallError as error:
         erasures_of(hub).note(replace(erasures_of(hub).get(id), error=str(error)))
         raise
+    except Exception as error:
+        told = _unforeseen(error)
+        erasures_of(hub).note(replace(erasures_of(hub).get(id), error=str(told)))
+        raise told from None
     return one
+
+
+def _unforeseen(error: Exception) -> Damaged:
+    """Only its kind and place are told: its text may name those who are to be erased."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
+    return Damaged(f"the erasure met an error that nobody foresaw: {where}", "It is tried again; report it if it stays")
 
 
 def work_off(hub: Footfall) -> bool:
