@@ -30,6 +30,8 @@ def test_users_of_a_source_need_proof_until_it_is_turned_off(server, type_in):
     assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(0, "user_hash_missing")]
     other = {"type": "track", "userId": "bob", "event": "e", "context": {"userHash": hash_of(key.encode(), "ada")}}
     assert server.post("/v1/batch", {"batch": [other]})["rejected"][0]["code"] == "user_hash_wrong"
+    single = {"event": "e", "userId": "bob", "batch": []}
+    assert server.post("/v1/track", single)["rejected"][0]["code"] == "user_hash_missing"
     assert type_in("keys", "user-hash", "default", "--off")[0] == 0
     deadline = time.monotonic() + 20
     while "rejected" in server.post("/events", {"events": [bare]}):

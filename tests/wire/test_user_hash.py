@@ -12,9 +12,9 @@ KEY = b"key of the site"
 ADA, BOB = hash_of(KEY, "ada"), hash_of(KEY, "bob")
 
 
-def refused(dialect, body):
+def refused(dialect, body, call="batch"):
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return [(index, code) for index, code, _ in unproven(dialect, text, KEY)]
+    return [(index, code) for index, code, _ in unproven(dialect, call, text, KEY)]
 
 
 def test_it_is_the_hmac_sha256_that_other_languages_make():
@@ -65,7 +65,14 @@ def test_segments_events_carry_it_in_their_context_or_traits():
     assert refused("segment", {"batch": [*good, {"userId": "bob", "context": {"userHash": ADA}}]}) == [
         (4, "user_hash_wrong")
     ]
-    assert refused("segment", {"type": "track", "userId": "ada"}) == [(0, "user_hash_missing")]
+    assert refused("segment", {"type": "track", "userId": "ada"}, "track") == [(0, "user_hash_missing")]
+
+
+@pytest.mark.parametrize("array", [[], [{"userId": "bob", "context": {"userHash": BOB}}], [{"anonymousId": "v"}]])
+def test_a_single_call_is_itself_the_event_whatever_it_calls_its_fields(array):
+    for name in ("batch", "events"):
+        event = {"event": "e", "userId": "ada", name: array}
+        assert refused("segment", event, "track") == [(0, "user_hash_missing")]
 
 
 def test_a_field_that_stands_twice_is_refused_because_its_readers_may_disagree():

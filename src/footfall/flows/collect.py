@@ -99,7 +99,7 @@ class Collect:
         privacy: Privacy | None = None,
         place: Callable[[str], str] = lambda address: "",
         user_key: Callable[[str], bytes | None] = lambda source: None,
-        unproven: Callable[[str, bytes, bytes], list[Rejected]] = lambda dialect, body, key: [],
+        unproven: Callable[[str, str, bytes, bytes], list[Rejected]] = lambda dialect, call, body, key: [],
     ) -> None:
         self._user_key = user_key
         self._unproven = unproven
@@ -127,13 +127,16 @@ class Collect:
         """What the browser tag of a source is told: what it notices, and what may be told of addresses and people."""
         return served_settings(source.tag, self._usual if self._privacy is None else self._privacy.policy(source.name))
 
-    def proven(self, source: Source, dialect: str, reading: Reading) -> Reading:
-        """A reading without the events that name users who are not proven, where the source asks for proof."""
+    def proven(self, source: Source, dialect: str, call: str, reading: Reading) -> Reading:
+        """A reading without the events that name users who are not proven, where the source asks for proof.
+
+        dialect: of the body of the reading. Raises ``BadRecord`` (``too_deep``) when nobody can look for proof in it.
+        """
         key = self._user_key(source.name)
         if key is None:
             return reading
         known = {each[0] for each in reading.rejected}
-        more = [each for each in self._unproven(dialect, reading.body, key) if each[0] not in known]
+        more = [each for each in self._unproven(dialect, call, reading.body, key) if each[0] not in known]
         return replace(reading, rejected=tuple(sorted((*reading.rejected, *more))))
 
     def batch(

@@ -234,7 +234,7 @@ class Post:
         source = self._source or collector.source(reading.write_key)
         if (why := self._manner.distrust(headers, body, source.name)) is not None:
             raise Refusal(401, "bad_signature", why)
-        reading = collector.collect.proven(source, reading.dialect or self._dialect, reading)
+        reading = collector.collect.proven(source, reading.dialect or self._dialect, self._call, reading)
         self._rejected = reading.rejected
         if not reading.count:
             self._kept(0)

@@ -28,16 +28,16 @@ def hash_of(key: bytes, user: str) -> str:
     return hmac.new(key, user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-def unproven(dialect: str, body: bytes, key: bytes) -> list[Rejected]:
+def unproven(dialect: str, call: str, body: bytes, key: bytes) -> list[Rejected]:
     """(index, code, message) of the events of ``body`` that name a user without proof, by rising index.
 
     dialect: ``native`` (a body's ``user_hashes``, an event's ``user_hash`` or ``user.userHash``) or ``segment``
     (``context.userHash``, ``context.traits.userHash`` or ``traits.userHash``). Who an ``alias`` says the user was
-    before needs proof too, unless that is the event's own visitor. body: JSON that the dialect has read.
+    before needs proof too, unless that is the event's own visitor. call: that of the request; of Segment only
+    ``batch`` has events in ``batch``. body: JSON that the dialect has read.
     """
     said = json.loads(body, object_pairs_hook=_object)
-    array = said.get("events" if dialect == "native" else "batch") if isinstance(said, dict) else said
-    events = array if isinstance(array, list) else [said]
+    events = _events(dialect, call, said)
     shared = said.get("user_hashes") if dialect == "native" and isinstance(said, dict) else None
     hashes = shared if isinstance(shared, dict) else {}
     found: list[Rejected] = []
@@ -48,6 +48,15 @@ def unproven(dialect: str, body: bytes, key: bytes) -> list[Rejected]:
     if isinstance(said, _Ambiguous):
         return [(index, *_TWICE) for index in range(len(events))]
     return found
+
+
+def _events(dialect: str, call: str, said: Any) -> list[Any]:
+    """The events where those find them who read the body later, and nowhere else."""
+    if dialect != "native":
+        batch = said.get("batch") if call == "batch" and isinstance(said, dict) else None
+        return batch if isinstance(batch, list) else [said]
+    events = said.get("events") if isinstance(said, dict) else said
+    return events if isinstance(events, list) else [said]
 
 
 def _fault(dialect: str, event: dict[str, Any], hashes: dict[str, Any], key: bytes) -> tuple[str, str] | None:
