@@ -20,6 +20,7 @@ from footfall.model.field_rules import GONE, Matcher, changed, coarse
 from footfall.model.privacy import ACCOUNT, EMAIL, HIDDEN, USER, Policy, Tokens
 from footfall.model.reading import Rejected
 from footfall.wire import row_body
+from footfall.wire.private_addresses import forms_of, without_addresses
 from footfall.wire.private_columns import changed_rows
 from footfall.wire.private_urls import Urls
 from footfall.wire.private_words import COMMON, NATIVE, SEGMENT, WORDS_OF, Event, Words, consented
@@ -29,7 +30,6 @@ Sensitive = Mapping[str, frozenset[str]]
 
 _EXACT_CHARS: Final = 3
 _INSIDE_CHARS: Final = 6
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+'\u0080-\uffff-]+@[A-Za-z0-9\u0080-\uffff.-]+\.[A-Za-z\u0080-\uffff]{2,}")
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 _raws: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -150,7 +150,7 @@ class PrivateBodies:
             self._hide_sensitive(event, words, context)
         if self._addresses:
             for name, value in event.items():
-                event[name] = self._without_addresses(value)
+                event[name] = without_addresses(value, lambda address: self._tokens().token(EMAIL, address))
         return self._scrubbed(event, raw) if raw else _encode(event)
 
     def _identities(self, event: Event, words: Words, context: Event | None) -> dict[str, str]:
@@ -184,10 +184,11 @@ class PrivateBodies:
         for value, token in raw.items():
             if len(value) < _EXACT_CHARS or value.casefold() in COMMON:
                 continue
-            if _written(value) in folded:
-                event = {name: _without(each, value, token) for name, each in event.items()}
-                text = _encode(event)
-                folded = _folded(text)
+            for form in forms_of(value.strip()):
+                if _written(form) in folded:
+                    event = {name: _without(each, form, token) for name, each in event.items()}
+                    text = _encode(event)
+                    folded = _folded(text)
         return text
 
     # --- fields ----------------------------------------------------------------------------------
@@ -270,19 +271,6 @@ class PrivateBodies:
             del within[name]
         else:
             within[name] = kept
-
-    def _without_addresses(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return _ADDRESS.sub(self._address, value) if "@" in value else value
-        if isinstance(value, dict):
-            return {
-                (_ADDRESS.sub(self._address, name) if "@" in name else name): self._without_addresses(each)
-                for name, each in value.items()
-            }
-        return [self._without_addresses(each) for each in value] if isinstance(value, list) else value
-
-    def _address(self, found: re.Match[str]) -> str:
-        return self._tokens().token(EMAIL, found[0])
 
     def _digest(self, event: object) -> bytes:
         text = bytes(event) if isinstance(event, bytes | msgspec.Raw) else _encode(event)

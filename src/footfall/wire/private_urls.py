@@ -14,7 +14,8 @@ from urllib.parse import unquote_plus
 from footfall.model.privacy import MASKED_URL, Policy
 
 Event = dict[str, Any]
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+# What could be a scheme is taken whole, so that no text is looked at from each of its places.
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+(://\S+)?")
 _QUERIES: Final = frozenset({"search", "query", "query_string", "querystring"})
 _FRAGMENTS: Final = frozenset({"hash", "fragment"})
 _PATHS: Final = frozenset({"path", "url", "href", "link_url", "referrer", "action"})
@@ -86,7 +87,7 @@ class Urls:
         if name in _FRAGMENTS:
             return self._query(text) if "=" in text else text
         if "://" in text:
-            return _URL.sub(lambda found: self._url(found[0]), text)
+            return _URL.sub(lambda found: found[0] if found[1] is None else self._url(found[0]), text)
         return self._url(text) if name in _PATHS else text
 
     def _url(self, url: str) -> str:
