@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from footfall.errors import Refused
-from footfall.model.selectors import read_element, read_selector
+from footfall.model.selectors import Element, read_element, read_selector
 
 TAGS, CLASSES, IDS, VALUES = ("div", "a", "ul", "li"), ("x", "y", "md:z"), ("p", "q"), ("en", "en-US", "a b", "save")
 NTHS = {"2": {2}, "odd": {1, 3, 5}, "even": {2, 4}, "2n+1": {1, 3, 5}, "-n+2": {1, 2}, "3n": {3}, "n": {1, 2, 3, 4, 5}}
@@ -184,3 +184,13 @@ def test_a_selector_knows_cases_escapes_and_what_is_around_the_body() -> None:
 def test_what_is_no_descriptor_is_an_element_of_which_nothing_is_known(plain: object) -> None:
     element = read_element(plain)
     assert not read_selector("a, .x, #p, [data-k], :nth-child(1)").holds(element)
+
+
+def test_a_hostile_element_is_looked_at_no_further_than_tags_tell_and_no_longer_than_it_is_deep() -> None:
+    ancestors = [{"tag": "li"}] * 400
+    element = read_element({"tag": "a", "path": ancestors})
+    assert len(element.path) == 20
+    assert read_element({"tag": "a", "path": [*ancestors[:19], {"tag": "body"}]}).path[-1].tag == "html"
+    deep = Element("a", path=tuple(Element("li") for _ in range(400)))
+    assert not read_selector("nav " + "li " * 40 + "a").holds(deep)
+    assert read_selector("li > " * 40 + "a").holds(deep)

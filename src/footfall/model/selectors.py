@@ -8,7 +8,7 @@ how many of them follow, state) is refused when the selector is written, and so 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from footfall.errors import Refused
 
 SELECTOR_CHARS_MAX: Final = 1000
 COMPOUNDS_MAX: Final = 50
+AROUND_MAX: Final = 20
 
 _ESCAPED: Final = r"\\[0-9A-Fa-f]{1,6}\s?|\\[^\n]"
 _REST: Final = rf"(?:[\w\-\u0080-\U0010ffff]|{_ESCAPED})"
@@ -35,7 +36,7 @@ _KNOWN: Final = "tag, #id, .class, [attribute], :nth-child(), :first-child, :not
 @dataclass(frozen=True, slots=True)
 class Element:
     """One element as a tag describes it. nth: its place among its siblings from 1; 0 where nobody said. path: the
-    elements around it from the nearest, as far as they were told; theirs is empty."""
+    elements around it from the nearest, as far as they were told, at most 20; theirs is empty."""
 
     tag: str = ""
     id: str = ""
@@ -54,7 +55,7 @@ def read_element(plain: object) -> Element:
     found = _one(plain)
     around = plain.get("path") if isinstance(plain, dict) else None
     text = plain.get("text") if isinstance(plain, dict) else None
-    path = tuple(_one(each) for each in around) if isinstance(around, list) else ()
+    path = tuple(_one(each) for each in around[:AROUND_MAX]) if isinstance(around, list) else ()
     if (path[-1] if path else found).tag == "body":
         path += (_HTML,)  # tags leave it out
     text = " ".join(text.split()) if isinstance(text, str) else ""
@@ -165,17 +166,17 @@ class Complex:
     around: tuple[tuple[str, Compound], ...] = ()
 
     def holds(self, element: Element) -> bool:
-        return self.subject.holds(element) and self._around(element.path, 0, 0)
+        return self.subject.holds(element) and self._around(element.path)
 
-    def _around(self, path: tuple[Element, ...], depth: int, place: int) -> bool:
-        if place == len(self.around):
-            return True
-        combinator, compound = self.around[place]
-        last = depth + 1 if combinator == ">" else len(path)
-        return any(
-            compound.holds(path[each]) and self._around(path, each + 1, place + 1)
-            for each in range(depth, min(last, len(path)))
-        )
+    def _around(self, path: tuple[Element, ...]) -> bool:
+        # All places at once that the compounds so far can end at: trying one after the other takes exponential time.
+        ends = [-1]
+        for combinator, compound in self.around:
+            places: Sequence[int] = [end + 1 for end in ends] if combinator == ">" else range(ends[0] + 1, len(path))
+            ends = [place for place in places if place < len(path) and compound.holds(path[place])]
+            if not ends:
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
