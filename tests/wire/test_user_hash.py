@@ -35,7 +35,8 @@ def test_it_is_the_hmac_sha256_that_other_languages_make():
         ({"identify_id": "ada", "user_hash": ""}, "user_hash_wrong"),
         ({"identify_id": 7, "user_hash": hash_of(KEY, "7")}, None),
         ({"identify_id": "ada", "user_hash": ADA, "previous_id": "bob"}, "user_hash_wrong"),
-        ({"identify_id": "ada", "user_hash": ADA, "previous_id": "v1", "anonymous_id": "v1"}, None),
+        ({"identify_id": "ada", "user_hash": ADA, "previous_id": "bob", "anonymous_id": "bob"}, "user_hash_wrong"),
+        ({"identify_id": "ada", "user_hash": ADA, "previous_id": "ada", "anonymous_id": "bob"}, None),
     ],
 )
 def test_an_event_of_a_user_needs_the_hash_of_that_user(event, code):

@@ -33,8 +33,8 @@ def unproven(dialect: str, call: str, body: bytes, key: bytes) -> list[Rejected]
 
     dialect: ``native`` (a body's ``user_hashes``, an event's ``user_hash`` or ``user.userHash``) or ``segment``
     (``context.userHash``, ``context.traits.userHash`` or ``traits.userHash``). Who an ``alias`` says the user was
-    before needs proof too, unless that is the event's own visitor. call: that of the request; of Segment only
-    ``batch`` has events in ``batch``. body: JSON that the dialect has read.
+    before needs proof too. call: that of the request; of Segment only ``batch`` has events in ``batch``. body: JSON
+    that the dialect has read.
     """
     said = json.loads(body, object_pairs_hook=_object)
     events = _events(dialect, call, said)
@@ -74,15 +74,10 @@ def _fault(dialect: str, event: dict[str, Any], hashes: dict[str, Any], key: byt
 
 
 def _users(dialect: str, event: dict[str, Any]) -> Iterator[str]:
-    user, visitor, before = (
-        ("identify_id", "anonymous_id", "previous_id")
-        if dialect == "native"
-        else ("userId", "anonymousId", "previousId")
-    )
-    if event.get(user) not in (None, ""):
-        yield str(event[user])
-    if event.get(before) not in (None, "", event.get(visitor)):
-        yield str(event[before])
+    # Nothing of the event tells an earlier id of a visitor from that of a user, so both are asked for.
+    for name in ("identify_id", "previous_id") if dialect == "native" else ("userId", "previousId"):
+        if event.get(name) not in (None, ""):
+            yield str(event[name])
 
 
 def _given(dialect: str, event: dict[str, Any]) -> Iterator[Any]:
