@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from footfall.errors import BadRecord
 from footfall.wire.user_hash import hash_of, unproven
 
 KEY = b"key of the site"
@@ -81,3 +82,14 @@ def test_a_field_that_stands_twice_is_refused_because_its_readers_may_disagree()
     assert refused("native", twice) == [(0, "user_hash_wrong")]
     events = b'{"events": [{"identify_id": "eve"}], "events": [%s]}' % twice
     assert refused("native", events) == [(0, "user_hash_wrong")]
+
+
+def test_numbers_of_any_length_are_looked_past():
+    long = b'{"identify_id": "ada", "attributes": {"n": -%s, "x": 1e999}, "user_hash": "%s"}' % (b"9" * 5000, ADA.encode())
+    assert refused("native", long) == []
+
+
+def test_what_nests_deeper_than_can_be_looked_into_is_not_believed():
+    deep = b'{"identify_id": "ada", "attributes": {"a": %s}}' % (b"[" * 100_000 + b"]" * 100_000)
+    with pytest.raises(BadRecord, match="deep"):
+        refused("native", deep)

@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from footfall.model.reading import Rejected
+from footfall.wire.door import malformed
 
 _MISSING: Final = ("user_hash_missing", "This source takes events of users only with their userHash")
 _WRONG: Final = ("user_hash_wrong", "The userHash is not that of the user's id under the key of this source")
 _TWICE: Final = ("user_hash_wrong", "A field stands twice in the event, so it cannot be said whose it is")
+
+_DIGITS_MAX: Final = 20  # of 64 bits and a sign
 
 
 class _Ambiguous(dict[str, Any]):
@@ -34,9 +37,12 @@ def unproven(dialect: str, call: str, body: bytes, key: bytes) -> list[Rejected]
     dialect: ``native`` (a body's ``user_hashes``, an event's ``user_hash`` or ``user.userHash``) or ``segment``
     (``context.userHash``, ``context.traits.userHash`` or ``traits.userHash``). Who an ``alias`` says the user was
     before needs proof too. call: that of the request; of Segment only ``batch`` has events in ``batch``. body: JSON
-    that the dialect has read.
+    that the dialect has read. Raises ``BadRecord`` (``too_deep``): what cannot be read here is not believed.
     """
-    said = json.loads(body, object_pairs_hook=_object)
+    try:
+        said = json.loads(body, object_pairs_hook=_object, parse_int=_whole)
+    except RecursionError as error:
+        raise malformed(error) from error
     events = _events(dialect, call, said)
     shared = said.get("user_hashes") if dialect == "native" and isinstance(said, dict) else None
     hashes = shared if isinstance(shared, dict) else {}
@@ -94,6 +100,11 @@ def _at(value: Any, *names: str) -> Any:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def _whole(digits: str) -> int | str:
+    """A whole number; one beyond every id, which Python may refuse to read for its length, as its text."""
+    return int(digits) if len(digits) <= _DIGITS_MAX else digits
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
