@@ -259,6 +259,21 @@ def test_the_context_of_a_batch_is_part_of_each_event():
     assert left["context"] == {"environment": "Test"}
 
 
+@pytest.mark.parametrize(("neighbour", "around"), [('{"a":1e999}', ""), ("{}", ',"library":{"a":1e999}')])
+def test_what_cannot_be_read_takes_nothing_from_its_neighbours(neighbour, around):
+    policy = Policy(consent="required", fields=(FieldRule("context.locale", "drop"),))
+    shared = '"context":{"locale":"de","channel":"web","consent":"granted"},"sentAt":"2026-11-23T10:00:00Z"'
+    body = f'{{"batch":[{neighbour},{json.dumps(TRACK)}],{shared}{around}}}'.encode()
+    bad = ((0, "unreadable_event", ""),)
+    kept = PrivateBodies(policy, lambda: TOKENS, {}).kept("segment", "batch", body, 2, bad)
+    whole = json.loads(kept.body)
+    assert whole["sentAt"] == "2026-11-23T10:00:00Z"
+    assert whole["batch"][1] == TRACK | {"context": {"channel": "web", "consent": {"state": "granted"}}}
+    body = f'{{"events":[{neighbour},{{"type":"page_view","identify_id":"u"}}],"consent":true{around}}}'.encode()
+    kept = PrivateBodies(policy, lambda: TOKENS, {}).kept("native", "batch", body, 2, bad)
+    assert json.loads(kept.body)["events"][1]["identify_id"] == "u"
+
+
 @pytest.mark.parametrize(
     "plain",
     [

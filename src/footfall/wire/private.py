@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -96,8 +97,7 @@ class PrivateBodies:
             text = None
             if code is None:
                 try:
-                    plain = _decode(event) if isinstance(event, msgspec.Raw) else event
-                    text, is_hidden = self._event(plain, words, around, urls)
+                    text, is_hidden = self._event(_whole(event, words, around), words, around, urls)
                     some_hidden |= is_hidden
                 except _UNREADABLE:
                     code = "unreadable_event"
@@ -330,27 +330,38 @@ def _events(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] | None,
     if isinstance(whole, list):
         return whole, {}
     if isinstance(whole, dict) and isinstance(whole.get(words.wrapped), list) and (words is NATIVE or call == "batch"):
-        events = whole[words.wrapped]
-        shared = whole.get("context")
-        if words is SEGMENT and isinstance(shared, dict):
-            for event in events:
-                if isinstance(event, dict) and isinstance(event.get("context", {}), dict):
-                    event["context"] = _decode(_encode(shared)) | event.get("context", {})
-        return events, whole
+        return whole[words.wrapped], whole
     return [whole], {}
 
 
 def _events_apart(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] | None, Event]:
-    """Texts of events, when one of them is in the way of reading all."""
+    """Texts of events and what around them can be read, when something is in the way of reading all."""
     try:
         if body.lstrip()[:1] == b"[":
             return _raws(body), {}
-        around = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        if words.wrapped in around and (words is NATIVE or call == "batch"):
-            return _raws(around[words.wrapped]), {}
-        return [msgspec.Raw(body)], {}
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        if words.wrapped not in fields or (words is not NATIVE and call != "batch"):
+            return [msgspec.Raw(body)], {}
+        events = _raws(fields.pop(words.wrapped))
     except _UNREADABLE:
         return None, {}
+    around = {}
+    for name, raw in fields.items():
+        with suppress(*_UNREADABLE):
+            around[name] = _decode(raw)
+    return events, around
+
+
+def _whole(event: Any, words: Words, around: Event) -> Any:
+    """An event to read, with what the context of its batch says of it in its own."""
+    if isinstance(event, msgspec.Raw):
+        event = _decode(event)
+    shared = around.get("context")
+    if words is SEGMENT and isinstance(shared, dict) and isinstance(event, dict):
+        own = event.get("context", {})
+        if isinstance(own, dict):
+            event["context"] = _decode(_encode(shared)) | own
+    return event
 
 
 @lru_cache(maxsize=10_000)
