@@ -6,16 +6,18 @@ import csv
 import gzip
 import io
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from footfall.config import load_settings
-from footfall.errors import Conflict, Missing, Refused
+from footfall.errors import Conflict, Missing, Refused, Unavailable
 from footfall.model.event import EventType
 from footfall.model.feature_trees import in_order
 from footfall.ports import Batch
@@ -25,6 +27,7 @@ from footfall.wiring.feature_backfill import FOLDER, backfill_features, finish_p
 from footfall.wiring.features import clone_feature
 from footfall.wiring.keys import create_key
 from footfall.wiring.rollups import export_rollups
+from footfall.wiring.workers import Workers
 
 DAY, NEXT = date(2026, 11, 20), date(2026, 11, 21)
 REPORTS = ["Features", "User_Feature_Rollups", "Account_Feature_Match_Rollups"]
@@ -183,6 +186,40 @@ def test_a_backfill_that_was_killed_between_rows_and_ledger_leaves_the_day_to_th
     assert finish_pending(hub) == [DAY]
     assert hub.ledger.day(DAY).touched
     assert finish_pending(hub) == []
+
+
+def test_a_server_opens_the_days_of_a_backfill_that_was_killed(hub: Footfall, tmp_path: Path) -> None:
+    send(hub, view(1, "/orders/1"))
+    deliver(hub, tmp_path / "out")
+    (hub.settings.data / FOLDER).mkdir()
+    (hub.settings.data / FOLDER / str(DAY)).touch()
+    workers = Workers(hub, threading.Event())
+    workers.begin(work=False)
+    workers.tasks()
+    workers.close()
+    assert hub.ledger.day(DAY).touched
+    assert list((hub.settings.data / FOLDER).iterdir()) == []
+
+
+def test_a_day_is_open_before_its_first_match_is_added_and_after_an_error(
+    hub: Footfall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(hub, view(1, "/orders/1"))
+    deliver(hub, tmp_path / "out")
+    define_names(hub, {"features": [SHOP, ORDERS]})
+    whole = hub.lake.add
+
+    def add(rows: pa.Table) -> None:
+        assert hub.ledger.day(DAY).touched
+        whole(rows)
+        hub.close_day(DAY)
+        raise Unavailable("the disk is slow")
+
+    monkeypatch.setattr(hub.lake, "add", add)
+    with pytest.raises(Unavailable):
+        backfill_features(hub)
+    assert hub.ledger.day(DAY).touched
+    assert list((hub.settings.data / FOLDER).iterdir()) == []
 
 
 def test_a_backfill_of_nothing_is_refused(hub: Footfall) -> None:

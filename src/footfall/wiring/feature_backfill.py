@@ -98,7 +98,10 @@ def chosen_rules(metadata: Metadata, feature: str, *, removing: bool) -> Metadat
 
 
 def finish_pending(hub: Footfall) -> Sequence[date]:
-    """Open the days again that a backfill was changing when it broke off; returns them."""
+    """Open the days again that a backfill was changing when it was killed; returns them.
+
+    Only for who holds the log, while no backfill of this process runs.
+    """
     folder = hub.settings.data / FOLDER
     found = sorted(folder.glob("????-??-??")) if folder.is_dir() else []
     days = [date.fromisoformat(path.name) for path in found]
@@ -134,14 +137,20 @@ def _day(hub: Footfall, day: date, finder: FeatureFinder, features: Sequence[str
 
 @contextmanager
 def _changing(hub: Footfall, day: date) -> Iterator[None]:
-    """Open the day again afterwards; and if this process is killed before, the next backfill does."""
+    """Open the day before it changes, and afterwards, for it may have been closed meanwhile; also after an error.
+
+    If this process is killed in between, the next server or backfill opens it: see ``finish_pending``.
+    """
     folder = hub.settings.data / FOLDER
     disk.make_folder(folder)
     mark = folder / day.isoformat()
     disk.replace(mark, "")
-    yield
     hub.ledger.reopen(day)
-    mark.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        hub.ledger.reopen(day)
+        mark.unlink(missing_ok=True)
     observe.happened("features matched again", day=day.isoformat())
 
 

@@ -80,6 +80,7 @@ class Workers:
         from footfall.stores.repeats import SqlRepeats
         from footfall.stores.retention import SqlRetention
         from footfall.wiring.erasing import work_off
+        from footfall.wiring.feature_backfill import finish_pending
         from footfall.wiring.jobs import forget_old_runs, runner_of
         from footfall.wiring.membership import watching_of
         from footfall.wiring.retention import EVERY_S as RETENTION_EVERY_S
@@ -89,6 +90,7 @@ class Workers:
         from footfall.wiring.telling import postman_of
 
         hub, settings, clock = self._hub, self._hub.settings, self._hub.clock
+        finish_pending(hub)
         books = hub.books  # made before the threads run: two that ask at once would make two
         removed = SqlRetention(hub.database).removed
         closing = Closing(books.lake, books.ledger, hub.zone, clock, lambda day: day in removed() or hub.close_day(day))
