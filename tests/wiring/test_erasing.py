@@ -21,7 +21,7 @@ from footfall.model.audience_export import AudienceExport
 from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.codecs import decoders
-from footfall.wiring.erasing import advance, ask_for, erasures_of, listed_again
+from footfall.wiring.erasing import advance, ask_for, erasures_of, listed_again, work_off
 from footfall.wiring.erasing_places import Reach
 from footfall.wiring.receipts import public_key, read_receipt
 from footfall.wiring.rollups import export_rollups
@@ -397,3 +397,37 @@ def test_an_error_that_nobody_foresaw_is_noted_without_its_words_and_tried_again
         assert "ValueError in test_erasing.py" in erasures_of(hub).get(one.id).error
         assert name_of(3) not in erasures_of(hub).get(one.id).error
         assert advance(hub, one.id, Reach()).ended
+
+
+def test_an_erasure_that_has_to_wait_keeps_no_other_waiting(crowd, tmp_path, monkeypatch):
+    def closed(self, key, *, version=""):
+        raise Unavailable("nobody is there")
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        deliver_reports(hub, crowd, tmp_path / "out", ("csv",), ("Users",))
+        first = ask_for(hub, [name_of(3)], "erase", "test")
+        crowd.now += timedelta(seconds=1)
+        second = ask_for(hub, ["nobody-we-know"], "erase", "test")
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalBucket, "open", closed)
+            with pytest.raises(Unavailable, match="nobody is there"):
+                work_off(hub)
+        assert (erasures_of(hub).get(first.id).ended, erasures_of(hub).get(second.id).ended) == (False, True)
+        assert work_off(hub)
+        assert erasures_of(hub).get(first.id).ended
+    assert traces(tmp_path / "out", [3]) == []
+
+
+def test_no_old_file_and_no_free_page_names_somebody_while_a_place_is_waited_for(crowd, tmp_path, monkeypatch):
+    def closed(self, key, *, version=""):
+        raise Unavailable("nobody is there")
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        deliver_reports(hub, crowd, tmp_path / "out", ("csv",), ("Users",))
+        ask_for(hub, [name_of(3)], "erase", "test")
+        monkeypatch.setattr(LocalBucket, "open", closed)
+        with pytest.raises(Unavailable):
+            work_off(hub)
+    assert traces(crowd.data, [3]) == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from footfall.cli.options import Here, PgpKeys, command
-from footfall.errors import Conflict, Refused
+from footfall.errors import Conflict, FootfallError, Refused
 from footfall.terminal import Exit
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ def people_erase(
             waiting = erasures_of(hub).unfinished()
             if not waiting:
                 raise typer.Exit(Exit.NOTHING_TO_DO)
-            for one in waiting:
-                _finish(here, hub, one, access, receipt)
+            _finish_all(here, hub, waiting, access, receipt)
             return
         asked = [*(ids or ()), *_lines(file), *_again(hub, again or (), listed=listed)]
         if not asked and (again or listed):
@@ -182,6 +181,18 @@ def _erase(
         )
         return
     _finish(here, hub, ask_for(hub, ids, mode, "cli"), access, receipt)
+
+
+def _finish_all(here: Here, hub: Footfall, waiting: Sequence[Erasure], access: Access, receipt: Path | None) -> None:
+    """Each of them, also after one that has to wait or is not whole; what went wrong first is raised at the end."""
+    failed: list[Exception] = []
+    for one in waiting:
+        try:
+            _finish(here, hub, one, access, receipt)
+        except (FootfallError, typer.Exit) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def _finish(here: Here, hub: Footfall, one: Erasure, access: Access, receipt: Path | None) -> None:

@@ -146,12 +146,20 @@ def _unforeseen(error: Exception) -> Damaged:
 
 
 def work_off(hub: Footfall) -> bool:
-    """The duty of a server: go on with the oldest erasure that has not ended; True when there may be more."""
+    """The duty of a server: go on with every erasure that has not ended; True when there may be more.
+
+    One that has to wait keeps no other from being done. What went wrong with the first of them is raised at the end.
+    """
+    failed: list[FootfallError] = []
     waiting = erasures_of(hub).unfinished()
-    if not waiting:
-        return False
-    advance(hub, waiting[0].id, Reach())
-    return len(waiting) > 1
+    for one in waiting:
+        try:
+            advance(hub, one.id, Reach())
+        except FootfallError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return bool(waiting)
 
 
 # --- planning ----------------------------------------------------------------------------------------------------
@@ -279,7 +287,10 @@ def _forget(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Er
 
 
 def _cut(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Erasure:
-    """Take them out of the lake, of the files beside it, and of the log."""
+    """Take them out of the lake, of the files beside it, and of the log, and leave no trace where something was.
+
+    Not left to the end: that may have to wait for a place that does not answer.
+    """
     subjects, erasures = erasures_of(hub).subjects(one.id), erasures_of(hub)
     if subjects.users:
         days = list(hub.lake.rows_of(subjects))
@@ -297,7 +308,9 @@ def _cut(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Erasu
         hub.settle(progress)
         hub.log.turn()
         hub.log.trim(hub.lake.position())
+        hub.lake.purge()
     hub.engine.close()
+    hub.database.rewrite()
     done = replace(one, state=CUT, error="")
     erasures.note(done)
     return done
@@ -368,13 +381,9 @@ def _record(hub: Footfall, target: Target, outcome: Outcome, manifest: Any, subj
 
 
 def _end(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Erasure:
-    """Leave no trace where something was, and say what was done."""
-    progress("leave no trace", 0, None, "steps")
+    """Say what was done, and forget whom it was about."""
     erasures = erasures_of(hub)
     subjects = erasures.subjects(one.id)
-    with hub.alone():
-        hub.lake.purge()
-    hub.database.rewrite()
     ended = replace(one, ended_at=hub.clock(), error="")
     results = [(target, outcome or Outcome()) for target, outcome in erasures.targets(one.id)]
     receipt = signed(hub, receipt_of(ended, subjects.tokens, subjects.unknown, results))
