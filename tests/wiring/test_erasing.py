@@ -23,7 +23,7 @@ from footfall.wiring.audience import export_by_hand
 from footfall.wiring.codecs import decoders
 from footfall.wiring.erasing import advance, ask_for, erasures_of, listed_again, work_off
 from footfall.wiring.erasing_places import Reach
-from footfall.wiring.receipts import public_key, read_receipt
+from footfall.wiring.receipts import asked_at, public_key, read_receipt
 from footfall.wiring.rollups import export_rollups
 
 GONE = (3, 7)
@@ -197,14 +197,15 @@ def test_whoever_is_back_with_a_restored_backup_is_erased_again(crowd, tmp_path)
     shutil.copytree(crowd.data, tmp_path / "backup")
     with crowd.opened() as hub:
         receipt = receipt_of(hub, erase(hub, *GONE))
+        tokens = dict.fromkeys(receipt["tokens"], asked_at(receipt))
     shutil.rmtree(crowd.data)
     shutil.copytree(tmp_path / "backup", crowd.data)
     with crowd.opened() as hub:
-        back = listed_again(hub, receipt["tokens"])
+        back = listed_again(hub, tokens)
         assert sorted(back) == [name_of(person) for person in GONE]
         one = ask_for(hub, back, "erase", "test")
         assert advance(hub, one.id, Reach()).people == len(GONE)
-        assert listed_again(hub, receipt["tokens"]) == []
+        assert listed_again(hub, tokens) == []
 
 
 def test_a_receipt_names_nobody_and_shows_when_it_was_changed(crowd, tmp_path):
@@ -431,3 +432,19 @@ def test_no_old_file_and_no_free_page_names_somebody_while_a_place_is_waited_for
         with pytest.raises(Unavailable):
             work_off(hub)
     assert traces(crowd.data, [3]) == []
+
+
+def test_who_came_back_after_an_erasure_is_not_erased_with_the_list(crowd):
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        one = ask_for(hub, [name_of(3), "newcomer"], "erase", "test")
+        receipt = receipt_of(hub, advance(hub, one.id, Reach()))
+        crowd.now += timedelta(days=2)
+        for who in (name_of(3), "newcomer"):
+            told = {"type": "identify", "userId": who, "messageId": who, "timestamp": crowd.now.isoformat()}
+            crowd.accept(hub, [told], crowd.now.date())
+        hub.settle()
+        assert hub.people.key_of(name_of(3)) is not None
+        assert listed_again(hub) == []
+        told = [*receipt["tokens"], *receipt["unknown"]]
+        assert listed_again(hub, dict.fromkeys(told, asked_at(receipt))) == []

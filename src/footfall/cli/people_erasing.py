@@ -245,13 +245,16 @@ def _wait(hub: Footfall, id: str) -> Erasure:
 
 def _again(hub: Footfall, receipts: Sequence[Path], *, listed: bool) -> Sequence[str]:
     from footfall.wiring.erasing import listed_again
-    from footfall.wiring.receipts import public_key, read_receipt
+    from footfall.wiring.receipts import asked_at, public_key, read_receipt
 
     if not receipts and not listed:
         return ()
     ours = public_key(hub)
-    told = [read_receipt(path, ours) for path in receipts]
-    return listed_again(hub, [token for each in told for token in (*each["tokens"], *each["unknown"])])
+    until: dict[str, int] = {}
+    for told in (read_receipt(path, ours) for path in receipts):
+        for token in (*told["tokens"], *told["unknown"]):
+            until[token] = max(until.get(token, 0), asked_at(told))
+    return listed_again(hub, until)
 
 
 def _lines(file: Path | None) -> list[str]:

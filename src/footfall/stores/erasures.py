@@ -135,12 +135,12 @@ class SqlErasures:
         with self._database.reading() as connection:
             return {row.token: row.at for row in connection.execute(select(erased.c.token, erased.c.at))}
 
-    def names_of(self, key: bytes, tokens: Iterable[str]) -> Sequence[str]:
-        """Identify ids of users that are there and whose token is one of these: as after a restored backup."""
-        wanted = frozenset(tokens)
+    def names_of(self, key: bytes, tokens: Mapping[str, int]) -> Sequence[str]:
+        """Identify ids of users whose token is one of these and who were there at its instant, in microseconds since
+        1970, or before: as after a restored backup."""
         with self._database.reading() as connection:
-            rows = raw(connection).execute("SELECT text FROM users ORDER BY key")
-            return [text for (text,) in rows if token_of(key, text) in wanted]
+            rows = raw(connection).execute("SELECT text, first_at FROM users ORDER BY key")
+            return [text for text, first_at in rows if first_at <= tokens.get(token_of(key, text), first_at - 1)]
 
     def asker(self, key: Callable[[], bytes]) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]]:
         """What tells of ids whether they were erased: (instant up to which, whether they came back since).

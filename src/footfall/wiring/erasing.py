@@ -108,13 +108,17 @@ def ask_for(hub: Footfall, ids: Sequence[str], mode: str, by: str) -> Erasure:
     return one
 
 
-def listed_again(hub: Footfall, tokens: Sequence[str] = ()) -> Sequence[str]:
+def listed_again(hub: Footfall, tokens: Mapping[str, int] | None = None) -> Sequence[str]:
     """Identify ids of people who are there although they were erased: as after a restored backup.
 
-    tokens: of receipts, for erasures that the restored store does not know of.
+    Not of those who came after it: they are somebody new. tokens: of receipts, for erasures that the restored store
+    does not know of, each with the instant at which it was asked for, in microseconds since 1970.
     """
     erasures = erasures_of(hub)
-    return erasures.names_of(token_key(hub), {*erasures.tokens(), *tokens})
+    until = dict(erasures.tokens())
+    for token, at in (tokens or {}).items():
+        until[token] = max(at, until.get(token, at))
+    return erasures.names_of(token_key(hub), until)
 
 
 def advance(hub: Footfall, id: str, reach: Reach, progress: Progress = silent) -> Erasure:

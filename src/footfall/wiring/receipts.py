@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from footfall.errors import Damaged, Refused
 from footfall.model.erasures import RECEIPT_FORMAT, canonical, signature_of
+from footfall.stores.database import to_us
 from footfall.stores.erasures import OWNER
 
 if TYPE_CHECKING:
@@ -73,3 +75,8 @@ def read_receipt(path: Path, key: str | None = None) -> dict[str, Any]:
         raise Damaged(f"{path} is not what was signed: it was changed") from error
     found: dict[str, Any] = receipt
     return found
+
+
+def asked_at(receipt: Mapping[str, Any]) -> int:
+    """When its erasure was asked for, in microseconds since 1970."""
+    return to_us(datetime.fromisoformat(receipt["asked_at"]))
