@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import tracemalloc
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,16 @@ def test_hundreds_of_rules_find_among_thousands_of_events_what_they_find_in_each
         alone = [match.feature for match in whole.explain(events.slice(place, 1))]
         assert alone == [row["feature_id"] for row in together if row["row"] == place], place
     whole.close()
+
+
+def test_long_elements_and_texts_are_matched_and_not_remembered(finder):
+    rules = [{"kind": "ELEMENT", "value": "button"}, {"kind": "TEXT", "value": "Save", "match": "starts"}]
+    product = finder([{"id": "save", "rules": rules}]).rules.products["default"]
+    tracemalloc.start()
+    for number in range(50):
+        answered = product.element(json.dumps({"tag": "button", "text": "Save " + "x" * 100_000 + str(number)}))
+        assert answered.selected
+        assert answered.said
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pyarrow as pa
 import pytest
 
+from footfall.engines import agents
 from footfall.engines.inference import Allowed, Inference
 from footfall.engines.organizations import organization
 from footfall.engines.places import Places
@@ -113,6 +115,19 @@ def test_domains_in_other_scripts_and_nonsense_are_taken_as_they_are():
     assert organization("straße.de") == "xn--strae-oqa.de" or organization("straße.de") == "strasse.de"
     assert organization("." * 300 + "ü") is None
     assert organization("") is None
+    assert organization("a." * 122 + "acme.com") == "acme.com"
+    assert organization("a." * 123 + "acme.com") is None  # nothing so long is a domain, and it would take long to say
+
+
+def test_long_agents_are_read_and_remembered_as_far_as_they_are_looked_at():
+    assert json.loads("{" + agents.members(SAFARI + " x" * 50_000) + "}")["lastUserAgentData_browserType"]
+    tracemalloc.start()
+    for number in range(50):
+        agents.members(f"agent {number} " + "x" * 100_000)
+        agents.is_browser(f"agent {number} " + "x" * 100_000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
 
 
 def test_people_are_looked_at_when_a_session_begins_or_they_are_identified():

@@ -29,6 +29,7 @@ from footfall.model.selectors import read_element, read_selector
 from footfall.model.url_rules import read_host, read_url_rule
 
 _ELEMENTS_KEPT: Final = 8_192
+_ELEMENT_CHARS_KEPT: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,11 @@ class ProductRules:
         self._texts = Texts(list(texts.known))
         self._named = Texts([(value, match) for _, value, match in named.known])
         self._kind_of = [kind for kind, _, _ in named.known]
-        self.element = lru_cache(_ELEMENTS_KEPT)(self._element)
+        self._known = lru_cache(_ELEMENTS_KEPT)(self._element)
+
+    def element(self, plain: str) -> Clicked:
+        """What an element answers. plain: the JSON of its descriptor; a long one is not remembered."""
+        return self._known(plain) if len(plain) <= _ELEMENT_CHARS_KEPT else self._element(plain)
 
     def matches(self, seen: Seen) -> list[FeatureMatch]:
         """The features that the event uses, by id; of each the first rule that says so."""
@@ -147,7 +152,6 @@ class ProductRules:
         return clicked + self._of(TEXT, seen.element.said)
 
     def _element(self, plain: str) -> Clicked:
-        """What an element answers. plain: the JSON of its descriptor."""
         try:
             element = read_element(msgspec.json.decode(plain))
         except msgspec.DecodeError:

@@ -22,11 +22,16 @@ _MORE_FREE: Final = frozenset(
     }
 )
 _REMEMBERED: Final = 50_000
+_CHARS_MAX: Final = 253  # of a domain, RFC 1035; what it takes to encode a longer one rises with its square
+
+
+def organization(domain: str) -> str | None:
+    """``mail.acme.co.uk`` → ``acme.co.uk``; None for free mail, for what is no domain, and for a public suffix."""
+    return _organization(domain) if len(domain) <= _CHARS_MAX else None
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def organization(domain: str) -> str | None:
-    """``mail.acme.co.uk`` → ``acme.co.uk``; None for free mail, for what is no domain, and for a public suffix."""
+def _organization(domain: str) -> str | None:
     name = domain.strip().rstrip(".").lower()
     if not name.isascii():
         try:

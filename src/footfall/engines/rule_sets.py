@@ -21,6 +21,7 @@ _re2: Any = re2  # it has no types
 _SET_PATTERNS: Final = 1_000
 _SET_BYTES: Final = 64 << 20
 _TEXTS_KEPT: Final = 32_768
+_TEXT_CHARS_KEPT: Final = 512
 _PAGES_KEPT: Final = 10_000
 _ANY: Final = r"(?s:.*)"
 NOBODY: Final[frozenset[int]] = frozenset()
@@ -72,7 +73,11 @@ class Texts:
                 others.append(number)
         self._others = others
         self._patterns = Patterns([_text_pattern(*wanted[number]) for number in others])
-        self.of = lru_cache(_TEXTS_KEPT)(self._of)
+        self._known = lru_cache(_TEXTS_KEPT)(self._of)
+
+    def of(self, text: str) -> frozenset[int]:
+        """Numbers of those that it answers. Long texts are not remembered."""
+        return self._known(text) if len(text) <= _TEXT_CHARS_KEPT else self._of(text)
 
     def _of(self, text: str) -> frozenset[int]:
         found = {self._others[place] for place in self._patterns(text)}
