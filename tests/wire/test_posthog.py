@@ -324,3 +324,11 @@ def test_the_fate_of_an_event_does_not_depend_on_its_neighbours(picked: list[int
     alone = [read(batch_of(event), "batch").rejected for event in events]
     together = read(batch_of(*events), "batch").rejected
     assert together == tuple((index, *fate[0][1:]) for index, fate in enumerate(alone) if fate)
+
+
+@pytest.mark.parametrize("number", [b"9" * 5000, b"1e999"])
+def test_a_number_that_nothing_holds_spoils_at_most_its_own_event(number: bytes) -> None:
+    event = b'{"event": "e", "distinct_id": "u1", "properties": {"%s": %s}}'
+    strange = [event % (name, number) for name in (b"$session_id", b"$device_id", b"n")]
+    reading = read(b'{"sent_at": %s, "batch": [%s]}' % (number, b",".join([*strange, event % (b"n", b"1")])), "batch")
+    assert (reading.count, [(index, code) for index, code, _ in reading.rejected]) == (4, [(0, "bad_value")])

@@ -87,10 +87,11 @@ class Translator(Generic[Event]):
             event = self._decode(text)
         except msgspec.ValidationError:
             return text, self._judge.fault(text, call) or _STRANGE
-        fault = self._incomplete(event, call)
-        if fault is not None:
-            return text, fault
-        words = self._words(event, text)
+        try:
+            fault = self._incomplete(event, call)
+            words = fault or self._words(event, text)
+        except msgspec.ValidationError as error:  # of a value that no type of the event holds
+            return text, ("bad_value", f"A value cannot be read: {error}")
         if isinstance(words, tuple):
             return text, words
         said = own_words.restated(words)
@@ -123,17 +124,20 @@ def sent(raw: msgspec.Raw) -> str | None:
 
 def text_in(raw: msgspec.Raw | None) -> str:
     """The text of a JSON string; empty for any other value."""
-    value = None if raw is None else _decode(raw)
+    try:
+        value = None if raw is None else _decode(raw)
+    except msgspec.ValidationError:  # a number that nothing here can hold
+        return ""
     return value if isinstance(value, str) else ""
 
 
 def value_in(raw: msgspec.Raw | None) -> Any:
-    """The value of any JSON text; None where there is none."""
+    """The value of any JSON text; None where there is none. Raises ``msgspec.ValidationError`` for too large a number."""
     return None if raw is None else _decode(raw)
 
 
 def id_in(raw: msgspec.Raw | None) -> str | int | None:
-    """An id as text or a whole number; None for anything else, and for an empty one. Raises ``TooLong``."""
+    """An id as text or a whole number; None for anything else, and for an empty one. Raises ``TooLong``, and as ``value_in``."""
     value = value_in(raw)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
