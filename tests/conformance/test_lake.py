@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from footfall.errors import Conflict
 from footfall.lakes.delta import CHECKPOINT_EVERY, DeltaLake
 from footfall.lakes.parts import TABLE_SCHEMA
+from footfall.model.erasures import Subjects
 from footfall.model.event import EventType
 
 DAY, NEXT = date(2026, 11, 22), date(2026, 11, 23)
@@ -137,6 +139,26 @@ def test_two_writers_of_one_range_store_it_once(opened):
     with pytest.raises(Conflict):
         second.append(rows(1, 3), 100)
     assert sorted(stored(second)) == [1, 2, 3]
+
+
+def test_two_processes_that_change_a_day_at_once_write_files_of_their_own(tmp_path, watch):
+    """Whoever commits second has a conflict; it must not have written into a file that the first one committed."""
+    first = delta(tmp_path / "first", watch)
+    first.append(rows(1, 3), 10)
+    first.append(rows(4, 3), 20)
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    second = delta(tmp_path / "second", watch)
+    subjects = Subjects(users=(7,))
+    changes = (lambda lake: lake.add(rows(7, 3, user_key=7)), lambda lake: lake.compact(DAY),
+               lambda lake: lake.erase(DAY, subjects, anonymous=False))  # fmt: skip
+    for change in changes:
+        before = {Path(file).name for file in first.files(DAY)} | {Path(file).name for file in second.files(DAY)}
+        change(first)
+        change(second)
+        mine, theirs = ({Path(file).name for file in lake.files(DAY)} - before for lake in (first, second))
+        assert mine
+        assert not mine & theirs
+    assert sorted(stored(first)) == sorted(stored(second)) == [1, 2, 3, 4, 5, 6]
 
 
 def test_threads_that_append_and_compact_lose_nothing(lake):

@@ -7,6 +7,7 @@ and has data files, commit and folders synced before ``append`` returns. See doc
 from __future__ import annotations
 
 import os
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -94,7 +95,7 @@ class DeltaLake:
         with self._lock, self._translated("add"):
             self._table.update_incremental()
             if rows.num_rows:
-                self._append(rows, f"added-{self._table.version() + 1:020d}", [])
+                self._append(rows, _name("added", self._table.version() + 1), [])
 
     def _append(self, rows: pa.Table, name: str, marks: list[Transaction]) -> None:
         next_seq = self._version(SEQUENCE_APP, FIRST_SEQ)
@@ -194,10 +195,10 @@ class DeltaLake:
             owners = Owners(subjects)
             files = {file.path: file for file in self._files() if file.day == day}
             held = [files[path] for path in rows_of(self._root, sorted(files), owners)]
-            version, count = self._table.version() + 1, 0
+            stem, count = _name("erased", self._table.version() + 1), 0
             parts: list[Part] = []
             for number, file in enumerate(held):
-                name = f"erased-{version:020d}-{number:04d}"
+                name = f"{stem}-{number:04d}"
                 part, theirs = rewrite(self._root, day, file.path, name, owners, anonymous=anonymous)
                 count += theirs
                 parts += [] if part is None else [part]
@@ -248,7 +249,7 @@ class DeltaLake:
         with self._lock, self._translated(f"rewrite {day}"):
             self._table.update_incremental()
             old = sorted((file for file in self._files() if file.day == day), key=lambda file: file.first_seq)
-            name = f"rewritten-{self._table.version() + 1:020d}"
+            name = _name("rewritten", self._table.version() + 1)
             parts = rewrite_day(self._root, day, [file.path for file in old], name, without)
             sync([self._folder(day)] if parts else [])
             at = self._clock()
@@ -315,6 +316,11 @@ class DeltaLake:
         except OSError as error:
             hint = "Free some space" if error.errno in (ENOSPC, EDQUOT) else "Check the disk"
             raise Unavailable(f"{what}: {error}", hint, retry_after_s=10) from error
+
+
+def _name(what: str, version: int) -> str:
+    """Of files that another process cannot be writing, too: the one of both that commits second leaves its own."""
+    return f"{what}-{version:020d}-{secrets.token_hex(4)}"
 
 
 def _add(part: Part, changed: bool = True) -> AddAction:
