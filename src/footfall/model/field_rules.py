@@ -22,7 +22,6 @@ ACTIONS: Final = ("keep", "drop", "hash", "tokenise", "coarsen")
 ROOTS: Final = ("properties", "traits", "context", "event")
 _ANY: Final = "*"
 _DEEP: Final = "**"
-_KNOWN_MAX: Final = 2_000
 _EMAIL: Final = re.compile(r"[^@\s]+@([^@\s]+\.[^@\s]+)")
 _DIGITS: Final = 2  # that a coarse number keeps
 
@@ -30,6 +29,10 @@ GONE: Final = object()
 """What a field becomes that is dropped."""
 Change = Callable[[str, Any, str], Any]
 """(action, value, path) -> the value that is kept, or ``GONE``."""
+Rule = tuple[tuple[str, ...], str]
+"""The parts of a path, and the action."""
+States = frozenset[tuple[int, int]]
+"""Rules by their numbers, and how many parts of the path of each were come past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,16 @@ class Matcher:
     """Where one stands in a tree of fields: which rules may still fit below, and which one fits here.
 
     action: of the first rule that fits this field; None if none does. below: whether an earlier one may fit something
-    in it. Places are made when they are first come to.
+    in it. Places are made when they are first come to. What is remembered is bounded by the rules alone, whatever
+    events say: places at which the same rules may fit are one, and names of which no rule knows are one name.
     """
 
-    __slots__ = ("_known", "_rules", "_states", "action", "below")
+    __slots__ = ("_known", "_names", "_places", "_rules", "_states", "action", "below")
 
-    def __init__(self, rules: Sequence[tuple[tuple[str, ...], str]], states: frozenset[tuple[int, int]]) -> None:
-        self._rules, self._states = rules, states
+    def __init__(
+        self, rules: Sequence[Rule], states: States, names: frozenset[str], places: dict[States, Matcher]
+    ) -> None:
+        self._rules, self._states, self._names, self._places = rules, states, names, places
         self._known: dict[str, Matcher | None] = {}
         ended = [rule for rule, at in states if at == len(rules[rule][0])]
         first = min(ended, default=len(rules))
@@ -74,16 +80,18 @@ class Matcher:
     def of(cls, rules: Sequence[FieldRule]) -> Matcher:
         """The place above the roots."""
         read = [(segments_of(rule.path), rule.action) for rule in rules]
-        return cls(read, frozenset((index, 0) for index in range(len(read))))
+        names = frozenset(part for parts, _ in read for part in parts)
+        return cls(read, frozenset((index, 0) for index in range(len(read))), names, {})
 
     def into(self, name: str) -> Matcher | None:
         """The place of a field in this one; None where no rule fits it or anything in it."""
+        folded = name.casefold()
+        if folded not in self._names:
+            folded = ""  # no part of a path is empty
         try:
-            return self._known[name]
+            return self._known[folded]
         except KeyError:
-            found = self._step(name.casefold())
-            if len(self._known) < _KNOWN_MAX:
-                self._known[name] = found
+            found = self._known[folded] = self._step(folded)
             return found
 
     def _step(self, name: str) -> Matcher | None:
@@ -96,7 +104,13 @@ class Matcher:
                 states |= {(rule, at), (rule, at + 1)}
             elif parts[at] in (_ANY, name):
                 states.add((rule, at + 1))
-        return Matcher(self._rules, frozenset(states)) if states else None
+        return self._place(frozenset(states)) if states else None
+
+    def _place(self, states: States) -> Matcher:
+        found = self._places.get(states)
+        if found is None:
+            found = self._places[states] = Matcher(self._rules, states, self._names, self._places)
+        return found
 
 
 def changed(value: Any, place: Matcher, change: Change, path: str = "") -> Any:
