@@ -316,6 +316,30 @@ def test_a_file_of_people_is_anonymous_too_and_knows_who_is_there(hub, tmp_path)
     assert found_in(hub.settings.data, *people, "Name canary") == set()
 
 
+@pytest.mark.parametrize("people", [False, True], ids=["events", "people"])
+def test_a_row_does_not_say_again_what_is_hidden_of_a_person_however_short_it_is(hub, tmp_path, people):
+    put_policy(hub, "crm", {"identities": ["user", "account"], "sensitive": "drop"})
+    for name in ("gender", "salary"):
+        attributes_of(hub).define(usual("user", name, is_pii=True), NOW)
+    (tmp_path / "in").mkdir()
+    row = {"who": 12345, "firm": 77, "sex": "f", "pay": 95000, "plan": "pro"}
+    (tmp_path / "in" / "rows.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row | {"who": 12346}) + "\n")
+    options: dict[str, Any] = {"stream": "crm", "format": "json", "file": "rows.jsonl"}
+    said = {"gender": "sex", "salary": "pay", "plan": "plan"}
+    if people:
+        options[LOADING] = PeopleLoading("user", "who", said, account="firm", insert_missing=True).plain()
+        load_people(hub, Origin(url=str(tmp_path / "in")), settings_of(options, what="it"), options, lambda *a: None)
+    else:
+        options |= {"identify_id": "who", "account_id": "firm", "user": said}
+        import_now(hub, Origin(url=str(tmp_path / "in")), settings_of(options, what="it"), lambda *a: None)
+    settle(hub)
+    tokens = hub.privacy.tokens()
+    kept = sorted((json.loads(each["properties"])["attributes"] for each in hub.lake.after(0, 10).to_pylist()), key=str)
+    assert kept == sorted(
+        ({"who": tokens.token("user", who), "firm": tokens.token("account", 77), "plan": "pro"}
+         for who in (12345, 12346)), key=str)  # fmt: skip
+
+
 def test_a_key_that_only_signals_needed_is_drawn_anew_when_it_is_lost(hub):
     sender = Sender(hub)
     assert sender.send({"batch": [track("ana-maria")]}, gpc=True) == 1

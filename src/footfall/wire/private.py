@@ -24,7 +24,7 @@ from footfall.wire import row_body
 from footfall.wire.private_addresses import forms_of, without_addresses
 from footfall.wire.private_columns import changed_rows
 from footfall.wire.private_urls import Urls
-from footfall.wire.private_words import COMMON, NATIVE, SEGMENT, WORDS_OF, Event, Words, consented
+from footfall.wire.private_words import COMMON, NATIVE, SEGMENT, WORDS_OF, Event, RowColumns, Words, consented
 
 Sensitive = Mapping[str, frozenset[str]]
 """Of ``user`` and ``account``: names of attributes that are defined as sensitive."""
@@ -74,14 +74,12 @@ class PrivateBodies:
         body: bytes,
         count: int,
         rejected: Sequence[Rejected],
-        ids: Mapping[str, str] | None = None,
+        columns: RowColumns | None = None,
     ) -> Kept:
-        """What goes to the log instead of a body that its dialect has read.
-
-        ids: of rows of a file, the columns that hold ids, and of which kind.
-        """
+        """What goes to the log instead of a body that its dialect has read. columns: of rows of a file."""
         if dialect == row_body.NAME:
-            return self._rows(body, ids or {})
+            text, left, dropped = changed_rows(body, lambda event: self._event(event, NATIVE, {}, columns=columns)[0])
+            return Kept(text, left, (), dropped)
         words = WORDS_OF[dialect]
         events, around = _events(body, call, words)
         if events is None:
@@ -97,7 +95,7 @@ class PrivateBodies:
             text = None
             if code is None:
                 try:
-                    text, is_hidden = self._event(_whole(event, words, around), words, around, urls)
+                    text, is_hidden = self._event(_whole(event, words, around), words, around, urls, columns)
                     some_hidden |= is_hidden
                 except _UNREADABLE:
                     code = "unreadable_event"
@@ -117,7 +115,9 @@ class PrivateBodies:
 
     # --- one event -------------------------------------------------------------------------------
 
-    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> tuple[bytes | None, bool]:
+    def _event(
+        self, event: Any, words: Words, around: Event, urls: bool = True, columns: RowColumns | None = None
+    ) -> tuple[bytes | None, bool]:
         """The text of one event, None when it is not stored at all, and whether it was made anonymous.
 
         urls: whether some may stand in it.
@@ -131,10 +131,12 @@ class PrivateBodies:
             if not may:
                 if self._policy.without_consent == "drop":
                     return None, False
-                return self._anonymous.event(event, words, urls), True
-        return self._changed(event, words, context if isinstance(context, dict) else None, urls), False
+                return self._anonymous.event(event, words, urls, columns), True
+        return self._changed(event, words, context if isinstance(context, dict) else None, urls, columns), False
 
-    def _changed(self, event: Event, words: Words, context: Event | None, urls: bool) -> bytes | None:
+    def _changed(
+        self, event: Event, words: Words, context: Event | None, urls: bool, columns: RowColumns | None
+    ) -> bytes | None:
         if context is not None and self._policy.addresses != "full":
             context.pop("ip", None)
         if urls and not self._urls.apply(event, words.context):
@@ -144,6 +146,8 @@ class PrivateBodies:
                 event.pop(name, None)
             if context is not None:
                 context.pop("traits", None)
+        if columns is not None and isinstance(row := event.get("attributes"), dict):
+            self._row(row, columns)
         raw = self._identities(event, words, context)
         self._fields(event, words, context)
         if self._sensitive:
@@ -278,17 +282,20 @@ class PrivateBodies:
 
     # --- rows of files ---------------------------------------------------------------------------
 
-    def _rows(self, body: bytes, ids: Mapping[str, str]) -> Kept:
-        """The same of a body of columns: what a row says is in ``attributes``, ``user`` and ``account``."""
-        ids = {name: kind for name, kind in ids.items() if kind in self._policy.identities}
-
-        def made(event: Event) -> bytes | None:
-            for name, kind in ids.items():
-                self._tokenise(event.get("attributes", {}), name, kind, {})
-            return self._event(event, NATIVE, {})[0]
-
-        text, count, dropped = changed_rows(body, made)
-        return Kept(text, count, (), dropped)
+    def _row(self, row: Event, columns: RowColumns) -> None:
+        """Do to the columns of a row, where it says once more who it is about and what, what is done to that."""
+        for name, kind in columns.ids.items():
+            if kind in self._policy.identities:
+                self._tokenise(row, name, kind, {})
+        for name, entity, attribute in columns.attributes:
+            if name not in row:
+                continue
+            said = {} if self._drops_traits else {attribute: row[name]}
+            self._hide(said, entity, set())
+            if attribute in said:
+                row[name] = said[attribute]
+            else:
+                del row[name]
 
 
 class _Anonymous(PrivateBodies):
@@ -299,21 +306,23 @@ class _Anonymous(PrivateBodies):
         self._drops_traits = True
         self._asks = policy
 
-    def event(self, event: Event, words: Words, urls: bool) -> bytes | None:
+    def event(self, event: Event, words: Words, urls: bool, columns: RowColumns | None) -> bytes | None:
         context = event.get(words.context)
         event.pop("user_agent", None)
         if isinstance(context, dict):
             context.pop("userAgent", None)
-        return self._changed(event, words, context if isinstance(context, dict) else None, urls)
+        return self._changed(event, words, context if isinstance(context, dict) else None, urls, columns)
 
-    def _event(self, event: Any, words: Words, around: Event, urls: bool = True) -> tuple[bytes | None, bool]:
+    def _event(
+        self, event: Any, words: Words, around: Event, urls: bool = True, columns: RowColumns | None = None
+    ) -> tuple[bytes | None, bool]:
         if not isinstance(event, dict):
             raise ValueError("an event is an object")
         event.pop("writeKey", None)
         asks = self._asks
         if asks.consent != "ignored" and not consented(event, words, around, asks) and asks.without_consent == "drop":
             return None, False
-        return self.event(event, words, urls), True
+        return self.event(event, words, urls, columns), True
 
 
 def anonymous(policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> PrivateBodies:

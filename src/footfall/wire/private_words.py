@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +30,15 @@ class Words:
     texts: tuple[str, ...]
     wrapped: str
     sent: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumns:
+    """What columns of rows of a file mean. ids: column -> the kind. attributes: (column, ``user`` or ``account``, the
+    attribute) of what is said of people."""
+
+    ids: Mapping[str, str]
+    attributes: Sequence[tuple[str, str, str]] = ()
 
 
 SEGMENT: Final = Words(

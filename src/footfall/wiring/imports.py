@@ -29,6 +29,7 @@ from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
 from footfall.model.import_names import FileRow, base_of, suggested_prefix
 from footfall.model.imports import Cursor, FileImport, FileVersion, ReadOptions
 from footfall.model.jobs import FileFacts
+from footfall.model.people_loading import PeopleLoading
 from footfall.model.remote import Remote
 from footfall.ports import RowEvents
 from footfall.stores.held_files import FolderHeldFiles
@@ -374,7 +375,7 @@ def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
     read, columns = meaning_of(one.settings)
     if told := one.settings.get(LOADING):
         events = people_rows(hub, one.id, one.began_at, told, one.stream)
-        return read, private_rows(hub, events, one.stream)
+        return read, private_rows(hub, events, one.stream, PeopleLoading(**told))
     return read, private_rows(hub, EventRows(one.id, one.stream, one.began_at, columns), one.stream, columns)
 
 

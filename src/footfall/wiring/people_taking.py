@@ -13,7 +13,7 @@ from footfall.flows.take_people import Dated, Inbox, marker_of, take_people, wai
 from footfall.model.imports import FileImport, FileVersion, ReadOptions, import_id
 from footfall.model.jobs import FileFacts
 from footfall.model.people_inbox import PROCESSED, Marker, processed_key
-from footfall.model.people_loading import OBJECTS, fields_of
+from footfall.model.people_loading import OBJECTS, PeopleLoading, fields_of
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.import_codecs import unpacked
@@ -145,7 +145,8 @@ def _desk(place: _Place, log: Log, attempt: Attempt) -> Desk:
 
 def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
     events = people_rows(hub, one.id, one.began_at, one.settings[LOADING], one.stream)
-    return meaning_of(one.settings)[0], private_rows(hub, events, one.stream)
+    loading = PeopleLoading(**one.settings[LOADING])
+    return meaning_of(one.settings)[0], private_rows(hub, events, one.stream, loading)
 
 
 def _apply(place: _Place, desk: Desk, file: FileVersion) -> FileImport:

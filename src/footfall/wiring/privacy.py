@@ -20,6 +20,7 @@ from footfall.stores.privacy import SqlPolicies, TokenKey
 if TYPE_CHECKING:
     from footfall.config import Settings
     from footfall.wire.private import PrivateBodies
+    from footfall.wire.private_words import RowColumns
     from footfall.wiring.hub import Footfall
 
 FRESH_S: Final = 2.0
@@ -71,12 +72,12 @@ class HubPrivacy:
             batch = replace(batch, address="", user_agent="", place="")
         return replace(batch, body=made.body, count=made.count, rejected=made.rejected)
 
-    def rows(self, source: str, dialect: str, body: bytes, count: int, ids: Mapping[str, str]) -> tuple[bytes, int]:
-        """A body of an import after the policy, and how many events it has. ids: columns that hold ids, and whose."""
+    def rows(self, source: str, dialect: str, body: bytes, count: int, columns: RowColumns) -> tuple[bytes, int]:
+        """A body of an import after the policy, and how many events it has."""
         policy = self.policy(source)
         if not policy.reads_bodies:
             return body, count
-        made = self._bodies_of(policy, anonymous=False).kept(dialect, "batch", body, count, (), ids)
+        made = self._bodies_of(policy, anonymous=False).kept(dialect, "batch", body, count, (), columns)
         return made.body, made.count
 
     def tokens(self) -> Tokens:

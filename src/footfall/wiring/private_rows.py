@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from footfall.model.people_loading import PeopleLoading
 from footfall.model.privacy import ACCOUNT, HIDDEN, USER
 from footfall.ports import BadRow, Preview, Row, RowBatch, RowEvents, RowReader
+from footfall.wire.private_words import RowColumns
 
 if TYPE_CHECKING:
     from footfall.model.imports import Columns, ReadOptions
@@ -18,13 +20,10 @@ _KINDS: Final = {"user": USER, "account": ACCOUNT}
 
 
 class PrivateRows:
-    """``ports.RowEvents`` of another, changed as the policy of the stream says.
+    """``ports.RowEvents`` of another, changed as the policy of the stream says. meant: by its columns."""
 
-    ids: columns that hold ids, and whose.
-    """
-
-    def __init__(self, events: RowEvents, privacy: HubPrivacy, stream: str, ids: Mapping[str, str]) -> None:
-        self._events, self._privacy, self._stream, self._ids = events, privacy, stream, ids
+    def __init__(self, events: RowEvents, privacy: HubPrivacy, stream: str, meant: RowColumns) -> None:
+        self._events, self._privacy, self._stream, self._meant = events, privacy, stream, meant
         self.dialect = events.dialect
         self.columns = events.columns
 
@@ -32,7 +31,7 @@ class PrivateRows:
         """See ``ports.RowEvents.events``. A row that is not stored at all is neither an event nor bad."""
         body, count, bad = self._events.events(rows)
         if count:
-            body, count = self._privacy.rows(self._stream, self.dialect, body, count, self._ids)
+            body, count = self._privacy.rows(self._stream, self.dialect, body, count, self._meant)
         return body, count, _hidden(bad)
 
 
@@ -59,15 +58,25 @@ def private_reader(hub: Footfall, reader: RowReader, stream: str) -> RowReader:
     return PrivateReader(reader) if hub.privacy.policy(stream).reads_bodies else reader
 
 
-def private_rows(hub: Footfall, events: RowEvents, stream: str, columns: Columns | None = None) -> RowEvents:
-    """What makes events of rows for a stream: ``events`` itself where its policy hides nothing."""
+def private_rows(hub: Footfall, events: RowEvents, stream: str, told: Columns | PeopleLoading) -> RowEvents:
+    """What makes events of rows for a stream: ``events`` itself where its policy hides nothing.
+
+    told: what its columns mean.
+    """
     if not hub.privacy.policy(stream).reads_bodies:
         return events
-    ids: dict[str, str] = {}
-    if columns is not None:
-        named = ((columns.identify_id, USER), (columns.anonymous_id, USER), (columns.account_id, ACCOUNT))
-        ids = {column: kind for column, kind in named if column}
-    return PrivateRows(events, hub.privacy, stream, ids)
+    return PrivateRows(events, hub.privacy, stream, _meant(told))
+
+
+def _meant(told: Columns | PeopleLoading) -> RowColumns:
+    if isinstance(told, PeopleLoading):
+        ids = [(told.id, _KINDS[told.entity]), (told.account, ACCOUNT)]
+        attributes = [(column, told.entity, name) for name, column in told.attributes.items()]
+    else:
+        ids = [(told.identify_id, USER), (told.anonymous_id, USER), (told.account_id, ACCOUNT)]
+        said = {"user": told.user, "account": told.account}
+        attributes = [(column, who, name) for who, named in said.items() for name, column in named.items()]
+    return RowColumns({column: kind for column, kind in ids if column}, attributes)
 
 
 def stored_ids(hub: Footfall, stream: str, entity: str, ids: Sequence[str]) -> Mapping[str, str]:
