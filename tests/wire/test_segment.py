@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from settled_rows import settled, shaper
 
 from footfall.errors import BadRecord
-from footfall.model.reading import EVENT_BYTES_MAX, EVENTS_MAX
+from footfall.model.reading import BODY_BYTES_MAX, EVENT_BYTES_MAX, EVENTS_MAX, Reading
 from footfall.wire.segment import CALLS, read
 
 CAPTURES = Path(__file__).with_name("captures")
@@ -212,3 +213,20 @@ def test_any_batch_of_objects_is_judged_event_by_event(events: list[dict[str, An
     assert reading.count == len(events)
     assert [index for index, _, _ in reading.rejected] == sorted({index for index, _, _ in reading.rejected})
     assert all(0 <= index < len(events) for index, _, _ in reading.rejected)
+
+
+def test_a_context_that_a_batch_shares_counts_once_for_each_of_its_events() -> None:
+    shared = {"app": "x" * (BODY_BYTES_MAX // 1000)}
+    assert read(batch_of(*[GOOD] * 900, context=shared), "batch").count == 900
+    for events in ([GOOD] * 1001, [but(type=...), *[GOOD] * 1000]):
+        with pytest.raises(BadRecord) as refusal:
+            read(batch_of(*events, context=shared), "batch")
+        assert refusal.value.code == "too_large"
+
+
+def test_a_batch_with_too_large_a_context_of_an_older_log_is_quarantined_and_nothing_else() -> None:
+    body = batch_of(*[GOOD] * 2_500, context={"app": "x" * 5_000_000})
+    with shaper() as duck:
+        found = settled(duck, Reading(2_500, (), body, ""), read(batch_of(but(messageId="m-2")), "batch"), dialect="segment")
+    assert len(found.rows) == 1
+    assert set(found.refused) == {(index, "unreadable_body") for index in range(2_500)}

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.model.reading import BODY_BYTES_MAX
 from footfall.ports import Entry
 from footfall.wire import own_words, row_body
 
@@ -251,6 +252,8 @@ def _segment(body: bytes, call: str) -> tuple[Sequence[Text], str | None]:
     texts: Sequence[Text] = read.batch
     context = bytes(read.context)
     if context not in (b"", b"null", b"{}"):
+        if len(context) * len(texts) > BODY_BYTES_MAX:  # doors of earlier releases let it in
+            raise msgspec.ValidationError("the context that its events share is too large to lay under each of them")
         texts = [_with_context(text, context) for text in texts]
     return texts, _scalar(read.sent_at)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from footfall.errors import BadRecord
 from footfall.model.reading import (
+    BODY_BYTES_MAX,
     EVENT_BYTES_MAX,
     EVENT_ID_CHARS_MAX,
     EVENTS_MAX,
@@ -136,6 +137,12 @@ def split(array: bytes | msgspec.Raw) -> list[msgspec.Raw]:
 def check_count(count: int) -> None:
     if count > EVENTS_MAX:
         raise BadRecord("too_many_events", f"A request carries at most {EVENTS_MAX} events, this one {count}")
+
+
+def check_shared(size: int, count: int, what: str) -> None:
+    """Raise ``BadRecord`` ``too_large`` when what events share has too many bytes once each of them has it."""
+    if size * count > BODY_BYTES_MAX:
+        raise BadRecord("too_large", f"'{what}' of {size} bytes is too large to be shared by {count} events")
 
 
 def check_work(body: bytes) -> None:

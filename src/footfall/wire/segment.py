@@ -22,6 +22,7 @@ from footfall.wire.door import (
     Name,
     check_count,
     check_json,
+    check_shared,
     check_work,
     judge_each,
     malformed,
@@ -59,6 +60,7 @@ _KEYS: Final = {"write_key": "writeKey"}
 
 class _Batch(msgspec.Struct, rename=_KEYS):
     batch: list[SegmentEvent]
+    context: msgspec.Raw = _NO_TEXT
     write_key: str | None = None
     api_key: str | None = None
 
@@ -67,6 +69,7 @@ class _Envelope(msgspec.Struct, rename=_KEYS):
     """What is left to read of a batch when its events are judged one by one."""
 
     batch: msgspec.Raw
+    context: msgspec.Raw = _NO_TEXT
     write_key: msgspec.Raw = _NO_TEXT
     api_key: msgspec.Raw = _NO_TEXT
 
@@ -110,7 +113,7 @@ _JUDGE: Final = Judge(SegmentEvent, _incomplete, kind="type", instants=frozenset
 def read(body: bytes, call: str) -> Reading:
     """Judge one request. body: JSON text, UTF-8. call: ``batch``, or the single call the path names.
 
-    A single call is a batch of one. Raises ``BadRecord`` (``malformed``, ``missing_batch``, ``too_deep``,
+    A single call is a batch of one. Raises ``BadRecord`` (``malformed``, ``missing_batch``, ``too_deep``, ``too_large``,
     ``too_many_events``) when there is nothing to judge.
     """
     reading = _read(body, call)
@@ -135,6 +138,7 @@ def _read_batch(body: bytes) -> Reading:
     except msgspec.ValidationError:
         return _read_envelope(body, [])
     check_count(len(batch.batch))
+    check_shared(len(batch.context), len(batch.batch), "context")
     # Only in a body larger than an event may be can an event be too large.
     if len(body) > EVENT_BYTES_MAX or not _JUDGE.all_good(batch.batch, "batch"):
         return _read_envelope(body, [])
@@ -147,6 +151,7 @@ def _read_envelope(body: bytes, known: list[Rejected]) -> Reading:
         texts = split(envelope.batch)
     except msgspec.ValidationError as error:
         raise BadRecord("missing_batch", "The body needs 'batch', an array of events") from error
+    check_shared(len(envelope.context), len(texts), "context")
     rejected = judge_each(_JUDGE, texts, "batch", known)
     return Reading(len(texts), tuple(rejected), body, _text(envelope.write_key) or _text(envelope.api_key))
 
