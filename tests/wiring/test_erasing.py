@@ -18,6 +18,7 @@ from footfall.codecs.openpgp_keys import check_private_key
 from footfall.errors import Damaged, Unavailable
 from footfall.flows.verify import examine
 from footfall.model.audience_export import AudienceExport
+from footfall.ports import Batch
 from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.codecs import decoders
@@ -172,6 +173,26 @@ def test_what_is_told_of_an_erased_person_of_before_is_not_taken_and_who_comes_b
         crowd.accept(hub, [told(crowd.now.date(), "anew")], crowd.now.date())
         hub.settle()
         assert hub.people.key_of(name_of(3)) not in (None, key)
+
+
+def test_a_session_of_an_erased_person_does_not_go_on_when_the_browser_is_heard_again(crowd):
+    def done(hub, who):
+        event = {**who, "anonymousId": f"visitor-{name_of(3)}", "messageId": f"s{crowd.now}", "type": "track",
+                 "event": "Opened", "timestamp": crowd.now.isoformat()}  # fmt: skip
+        body = json.dumps({"batch": [event]}).encode()
+        at = int(crowd.now.timestamp() * 1_000_000)
+        hub.log.append(Batch(at, "web", "segment", "batch", 1, (), "", "", body))
+        hub.settle()
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        done(hub, {"userId": name_of(3)})
+        erase(hub, 3)
+        crowd.now += timedelta(minutes=10)
+        done(hub, {})
+        with hub.database.reading() as connection:
+            open_ = connection.exec_driver_sql("SELECT identify_id, events FROM open_session").all()
+    assert [tuple(row) for row in open_] == [(None, 1)]
 
 
 def test_somebody_else_with_the_same_address_stays(crowd, tmp_path):

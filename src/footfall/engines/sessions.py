@@ -118,6 +118,10 @@ class IdleSessions:
             sessions=_changed(seen, over, rest.filter(silent)),
         )
 
+    def renew(self) -> None:
+        """Remember nothing: somebody was taken out of what is kept."""
+        self._open, self._position = SESSION.empty_table(), -1
+
     def _acting(self, events: pa.Table, taken: LogRange) -> pa.Array:
         """Places of the events that belong to sessions which nobody sent."""
         source = events.column("source").combine_chunks()

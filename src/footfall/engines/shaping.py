@@ -37,7 +37,7 @@ from footfall.engines.splitting import (
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
-from footfall.ports import Derivation, Entry
+from footfall.ports import Derivation, Entry, Remembering
 from footfall.wire import row_body
 
 EVENTS_AT_ONCE = 8192
@@ -104,6 +104,12 @@ class DuckShaper:
         """Give back the engine's memory; the shaper is of no use afterwards."""
         self._reader.close()
         self._memory.close()
+
+    def renew(self) -> None:
+        """Let derivations remember nothing of people: somebody was taken out of the store. Not while ``shape`` runs."""
+        for derivation in self._derivations:
+            if isinstance(derivation, Remembering):
+                derivation.renew()
 
     def remember(self, recent: Iterable[pa.RecordBatch]) -> None:
         self._window.remember(recent)

@@ -32,7 +32,17 @@ from footfall.ports.profiles import Attributes, Held, Joining, Profile, Profiles
 from footfall.ports.removals import Removals
 from footfall.ports.repeats import Repeats
 from footfall.ports.reports import Column, DayInput, Engine, Format, OpenDay, TableFormat
-from footfall.ports.settling import Counts, Derivation, Derived, Keys, LogRange, OpenSessions, Shape, Shaper
+from footfall.ports.settling import (
+    Counts,
+    Derivation,
+    Derived,
+    Keys,
+    LogRange,
+    OpenSessions,
+    Remembering,
+    Shape,
+    Shaper,
+)
 from footfall.ports.store import Catalogue, DayState, Delivered, Ledger, People, Source, Sources, Store
 from footfall.ports.upkeep import JobUpkeep
 from footfall.ports.windows import EventSelection, EventTable, EventText, Windows
@@ -111,6 +121,7 @@ __all__ = [
     "Progress",
     "Purged",
     "Purger",
+    "Remembering",
     "Removals",
     "Repeats",
     "Resealed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,6 +129,14 @@ class Derivation(Protocol):
     """
 
     def derive(self, events: pa.Table, taken: LogRange) -> Derived: ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A derivation that keeps something about people from one range to the next, beside what it reads anew."""
+
+    def renew(self) -> None:
+        """Forget it: somebody was taken out of the store."""
 
 
 class OpenSessions(Protocol):

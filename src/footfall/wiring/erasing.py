@@ -287,6 +287,8 @@ def _forget(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Er
             done = replace(one.plus({**counts, **one.counts}), state=FORGOTTEN, error="")
             erasures_of(hub).note(done)
         hub.people.renew()
+        if "shaper" in vars(hub):  # it remembers sessions that are open
+            hub.shaper.renew()
     return done
 
 
