@@ -34,6 +34,41 @@ def marked(text: str) -> str:
     return without_addresses(text, lambda address: f"<{address}>")
 
 
+IN_PARTS = {"scheme": "https", "host": "x.test", "path": "/a", "query_string": "tab=users", "hash": "#/admin/7"}
+
+
+@pytest.mark.parametrize(
+    "rule", ["https://x.test/a?tab=users", "*/a?tab=users#/admin/*", "/a#/admin/*", "*#/admin/7", "*tab=users", "/a"]
+)
+def test_rules_about_pages_see_parameters_and_fragments_of_pages_in_parts(rule):
+    page = {"context": {"page": dict(IN_PARTS)}}
+    assert not Urls(Policy(exclude_urls=(rule,))).apply(page, "context")
+    assert Urls(Policy(mask_urls=(rule,))).apply(page, "context")
+    assert set(page["context"]["page"].values()) == {"masked-url"}
+
+
+@pytest.mark.parametrize("rule", ["https://x.test/b*", "*tab=other", "/a?tab=users#", "*#/admin"])
+def test_rules_about_other_pages_do_not_fit(rule):
+    page = {"page": dict(IN_PARTS)}
+    policy = Policy(exclude_urls=(rule,), mask_urls=(rule,))
+    assert Urls(policy).apply(page, "context")
+    assert page == {"page": IN_PARTS}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("#/reset?token=SECRET&a=1", "#/reset?token=*&a=1"), ("#token=SECRET", "#token=*"), ("#/top", "#/top"),
+        ("#/cb/token=SECRET&b=2", "#/cb/token=*&b=2"), ("#token=SECRET?a=1", "#token=*?a=1"),
+        ("#/a?b=1?token=SECRET", "#/a?b=1?token=*"),
+    ],
+)  # fmt: skip
+def test_a_parameter_is_masked_in_a_fragment(said, kept):
+    page = {"hash": said, "fragment": said[1:], "url": f"https://x.test/{said}"}
+    Urls(Policy(mask_query=("token",))).apply(page, "context")
+    assert page == {"hash": kept, "fragment": kept[1:], "url": f"https://x.test/{kept}"}
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("ab.@-_+' =\u00e9/:0"), max_size=30))
 def test_addresses_are_found_wherever_they_stand_in_a_text(text):

@@ -85,7 +85,7 @@ class Urls:
         if name in _QUERIES:
             return self._query(text)
         if name in _FRAGMENTS:
-            return self._query(text) if "=" in text else text
+            return self._fragment(text)
         if "://" in text:
             return _URL.sub(lambda found: found[0] if found[1] is None else self._url(found[0]), text)
         return self._url(text) if name in _PATHS else text
@@ -98,10 +98,18 @@ class Urls:
         if mark:
             left = self._query(query)
             rest += f"?{left}" if left else ""
-        if "=" in fragment:  # parameters of an app that routes by fragment
-            path, mark, query = fragment.rpartition("?")
-            fragment = path + (mark + left if (left := self._query(query)) else "")
+        fragment = self._fragment(fragment)
         return rest + (hash_sign + fragment if fragment else "")
+
+    def _fragment(self, text: str) -> str:
+        """A fragment with or without its ``#``: of an app that routes by it, ``#/path?a=1`` or ``#/path/a=1``."""
+        if "=" not in text:
+            return text
+        first, *more = text.split("?")
+        if "=" in first:
+            begin = first.rfind("/", 0, first.index("=")) + 1
+            first = first[:begin] + self._query(first[begin:])
+        return first + "".join(f"?{left}" for each in more if (left := self._query(each)))
 
     def _query(self, query: str) -> str:
         begin = query[:1] if query[:1] in ("?", "#") else ""
@@ -129,15 +137,23 @@ def _wheres(event: Event, context: str) -> Iterable[str]:
 
 
 def _parts(page: Mapping[str, Any]) -> Iterable[str]:
-    """The URL of a page, whole and without its parameters, and its path."""
+    """The URL of a page and its path, each with and without its parameters and its fragment."""
     texts = {name: each for name in _PLACE if isinstance(each := page.get(name), str)}
     if url := texts.get("url"):
         yield url
         yield _plain(url)
-    if path := texts.get("path"):
-        yield path
-        if host := texts.get("host"):
-            yield f"{texts.get('scheme', 'https').rstrip(':/')}://{host}{path}"
+    path, host = texts.get("path", ""), texts.get("host", "")
+    if not path and not host:
+        return
+    query = _after("?", texts.get("query_string") or texts.get("search", ""))
+    fragment = _after("#", texts.get("hash", ""))
+    for begin in ("", f"{texts.get('scheme', 'https').rstrip(':/')}://{host}" if host else ""):
+        yield from dict.fromkeys(begin + path + rest for rest in ("", query, fragment, query + fragment))
+
+
+def _after(sign: str, text: str) -> str:
+    """A part of a URL with the sign that it begins with."""
+    return text if not text or text.startswith(sign) else sign + text
 
 
 def _plain(url: str) -> str:
