@@ -19,7 +19,7 @@ from settled_rows import RECEIVED, settled, shaper
 
 from footfall.engines.shaping import DuckShaper
 from footfall.errors import BadRecord
-from footfall.model.reading import EVENT_BYTES_MAX, EVENTS_MAX
+from footfall.model.reading import BODY_BYTES_MAX, EVENT_BYTES_MAX, EVENTS_MAX
 from footfall.wire import native
 from footfall.wire.otlp import answer_in_protobuf, read, status_in_protobuf, text_of
 from footfall.wire.otlp_protobuf import FIELDS_MAX
@@ -253,3 +253,19 @@ def test_a_number_that_json_cannot_say_is_a_text() -> None:
         "resourceLogs"
     ][0]["scopeLogs"][0]["logRecords"]
     assert record["body"] == {"doubleValue": "NaN"}
+
+
+def test_what_records_share_counts_once_for_each_of_them() -> None:
+    shared = [{"key": "k", "value": {"stringValue": "x" * (BODY_BYTES_MAX // 1000)}}]
+    record = {"eventName": "e", "timeUnixNano": str(NS)}
+
+    def body(records: int, beside: dict[str, Any]) -> bytes:
+        scope = {"logRecords": [record] * records}
+        return json.dumps({"resourceLogs": [{**beside, "scopeLogs": [scope] * 10}]}).encode()
+
+    resource = {"resource": {"attributes": shared}}
+    assert read(body(90, resource), "batch").count == 900
+    for records, code in ((101, "too_large"), (251, "too_many_events")):
+        with pytest.raises(BadRecord) as refusal:
+            read(body(records, resource), "batch")
+        assert refusal.value.code == code

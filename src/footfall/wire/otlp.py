@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from footfall.model.reading import EVENT_ID_CHARS_MAX, ID_CHARS_MAX, NAME_CHARS_MAX, Reading, Rejected
+from footfall.errors import BadRecord
+from footfall.model.reading import BODY_BYTES_MAX, EVENT_ID_CHARS_MAX, ID_CHARS_MAX, NAME_CHARS_MAX, Reading, Rejected
 from footfall.wire.door import Fault, Name, check_count, check_work, malformed
 from footfall.wire.otlp_protobuf import as_json
 from footfall.wire.translating import Fields, Text, Translator, without_nothing
@@ -119,16 +120,27 @@ def text_of(body: bytes) -> bytes:
 def read(body: bytes, call: str) -> Reading:
     """Judge one request. body: JSON text, an ``ExportLogsServiceRequest``. call: any.
 
-    Raises ``BadRecord`` (``malformed``, ``too_deep``, ``too_many_events``) when there is nothing to judge.
+    Raises ``BadRecord`` (``malformed``, ``too_deep``, ``too_large``, ``too_many_events``) when there is nothing to judge.
     """
     check_work(body)
     try:
         request = _request(body)
     except (RecursionError, msgspec.DecodeError) as error:
         raise malformed(error) from error
-    texts = list(_records(request))
-    check_count(len(texts))
-    return _EVENTS.body(texts, call)
+    scopes = [each for of_resource in request.resource_logs for each in of_resource.scope_logs]
+    check_count(sum(len(each.log_records) for each in scopes))
+    _check_room(request)
+    return _EVENTS.body(list(_records(request)), call)
+
+
+def _check_room(request: _Request) -> None:
+    """Raise ``BadRecord`` ``too_large`` before the records are copied, each with all that it shares with others."""
+    room = BODY_BYTES_MAX
+    for of_resource in request.resource_logs:
+        for of_scope in of_resource.scope_logs:
+            room -= (len(of_resource.resource) + len(of_scope.scope)) * len(of_scope.log_records)
+    if room < 0:
+        raise BadRecord("too_large", "Resources and scopes are too large to be shared by so many records")
 
 
 def _records(request: _Request) -> Iterator[bytes]:
