@@ -469,3 +469,32 @@ def test_who_came_back_after_an_erasure_is_not_erased_with_the_list(crowd):
         assert listed_again(hub) == []
         told = [*receipt["tokens"], *receipt["unknown"]]
         assert listed_again(hub, dict.fromkeys(told, asked_at(receipt))) == []
+
+
+def test_the_second_of_two_erasures_under_way_takes_what_the_first_one_delivered(crowd, tmp_path, monkeypatch):
+    out, at = tmp_path / "out", datetime(2026, 12, 1, 11, tzinfo=UTC)
+
+    def closed(self, key, *, version=""):
+        raise Unavailable("nobody is there")
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        deliver_reports(hub, crowd, out, ("csv",), ("Users",))
+        export_activity(hub, ActivityExport(), Where(str(out / "activity")))
+        audience = AudienceExport(job="everybody", layout="csv", fields=("identifyId", "email"))
+        export_by_hand(hub, audience, to=str(out / "audience"), at=at)
+        both = []
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalBucket, "open", closed)
+            for person in GONE:
+                both.append(ask_for(hub, [name_of(person)], "erase", "test"))
+                crowd.now += timedelta(seconds=1)
+            with pytest.raises(Unavailable):
+                work_off(hub)
+        work_off(hub)
+        receipts = [receipt_of(hub, one) for one in both]
+        assert [each["untouched"] for each in receipts] == [[], []]
+        assert hub.ledger.day(crowd.dates[0]).revision == 3
+    assert traces(out, GONE) == []
+    assert [fault for folder in out.iterdir() for fault in faults(folder)] == []
+    assert all("_r3" in name for name in data_of(out)), data_of(out).keys()

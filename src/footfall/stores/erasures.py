@@ -70,6 +70,12 @@ class SqlErasures:
         with self._database.writing() as connection:
             connection.execute(erasure.update().where(erasure.c.id == one.id).values(_values(one)))
 
+    def aim(self, id: str, target: Target) -> None:
+        """A target lies under another manifest than it did when the erasure was planned."""
+        mine = and_(erasure_target.c.erasure == id, erasure_target.c.number == target.number)
+        with self._database.writing() as connection:
+            connection.execute(erasure_target.update().where(mine).values(what=target.to_json()))
+
     def noted(self, id: str, number: int, outcome: Outcome) -> None:
         """What became of one target."""
         mine = and_(erasure_target.c.erasure == id, erasure_target.c.number == number)
@@ -188,6 +194,12 @@ class SqlErasures:
                 for row in connection.execute(query)
                 if pc.any(pc.is_in(unpacked(row.people), value_set=asked)).as_py()
             ]
+
+    def audiences_at(self, place: str) -> Sequence[str]:
+        """The manifests of audiences that were delivered to a place."""
+        query = select(audience_delivery.c.manifest_key).where(audience_delivery.c.place == place)
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def moved(self, place: str, before: str, manifest_key: str, users: Sequence[int]) -> None:
         """An audience lies under another manifest now, without these users."""

@@ -86,6 +86,12 @@ class SqlWindows:
             found = connection.execute(query.order_by(event_window.c.job, event_window.c.number)).mappings()
             return [_window(row) for row in found]
 
+    def manifest_of(self, job: str, number: int) -> str:
+        """The key of the manifest that a closed window lies under; empty where it has none."""
+        mine = and_(event_window.c.job == job, event_window.c.number == number)
+        with self._database.reading() as connection:
+            return connection.execute(select(event_window.c.manifest_key).where(mine)).scalar_one_or_none() or ""
+
     def last(self, job: str) -> Window | None:
         """The newest window of a job."""
         with self._database.reading() as connection:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import traceback
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +27,8 @@ from footfall.model.erasures import (
     DELIVERED,
     ERASE,
     FORGOTTEN,
-    ID_COLUMNS,
     MODES,
     PLANNED,
-    UID_COLUMNS,
     Erasure,
     Outcome,
     Subjects,
@@ -39,17 +36,15 @@ from footfall.model.erasures import (
     receipt_of,
     token_of,
 )
-from footfall.model.files import revision_of
 from footfall.model.manifest import Manifest
-from footfall.model.reports import by_name
 from footfall.model.windows import Written
 from footfall.ports import Delivered
 from footfall.stores.erasures import SqlErasures
 from footfall.stores.forgetting import Forgetting, Known
-from footfall.stores.retention import SqlRetention
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.erasing_files import strip_files
 from footfall.wiring.erasing_places import Places, Reach
+from footfall.wiring.erasing_targets import newest_of, targets_of
 from footfall.wiring.hub import silent
 from footfall.wiring.privacy import token_key_of
 from footfall.wiring.receipts import signed, token_key
@@ -179,7 +174,7 @@ def plan(hub: Footfall, ids: Sequence[str]) -> Plan:
     if people:
         subjects = forgetting.subjects(people)
         found = dict(hub.lake.rows_of(subjects))
-    targets, notes = _targets(hub, subjects, found) if people else ([], [])
+    targets, notes = targets_of(hub, subjects, found) if people else ([], [])
     key = token_key(hub)
     erased = tuple(token_of(key, text) for text in (*subjects.ids, *subjects.visitor_ids))
     subjects = replace(subjects, tokens=erased, unknown=tuple(token_of(key, text) for text in unknown))
@@ -194,66 +189,6 @@ def _tokens(hub: Footfall, ids: Sequence[str]) -> dict[str, str]:
     with suppress(FootfallError):  # a key that was lost made tokens that nobody can find again
         return {each: hub.privacy.tokens().token("user", each) for each in ids}
     return {}
-
-
-def _targets(
-    hub: Footfall, subjects: Subjects, found: Mapping[date, pa.Array]
-) -> tuple[list[Target], list[tuple[str, str]]]:
-    """The deliveries that may hold these people; whether they do is seen when they are read."""
-    drafts: list[Target] = []
-    notes: list[tuple[str, str]] = []
-    drafts += _rollup_targets(hub, subjects, found)
-    seqs = sorted(int(seq) for each in found.values() for seq in each.to_pylist())
-    spans = hub.lake.spans(0, 1 << 62)
-    lowest = min((span.first_seq for span in spans), default=1 << 62)
-    if SqlRetention(hub.database).removed():
-        lowest = 1 << 62  # there may be gaps anywhere
-    for window in SqlWindows(hub.database).delivered():
-        written = window.written
-        assert written is not None
-        place = bisect_left(seqs, window.from_seq)
-        held = place < len(seqs) and seqs[place] < window.to_seq
-        # Of events that left the lake since nobody knows any more whose they were.
-        if not held and window.from_seq >= lowest:
-            continue
-        what = f"window {window.number} of {window.job}"
-        if not window.closed:
-            notes.append(
-                (f"{written.place}/{written.manifest_key}", f"{what} is not finished; run it, then erase again")
-            )
-        elif window.manifest_key:
-            revision = revision_of(window.manifest_key) + 1
-            drafts.append(
-                Target(0, written.manifest.kind, written.place, window.manifest_key, what, revision,
-                       job=window.job, window=window.number)
-            )  # fmt: skip
-    for job, place_, manifest_key in erasures_of(hub).audiences_with(subjects.users):
-        revision = revision_of(manifest_key) + 1
-        drafts.append(Target(0, "audience", place_, manifest_key, f"audience of {job}", revision, job=job))
-    return [replace(each, number=number) for number, each in enumerate(drafts, 1)], notes
-
-
-def _rollup_targets(hub: Footfall, subjects: Subjects, found: Mapping[date, pa.Array]) -> Iterator[Target]:
-    """Reports that name users: of days with events of these people, and of each day on which they were known."""
-    stored, born = hub.lake.days(), hub.zone.day_of(_instant(subjects.first_at))
-    series: dict[tuple[str, str, str, str, date], list[Delivered]] = {}
-    for each in hub.ledger.deliveries():
-        series.setdefault((each.destination, each.report, each.version, each.format, each.day), []).append(each)
-    for (place, name, version, format_, day), delivered in series.items():
-        report = by_name(name)
-        named = {field.name for field in report.columns(version)} & {*ID_COLUMNS, *UID_COLUMNS}
-        everybody = report.relation == "users"
-        if named and (day >= born if everybody else day in found or day not in stored):
-            last, older = delivered[-1], delivered[:-1]
-            yield Target(
-                0, "rollups", place, last.manifest_key, f"{name} of {day}", hub.ledger.day(day).revision + 1,
-                tuple(each.manifest_key for each in reversed(older)),
-                report=name, version=version, format=format_, day=day.isoformat(),
-            )  # fmt: skip
-
-
-def _instant(at_us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
 
 
 # --- steps -------------------------------------------------------------------------------------------------------
@@ -354,6 +289,7 @@ def _one_target(
         erasures.noted(id, target.number, Outcome(untouched=((target.manifest_key, why),)))
         return
     if known is None:
+        target = _aimed(hub, id, target)
         written = rewrite(target, subjects, way)
         known = written.outcome
         with hub.database.transaction():
@@ -362,6 +298,17 @@ def _one_target(
             erasures.noted(id, target.number, known)
     if known.stale:
         erasures.noted(id, target.number, remove(known, way.bucket))
+
+
+def _aimed(hub: Footfall, id: str, target: Target) -> Target:
+    """The target as it is delivered now; noted, so that a try that breaks off aims at the same."""
+    newest = newest_of(hub, target)
+    if newest != target:
+        with hub.database.transaction():
+            erasures_of(hub).aim(id, newest)
+            if newest.day and newest.revision > hub.ledger.day(date.fromisoformat(newest.day)).revision:
+                hub.ledger.advance([date.fromisoformat(newest.day)])
+    return newest
 
 
 def _record(hub: Footfall, target: Target, outcome: Outcome, manifest: Any, subjects: Subjects) -> None:
