@@ -11,7 +11,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.model.erasures import Subjects
+from footfall.model.columns import CUSTOM_PREFIX
+from footfall.model.erasures import ID_COLUMNS, UID_COLUMNS, VALUE_COLUMNS, VISITOR_COLUMNS, Subjects
 from footfall.model.identity import compared
 from footfall.model.sieving import folded
 from footfall.stores.database import Database, raw
@@ -24,6 +25,19 @@ if TYPE_CHECKING:
 
 _EVER: Final = 2**62
 _CHUNK: Final = 5_000
+# A pattern has at most this many texts, and characters of them: RE2 refuses what takes more memory than it may.
+_PATTERN_TEXTS: Final = 500
+_PATTERN_CHARACTERS: Final = 20_000
+# A shorter text, or a number, may be anything (``42``, ``pro``); it names somebody only where an id stands.
+_WORD_CHARACTERS: Final = 6
+_ID_FIELDS: Final = (
+    "userId", "user_id", "identifyId", "identify_id", "anonymousId", "anonymous_id", "previousId", "previous_id",
+    "distinct_id",
+)  # fmt: skip
+# Lists by these name people; one by another field may hold the same text and mean something else.
+_LISTED_BY: Final = (*ID_COLUMNS, *UID_COLUMNS, *VISITOR_COLUMNS, *VALUE_COLUMNS)
+_LISTED: Final = """(value IN (SELECT value FROM json_each(?))
+                     OR (instr(value, '@') AND lower(value) IN (SELECT value FROM json_each(?))))"""
 # Tables of rows that belong to users, by the column that says to whom.
 _OWNED: Final = {
     "user_version": "key",
@@ -34,7 +48,7 @@ _OWNED: Final = {
     "link": "user_key",
     "alias": "user_key",
 }
-# Texts that somebody sent, and the columns that they are in.
+# Texts that somebody sent, and the columns that they are in. Of a bad row nobody can tell which field is an id.
 _TEXTS: Final = {
     "quarantine": (("position", '"index"'), ("body", "message")),
     "bad_row": (("import_id", "number"), ("text", "message", "field")),
@@ -139,10 +153,20 @@ class Forgetting:
             counts["users"] = _delete(driver, "users", "key", subjects.users)
             counts["open_session"] = _delete(driver, "open_session", "identify_id", subjects.ids)
             counts["open_session"] += _delete(driver, "open_session", "anonymous_id", subjects.visitor_ids)
-            counts["audience_value"] = _delete(driver, "audience_value", "value", subjects.texts)
+            counts["audience_value"] = sum(
+                driver.execute(f"DELETE FROM audience_value WHERE audience = ? AND {_LISTED}", (name, *asked)).rowcount
+                for name, *asked in _lists(connection, subjects)
+            )
             for table, (place, columns) in _TEXTS.items():
                 counts[table] = _delete_naming(driver, table, place, columns, subjects.texts)
         return {table: count for table, count in counts.items() if count}
+
+    def listed(self, subjects: Subjects) -> list[str]:
+        """The imported lists that name these people."""
+        query = f"SELECT 1 FROM audience_value WHERE audience = ? AND {_LISTED} LIMIT 1"
+        with self._database.reading() as connection:
+            run = raw(connection).execute
+            return [name for name, *asked in _lists(connection, subjects) if run(query, (name, *asked)).fetchone()]
 
     def naming(self, subjects: Subjects) -> dict[str, list[dict[str, Any]]]:
         """The texts that somebody sent, that could not be used, and that name these people."""
@@ -187,15 +211,26 @@ def _addresses_of_others(driver: sqlite3.Connection, values: Set[str], mine: Set
     found: set[str] = set()
     if not values:
         return found
-    pattern = naming_pattern(values)
+    # A walk that opens every one costs less than looking for very many values in each.
+    patterns = word_patterns(values) if len(values) <= _PATTERN_TEXTS else None
     cursor = driver.execute("SELECT key, registers FROM user_version")
     while rows := cursor.fetchmany(_CHUNK):
         keys, texts = zip(*rows, strict=True)
-        hits = pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist()
+        hits = [True] * len(texts) if patterns is None else matched(texts, patterns)
         for key, text, hit in zip(keys, texts, hits, strict=True):
             if hit and key not in mine and (email := decode_registers(text).get("email")) is not None:
                 found |= {folded(each) for each in compared(email[0])}
     return found & values
+
+
+def _lists(connection: Connection, subjects: Subjects) -> list[tuple[str, str, str]]:
+    """(name, texts, texts) of each list by what tells people apart: an id, an address, an identifying attribute."""
+    identifiers = read_defined(connection, "user").identifiers
+    fields = {*_LISTED_BY, *identifiers, *(each.api_name for each in identifiers.values())}
+    fields |= {CUSTOM_PREFIX + name for name in identifiers}
+    asked = msgspec.json.encode(subjects.texts).decode()
+    rows = raw(connection).execute("SELECT name, listed FROM audience WHERE listed <> '' ORDER BY name").fetchall()
+    return [(name, asked, asked) for name, listed in rows if listed in fields]
 
 
 def _in(driver: sqlite3.Connection, query: str, values: Sequence[Any]) -> Iterator[Any]:
@@ -223,23 +258,52 @@ def _delete_naming(
 def _naming(
     driver: sqlite3.Connection, table: str, place: Sequence[str], columns: Sequence[str], texts: Sequence[str]
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of which a column has one of the texts as a word of its own, and not as a part of another."""
-    if not texts:
+    """The rows of which a column has one of the texts as a word of its own, and not as a part of another; or, of a text
+    that may be anything, as the value of a field that has an id."""
+    words = [text for text in texts if "@" in text or (len(text) >= _WORD_CHARACTERS and not text.isdigit())]
+    patterns = word_patterns(words)
+    if table == "quarantine":
+        patterns += id_patterns(set(texts) - set(words))
+    if not patterns:
         return
-    pattern = naming_pattern(texts)
     cursor = driver.execute(f"SELECT {', '.join((*place, *columns))} FROM {table}")
     while rows := cursor.fetchmany(_CHUNK):
-        said = pa.array(["\n".join(str(each) for each in row[len(place) :]) for row in rows], pa.string())
-        hit = pc.match_substring_regex(said, pattern).to_pylist()
-        yield from (row for row, is_theirs in zip(rows, hit, strict=True) if is_theirs)
+        hits = matched(["\n".join(str(each) for each in row[len(place) :]) for row in rows], patterns)
+        yield from (row for row, is_theirs in zip(rows, hits, strict=True) if is_theirs)
 
 
-def naming_pattern(texts: Iterable[str]) -> str:
+def word_patterns(texts: Iterable[str]) -> list[str]:
     """RE2 that finds any of the texts, however JSON writes it, where no letter, digit, ``@``, ``.``, ``_`` or ``-``
-    stands before or behind."""
-    spelled = {form for text in texts for form in (text, msgspec.json.encode(text).decode()[1:-1])}
-    words = "|".join(sorted(map(_quoted, spelled)))
-    return rf"(?i)(?:^|[^\pL\pN@._-])(?:{words})(?:$|[^\pL\pN@._-])"
+    stands before or behind; cut so that none is too large."""
+    return [rf"(?i)(?:^|[^\pL\pN@._-])(?:{words})(?:$|[^\pL\pN@._-])" for words in _alternatives(texts)]
+
+
+def id_patterns(texts: Iterable[str]) -> list[str]:
+    """RE2 that finds any of the texts as the whole value of a field of JSON that has an id; cut in the same way."""
+    fields = "|".join(_ID_FIELDS)
+    return [rf'"(?:{fields})"\s*:\s*(?:"(?:{words})"|(?:{words})\s*(?:[,}}]|$))' for words in _alternatives(texts)]
+
+
+def matched(texts: Sequence[str], patterns: Iterable[str]) -> list[bool]:
+    """Which of the texts any of the patterns finds something in."""
+    said, hits = pa.array(texts, pa.string()), pa.array([False] * len(texts))
+    for pattern in patterns:
+        hits = pc.or_(hits, pc.match_substring_regex(said, pattern))
+    return list(hits.to_pylist())
+
+
+def _alternatives(texts: Iterable[str]) -> Iterator[str]:
+    some: list[str] = []
+    size = 0
+    forms = {form for each in texts for form in (each, msgspec.json.encode(each).decode()[1:-1])}
+    for text in sorted(forms):
+        if some and (len(some) == _PATTERN_TEXTS or size + len(text) > _PATTERN_CHARACTERS):
+            yield "|".join(some)
+            some, size = [], 0
+        some.append(_quoted(text))
+        size += len(text)
+    if some:
+        yield "|".join(some)
 
 
 def _quoted(text: str) -> str:

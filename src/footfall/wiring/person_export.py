@@ -60,7 +60,7 @@ def export_person(hub: Footfall, id: str) -> PersonFiles:
     if not found.people:
         raise Missing(f"nobody is known as {id!r}", "Ask by identify id or aptrinsicId")
     subjects = found.subjects
-    profile = profiles_of(hub).get(id, hub.zone.day_of(now), why=True)
+    profile = profiles_of(hub).get(found.people[0].ids[0], hub.zone.day_of(now), why=True)
     events = list(_events(hub, subjects))
     targets = [{"delivery": each.what, "place": each.place, "manifest": each.manifest_key} for each in found.targets]
     who = ", ".join(subjects.ids)
@@ -130,16 +130,12 @@ def _events(hub: Footfall, subjects: Subjects) -> Iterator[dict[str, Any]]:
 def _audiences(hub: Footfall, subjects: Subjects, now: datetime) -> dict[str, list[str]]:
     import pyarrow as pa
 
-    audiences = audiences_of(hub)
-    known = audiences.all()
     members: list[str] = []
-    if known:
+    if audiences_of(hub).all():
         with Looking(hub, now, hub.zone.day_of(now)) as looking:
             names = looking.names_of(pa.array(subjects.users, pa.int32())).to_pylist()
         members = sorted({name for each in names for name in each or ()})
-    texts = frozenset(subjects.texts)
-    listed = [each.name for each in known if each.listed and texts & frozenset(audiences.values(each.name).to_pylist())]
-    return {"in": members, "listed_in": listed}
+    return {"in": members, "listed_in": forgetting_of(hub).listed(subjects)}
 
 
 def _json(value: object) -> bytes:
