@@ -316,6 +316,20 @@ def test_a_file_of_people_is_anonymous_too_and_knows_who_is_there(hub, tmp_path)
     assert found_in(hub.settings.data, *people, "Name canary") == set()
 
 
+def test_who_was_denied_before_there_were_tokens_stays_so(hub):
+    deny_user(hub, "ana-maria")
+    sender = Sender(hub)
+    sender.send({"batch": [track("ana-maria")]})
+    put_policy(hub, "web", {"identities": ["user"]})
+    sender.send({"batch": [track("ana-maria", n=1), track("bob-marley")]})
+    hub.settle()
+    assert [row["code"] for row in hub.ledger.quarantined().to_pylist()] == ["denied_user"] * 2
+    allow_user(hub, "ana-maria")
+    sender.send({"batch": [track("ana-maria", n=2)]})
+    hub.settle()
+    assert hub.ledger.counts()["web"].stored == 2
+
+
 @pytest.mark.parametrize("people", [False, True], ids=["events", "people"])
 def test_a_row_does_not_say_again_what_is_hidden_of_a_person_however_short_it_is(hub, tmp_path, people):
     put_policy(hub, "crm", {"identities": ["user", "account"], "sensitive": "drop"})

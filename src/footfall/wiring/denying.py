@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid5
 
-from footfall.errors import Missing
+from footfall.errors import Missing, Refused
 from footfall.model.privacy import DEFAULT, USER
 from footfall.stores.removals import SqlRemovals
 from footfall.wiring.privacy import policies_of, token_key_of
@@ -46,6 +46,18 @@ def denied_users(hub: Footfall) -> Sequence[tuple[str, datetime]]:
     """(id as it is kept, since when) of everybody who is denied, oldest first."""
     found = SqlRemovals(hub.database).denied()
     return [(who, datetime.fromtimestamp(at / 1e6, UTC)) for who, at in sorted(found.items(), key=lambda each: each[1])]
+
+
+def denied_at(hub: Footfall) -> Mapping[str, int]:
+    """``Removals.denied`` for settling: who was denied before there were tokens is so under a token too."""
+    found = SqlRemovals(hub.database).denied()
+    if not found or token_key_of(hub).mark() is None:
+        return found
+    try:
+        tokens = hub.privacy.tokens()
+    except Refused:  # the key is lost: nothing that comes has a token either
+        return found
+    return {tokens.token(USER, each): at for each, at in found.items()} | found
 
 
 def _forms(hub: Footfall, identify_id: str) -> list[str]:

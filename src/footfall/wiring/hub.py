@@ -45,7 +45,6 @@ from footfall.stores.ledger import SqlLedger
 from footfall.stores.occupancy import Occupancy
 from footfall.stores.people import SqlPeople
 from footfall.stores.presence import Presence
-from footfall.stores.removals import SqlRemovals
 from footfall.stores.retention import SqlRetention
 from footfall.stores.sources import SqlSources
 from footfall.stores.vault import SqlVault
@@ -205,6 +204,7 @@ class Footfall:
         from footfall.engines.shaping import DuckShaper
         from footfall.flows.settle import remember
         from footfall.stores.erasures import SqlErasures
+        from footfall.wiring.denying import denied_at
         from footfall.wiring.deriving import derivations_of
         from footfall.wiring.receipts import token_key
 
@@ -214,7 +214,7 @@ class Footfall:
             temp_directory=self.settings.data / "spill" / "settle",
             threads=self.settings.threads,
             recent=self.settings.recent_events,
-            denied=SqlRemovals(self.database).denied,
+            denied=partial(denied_at, self),
             derivations=derivations_of(self),
             erased=SqlErasures(self.database, self.vault).asker(partial(token_key, self)),
         )
