@@ -141,3 +141,16 @@ def test_otlp_is_answered_in_its_own_words(standing_door: Any) -> None:
 def test_a_bomb_of_otlp_is_refused_before_it_is_read(standing_door: Any) -> None:
     bomb = gzip.compress(b"\x0a" * (64 << 20))
     assert standing_door.request("POST", "/v1/logs", bomb, {"X-Write-Key": "WKEY"})[0] == 413
+
+
+def test_json_that_is_no_utf_8_is_refused_in_every_dialect(standing_door: Any) -> None:
+    json_type = {"X-Write-Key": "WKEY", "Content-Type": "application/json"}
+    event = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": "t"}
+    for path, body, headers in (
+        ("/v1/logs", logs(RECORD).replace(b"opened", b"\xff\xfe"), json_type),
+        ("/cloudevents", b'{"a": "\xff"}', {**json_type, **event}),
+        ("/cloudevents", b'{"a": "\xff"}', json_type),
+        ("/batch/", PLAIN.replace(b"Report", b"\xff"), {}),
+    ):
+        status, _, answer = standing_door.request("POST", path, body, headers)
+        assert (status, b"bad_utf8" in answer) == (400, True), path

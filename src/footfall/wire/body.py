@@ -34,6 +34,11 @@ def text_of(body: bytes, bytes_max: int = BODY_BYTES_MAX) -> bytes:
         body = _form(body)
     if body.startswith(_BOM):
         body = body[len(_BOM) :]
+    return utf8(body)
+
+
+def utf8(body: bytes) -> bytes:
+    """The same bytes. Raises ``BadRecord`` ``bad_utf8`` when they are no text in UTF-8."""
     if not body.isascii():
         try:
             body.decode()

@@ -16,6 +16,7 @@ import msgspec
 
 from footfall.errors import BadRecord
 from footfall.model.reading import EVENT_ID_CHARS_MAX, ID_CHARS_MAX, Reading, Rejected
+from footfall.wire.body import utf8
 from footfall.wire.door import Fault, Name, check_work, malformed, mended, split
 from footfall.wire.translating import Fields, Text, Translator, instant, text_in, without_nothing
 
@@ -52,7 +53,7 @@ def in_one(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     """A request in binary mode (attributes in ``ce-`` headers, the data as body) as JSON of one event.
 
     body: as it arrived, not compressed. Data of type JSON stays as it is, text becomes a string, the rest base64.
-    Raises ``BadRecord`` ``malformed`` for data that says to be JSON and is not.
+    Raises ``BadRecord`` ``malformed`` or ``bad_utf8`` for data that says to be JSON and is not.
     """
     event: dict[str, object] = {
         name[len(_HEADER) :].decode("latin-1").lower(): unquote(value.decode("latin-1"))
@@ -67,7 +68,7 @@ def in_one(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
         return _encode(event)
     if kind in ("", "application/json", "text/json") or kind.endswith("+json"):
         try:
-            event["data"] = msgspec.json.decode(body, type=msgspec.Raw)
+            event["data"] = msgspec.json.decode(utf8(body), type=msgspec.Raw)
         except (msgspec.DecodeError, RecursionError) as error:
             raise malformed(error) from error
     elif kind.startswith("text/"):

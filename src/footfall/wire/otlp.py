@@ -16,6 +16,7 @@ import msgspec
 
 from footfall.errors import BadRecord
 from footfall.model.reading import BODY_BYTES_MAX, EVENT_ID_CHARS_MAX, ID_CHARS_MAX, NAME_CHARS_MAX, Reading, Rejected
+from footfall.wire.body import utf8
 from footfall.wire.door import Fault, Name, check_count, check_work, malformed
 from footfall.wire.otlp_protobuf import as_json
 from footfall.wire.translating import Fields, Text, Translator, without_nothing
@@ -111,10 +112,13 @@ _PAGE: Final = (("url.full", "url"), ("url.path", "path"))
 
 
 def text_of(body: bytes) -> bytes:
-    """The body of a request, unpacked, as JSON: protobuf is told from JSON by its first byte."""
+    """The body of a request, unpacked, as JSON: protobuf is told from JSON by its first byte.
+
+    Raises ``BadRecord``: ``bad_utf8`` of JSON, and as ``as_json`` of protobuf.
+    """
     if not body:
         return b"{}"
-    return body if body.lstrip()[:1] == b"{" else as_json(body)
+    return utf8(body) if body.lstrip()[:1] == b"{" else as_json(body)
 
 
 def read(body: bytes, call: str) -> Reading:
