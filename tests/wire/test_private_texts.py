@@ -38,9 +38,21 @@ IN_PARTS = {"scheme": "https", "host": "x.test", "path": "/a", "query_string": "
 
 
 @pytest.mark.parametrize(
-    "rule", ["https://x.test/a?tab=users", "*/a?tab=users#/admin/*", "/a#/admin/*", "*#/admin/7", "*tab=users", "/a"]
+    "rule",
+    [
+        "https://x.test/a?tab=users",
+        "*/a?tab=users#/admin/*",
+        "/a#/admin/*",
+        "*#/admin/7",
+        "*tab=users",
+        "/a",
+        "https://x.test/a#/admin/*",
+        "https://x.test/a",
+    ],
 )
 def test_rules_about_pages_see_parameters_and_fragments_of_pages_in_parts(rule):
+    whole = {"page": {"url": "https://x.test/a?tab=users#/admin/7"}}
+    assert Urls(Policy(exclude_urls=(rule,))).apply(whole, "context") == rule.startswith("/")
     page = {"context": {"page": dict(IN_PARTS)}}
     assert not Urls(Policy(exclude_urls=(rule,))).apply(page, "context")
     assert Urls(Policy(mask_urls=(rule,))).apply(page, "context")

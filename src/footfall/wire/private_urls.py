@@ -91,7 +91,7 @@ class Urls:
         return self._url(text) if name in _PATHS else text
 
     def _url(self, url: str) -> str:
-        if self._masks is not None and any(self._masks.fullmatch(each) for each in (url, _plain(url))):
+        if self._masks is not None and any(map(self._masks.fullmatch, _ways(url))):
             return MASKED_URL
         rest, hash_sign, fragment = url.partition("#")
         rest, mark, query = rest.partition("?")
@@ -140,15 +140,14 @@ def _parts(page: Mapping[str, Any]) -> Iterable[str]:
     """The URL of a page and its path, each with and without its parameters and its fragment."""
     texts = {name: each for name in _PLACE if isinstance(each := page.get(name), str)}
     if url := texts.get("url"):
-        yield url
-        yield _plain(url)
+        yield from _ways(url)
     path, host = texts.get("path", ""), texts.get("host", "")
     if not path and not host:
         return
     query = _after("?", texts.get("query_string") or texts.get("search", ""))
     fragment = _after("#", texts.get("hash", ""))
     for begin in ("", f"{texts.get('scheme', 'https').rstrip(':/')}://{host}" if host else ""):
-        yield from dict.fromkeys(begin + path + rest for rest in ("", query, fragment, query + fragment))
+        yield from _ways(begin + path + query + fragment)
 
 
 def _after(sign: str, text: str) -> str:
@@ -156,8 +155,11 @@ def _after(sign: str, text: str) -> str:
     return text if not text or text.startswith(sign) else sign + text
 
 
-def _plain(url: str) -> str:
-    return url.partition("#")[0].partition("?")[0]
+def _ways(url: str) -> Iterable[str]:
+    """A URL as rules may mean it: with and without its parameters and its fragment."""
+    rest, hash_sign, fragment = url.partition("#")
+    plain = rest.partition("?")[0]
+    return dict.fromkeys((url, plain, rest, plain + hash_sign + fragment))
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str] | None:
