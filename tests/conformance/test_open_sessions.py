@@ -56,6 +56,14 @@ def test_a_range_that_is_settled_again_replaces_what_its_first_try_kept(place, s
     assert known(place, 150) == {"a": 1, "b": 7}
 
 
+def test_a_range_that_is_settled_again_and_keeps_nothing_takes_its_first_try_back(place, shape):
+    ledger = SqlLedger(place)
+    ledger.settled(0, 100, shape(sessions=sessions(a=1, b=1)), AT)
+    ledger.settled(100, 200, shape(sessions=sessions(a=None, b=2, c=1)), AT)
+    ledger.settled(100, 150, shape(sessions=None), AT)
+    assert known(place, 150) == {"a": 1, "b": 1}
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(

@@ -73,8 +73,7 @@ class SqlLedger:
                 connection.execute(schema.range_count.insert(), rows)
             _write_quarantine(connection, shape.quarantined, self._hides)
             _touch(connection, shape.days, end)
-            if shape.sessions is not None:
-                open_sessions.keep(connection, start, shape.sessions)
+            open_sessions.keep(connection, start, shape.sessions)
             _add_up_old(connection)
 
     def counts(self) -> Mapping[str, Counts]:

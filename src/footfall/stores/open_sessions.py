@@ -57,13 +57,15 @@ class SqlOpenSessions:
             return pa.table(columns(connection, statement, _TYPES, position), names=list(_NAMES))
 
 
-def keep(connection: Connection, start: int, sessions: pa.Table) -> None:
+def keep(connection: Connection, start: int, sessions: pa.Table | None) -> None:
     """Record what the range that begins at ``start`` began, changed or ended; an earlier try is taken back first."""
     driver = raw(connection)
     driver.execute("DELETE FROM open_session WHERE since >= ?", (start,))
     driver.execute('UPDATE open_session SET "until" = NULL WHERE "until" >= ?', (start,))
     # That this range is recorded says that all before it are in the lake.
     driver.execute('DELETE FROM open_session WHERE "until" < ?', (start,))
+    if sessions is None:
+        return
     driver.executemany(
         'UPDATE open_session SET "until" = ? WHERE session_id = ? AND "until" IS NULL',
         ((start, session_id) for session_id in sessions["session_id"].to_pylist()),
