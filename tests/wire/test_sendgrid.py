@@ -104,6 +104,19 @@ def test_the_engagement_is_the_senders_own_or_the_nearest_there_is(
     assert one(duck, **changes)["name"] == engagement
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("open", set()), ("delivered", set()), ("click", {"url"}), ("bounce", {"type", "status", "reason"}),
+     ("dropped", {"status", "reason"}), ("deferred", {"status", "reason"})],
+)  # fmt: skip
+def test_an_argument_of_the_senders_is_not_taken_for_a_field_that_the_event_lacks(kind: str, fields: set[str]) -> None:
+    sent = event(kind, type="t", url="u", status="s", reason="r")
+    (said,) = json.loads(read(body_of(sent), "batch").body)["events"]
+    natives = {"type": "bounce_type", "url": "link_url", "status": "status", "reason": "reason"}
+    assert {name for name, field in natives.items() if field in said} == fields
+    assert natives.keys() & said["attributes"].keys() == natives.keys() - fields
+
+
 def test_a_mail_that_names_no_user_belongs_to_its_address(duck: DuckShaper) -> None:
     found = settled(duck, read(body_of(event(identify_id=...)), "batch"))
     assert found.rows[0]["user_key"] == "ada@example.org"

@@ -33,6 +33,7 @@ _EMAIL_TYPES: Final = {
     word: f"EMAIL_TRACK_{word.upper()}"
     for word in ("processed", "dropped", "delivered", "deferred", "bounce", "open", "click", "unsubscribe")
 }
+_FAILED: Final = frozenset({"bounce", "dropped", "deferred"})
 _Raws = dict[str, msgspec.Raw]
 # Custom arguments in the first of these names that is there.
 _USER: Final = ("identify_id", "user_id", "userId")
@@ -116,17 +117,17 @@ def _happened(event: SendGridEvent, left: _Raws) -> Fields:
     if kind is None:  # a complaint, or the leaving of a group: not among the eight, so it counts under its own name
         name = f"{NAME}.{event.event}"[:NAME_CHARS_MAX]
         return {"type": "custom", "event_name": name}
-    # A mail that waits says why in the words of the other server.
-    reason = _taken(left, "reason") or (_taken(left, "response") if event.event == "deferred" else "")
-    return {
-        "type": "email_event",
-        "email_type": kind,
-        "engagement_id": _engagement(left),
-        "status": _taken(left, "status"),
-        "reason": reason,
-        "bounce_type": _taken(left, "type"),
-        "link_url": _taken(left, "url"),
-    }
+    said: Fields = {"type": "email_event", "email_type": kind, "engagement_id": _engagement(left)}
+    # In other events fields of these names are custom arguments.
+    if event.event in _FAILED:
+        said |= {"status": _taken(left, "status"), "reason": _taken(left, "reason")}
+    if event.event == "deferred" and not said["reason"]:  # it says why in the words of the other server
+        said["reason"] = _taken(left, "response")
+    if event.event == "bounce":
+        said["bounce_type"] = _taken(left, "type")
+    if event.event == "click":
+        said["link_url"] = _taken(left, "url")
+    return said
 
 
 def _engagement(left: _Raws) -> str | int:
