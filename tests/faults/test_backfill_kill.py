@@ -1,4 +1,4 @@
-"""A backfill of features that is killed at every step, and one beside a server that settles: each match once."""
+"""A backfill of features that is killed at every step, and one of a server that settles: each match once."""
 
 from __future__ import annotations
 
@@ -110,21 +110,34 @@ def test_a_backfill_that_is_killed_at_every_step_adds_each_match_once_and_opens_
     assert not list((hub.data / "backfill").iterdir())
 
 
-def test_a_backfill_beside_a_server_that_settles_neither_loses_nor_doubles(install, tmp_path):
+def ask(hub, method: str, path: str, body: object = None) -> dict[str, object]:
+    admin = json.loads((hub.data / "server.json").read_text())["admin"]
+    token = hub.environment()["FOOTFALL_ADMIN_TOKEN"]
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{admin}{path}", data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_a_backfill_of_a_server_that_settles_neither_loses_nor_doubles(install, tmp_path):
     hub = install(zone="UTC", env={"FOOTFALL_SETTLE_EVERY_S": "0.05"})
     hub.start()
     send(hub, events(DAYS[0]))
     (tmp_path / "footfall.yaml").write_text(json.dumps({"version": 1, **FEATURES}))
     hub.run("apply", str(tmp_path / "footfall.yaml"), "--yes")
-    command = [sys.executable, "-m", "footfall", "features", "backfill", "--json"]
-    running = subprocess.Popen(command, env=hub.environment(), stdout=subprocess.DEVNULL)
+    refused = hub.run("features", "backfill", ok=False)
+    assert refused.returncode not in (0, 4)
+    assert "POST /api/feature-backfills" in refused.stdout + refused.stderr
     sent = EVENTS
-    while running.poll() is None:
-        send(hub, events(DAYS[0], sent, 20))
-        sent += 20
-        time.sleep(0.02)
-    assert running.returncode in (0, 4)
-    hub.run("features", "backfill", ok=False)
+    for _ in range(2):
+        task = ask(hub, "POST", "/api/feature-backfills", {})
+        while task["state"] in ("waiting", "running"):
+            send(hub, events(DAYS[0], sent, 20))
+            sent += 20
+            time.sleep(0.02)
+            task = ask(hub, "GET", f"/api/tasks/{task['id']}")
+        assert task["state"] == "succeeded", task
     wanted = Counter({f"{DAYS[0]}-{n}-f{f}": 1 for n in range(sent) if n % 2 for f in (0, 1)})
     deadline = time.monotonic() + 60
     while matches(hub.data) != wanted:

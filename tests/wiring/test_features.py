@@ -222,6 +222,18 @@ def test_a_day_is_open_before_its_first_match_is_added_and_after_an_error(
     assert list((hub.settings.data / FOLDER).iterdir()) == []
 
 
+def test_a_backfill_beside_a_server_is_refused_and_leaves_what_that_one_was_changing(hub: Footfall) -> None:
+    define_names(hub, {"features": [SHOP, ORDERS]})
+    send(hub, view(1, "/orders/1"))
+    (hub.settings.data / FOLDER).mkdir()
+    mark = hub.settings.data / FOLDER / str(DAY)
+    mark.touch()
+    with Footfall.open(hub.settings, clock=hub.clock) as beside, pytest.raises(Conflict) as refused:
+        backfill_features(beside)
+    assert "POST /api/feature-backfills" in refused.value.hint
+    assert mark.exists()
+
+
 def test_a_backfill_of_nothing_is_refused(hub: Footfall) -> None:
     define_names(hub, {"features": [SHOP]})
     with pytest.raises(Missing, match="no feature 'x'"):

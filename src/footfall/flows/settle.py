@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from footfall.model.days import Zone
     from footfall.ports import Clock, Keys, Lake, Ledger, Log, People, Progress, Shape, Shaper, Store
 
-# Another process may add matches of features to the lake meanwhile; then the rows are numbered anew.
+# A command may undo an import meanwhile; then the rows are written once more.
 _TRIES = 5
 # About 170,000 events. Every range is planned, probes the recent window and is committed once; two are in memory.
 RANGE_BYTES = 64 * 1024 * 1024

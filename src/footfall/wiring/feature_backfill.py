@@ -58,11 +58,13 @@ def backfill_features(
     features, found by rules and not sent by clients, whose events answer no rule any more. Days that change are
     opened again. Matches have ids made from their causes, so this may be repeated, also after it broke off.
 
-    Raises ``Missing`` for a feature that there is not, ``Refused`` for one without rules and for days upside down.
+    Raises ``Missing`` for a feature that there is not, ``Refused`` for one without rules and for days upside down, and
+    ``Conflict`` while another process holds the log: beside it, a person that it erases could come back.
     """
     if since is not None and until is not None and since > until:
         raise Refused(f"{since} is after {until}", "Give the earlier day first")
     metadata = chosen_rules(hub.catalogue.read(), feature, removing=remove)
+    _hold_log(hub)
     finish_pending(hub)
     hub.settle()
     days = [day for day in hub.lake.days() if (since is None or day >= since) and (until is None or day <= until)]
@@ -81,6 +83,16 @@ def backfill_features(
          "removed": removed},
     )  # fmt: skip
     return done
+
+
+def _hold_log(hub: Footfall) -> None:
+    try:
+        _ = hub.log
+    except Conflict as held:
+        raise Conflict(
+            f"another process holds the log of {hub.settings.data}, so it has to do the backfill",
+            "Ask the server: POST /api/feature-backfills; or stop it meanwhile",
+        ) from held
 
 
 def chosen_rules(metadata: Metadata, feature: str, *, removing: bool) -> Metadata:
@@ -174,7 +186,7 @@ def _add(hub: Footfall, day: date, rows: pa.Table) -> None:
 
 
 def _again(hub: Footfall, change: Callable[[], None]) -> None:
-    """Change the lake. Another process settles meanwhile: whoever commits second has to try again."""
+    """Change the lake. A command may undo an import meanwhile: whoever commits second has to try again."""
     for tries_left in reversed(range(_TRIES)):
         try:
             with hub.alone():
