@@ -15,6 +15,7 @@ import pytest
 
 from footfall.config import load_zone
 from footfall.engines.shaping import DuckShaper
+from footfall.errors import Unavailable
 from footfall.model.event import DERIVED, LAKE_COLUMNS, WORDS, EventType
 from footfall.ports import Batch, Counts, Derived, Entry, Keys
 from footfall.wire import native, segment
@@ -285,6 +286,38 @@ def test_what_follows_from_somebody_who_is_denied_is_left_out_of_the_derived_row
     shape = opened(derivations=[Ghost(), Echo()], denied=lambda: {"bob": RECEIVED_US}).shape(logged(batch(track("a"))))
     assert shape.counts["app"] == Counts(1, 1, derived=1)
     assert [row["user_key"] for row in read(shape)] == ["ada", "ada"]
+
+
+@pytest.mark.parametrize("error", [RecursionError("too deep"), pa.ArrowInvalid("no such value"), KeyError("x")])
+def test_an_error_that_no_derivation_foresaw_names_the_range_and_is_tried_again(opened, error):
+    class Failing(Echo):
+        def derive(self, events, taken):
+            if not self.seen:
+                super().derive(events, taken)
+                raise error
+            return super().derive(events, taken)
+
+    shaper, entries = opened(derivations=[Failing()]), logged(batch(track("a")), start=7)
+    with pytest.raises(Unavailable, match=f"position 7: {type(error).__name__}"):
+        shaper.shape(entries)
+    assert shaper.shape(entries).counts["app"] == Counts(1, 1, derived=1)
+
+
+def test_what_a_client_of_the_same_source_sent_itself_is_not_derived_beside_it(opened):
+    class Known(Echo):
+        def derive(self, events, taken):
+            found = super().derive(events, taken)
+            ids = pc.replace_substring(found.added["event_id"], f"{DERIVED}echo:", "thanked-")
+            place = found.added.schema.get_field_index("event_id")
+            return Derived(found.events, found.added.set_column(place, "event_id", ids))
+
+    mine = batch(track("a"), track("b"), track("thanked-a", event="Thanked"))
+    entries = logged(mine) + logged(batch(track("thanked-b", event="Thanked")), start=1000, source="other")
+    shape = opened(derivations=[Known()]).shape(entries)
+    assert [(row["source"], row["event_id"]) for row in read(shape)] == [
+        ("app", "a"), ("app", "b"), ("app", "thanked-a"), ("other", "thanked-b"), ("app", "thanked-b"),
+    ]  # fmt: skip
+    assert shape.counts == {"app": Counts(received=3, stored=3, derived=1), "other": Counts(received=1, stored=1)}
 
 
 def test_a_client_cannot_send_the_id_of_a_derived_event(shaper):

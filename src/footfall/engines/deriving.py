@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.errors import FootfallError, Unavailable
 from footfall.ports import Derivation, Entry, LogRange
 
 
@@ -34,7 +36,27 @@ def derive_all(
     """Let each derivation see the events of the range as those before it left them.
 
     ignored: which rows must not be stored, though what they follow from was: of those who were erased meanwhile.
+    Raises ``Unavailable`` for whatever nobody foresaw, so that a worker tries again and its other duties go on.
     """
+    try:
+        return _derived(derivations, events, facts, entries, ignored)
+    except (FootfallError, duckdb.Error):  # the shaper knows what to say of these
+        raise
+    except Exception as error:
+        raise Unavailable(
+            f"deriving from the log at position {entries[0].position}: {type(error).__name__}: {error}",
+            "Report this with the server's log; settings of sessions and inference to derive less may help meanwhile",
+            retry_after_s=5,
+        ) from error
+
+
+def _derived(
+    derivations: Sequence[Derivation],
+    events: pa.Table,
+    facts: pa.Table,
+    entries: Sequence[Entry],
+    ignored: Callable[[pa.Table], pa.Array],
+) -> Whole:
     received, sessions = events.num_rows, None
     if not derivations or not entries:
         return Whole(events, received, facts)
