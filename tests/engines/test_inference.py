@@ -142,14 +142,20 @@ def test_people_are_looked_at_when_a_session_begins_or_they_are_identified():
         ({"agents": False}, {"lastInferredLocation", "lastInferredOrganization", "lastInferredDataSyncDate"}),
         ({"places": False}, {"lastUserAgentData", "lastInferredOrganization", "lastInferredDataSyncDate"}),
         ({"organizations": False}, {"lastUserAgentData", "lastInferredLocation", "lastInferredDataSyncDate"}),
-        ({"source": lambda name: name != "app"}, {"lastUserAgentData"}),
         ({"places": False, "organizations": False}, {"lastUserAgentData"}),
     ],
 )
-def test_each_kind_can_be_switched_off_and_places_and_organisations_by_source(allowed, left):
+def test_each_kind_can_be_switched_off(allowed, left):
     row = {"user_attributes": '{"email":"ada@acme.com"}'} | agent()
     ((_, found),) = inferred(row, place=GERMANY, **allowed)
     assert {name.partition("_")[0] for name in found} == left
+
+
+def test_nothing_is_inferred_of_a_source_whose_policy_does_not_let_it():
+    row = {"user_attributes": '{"email":"ada@acme.com"}'}
+    rows = [{**row, **agent(), "source": "app"}, {**row, "source": "app"}]
+    assert inferred(*rows, agent=SAFARI, place=GERMANY, source=lambda name: name != "app") == []
+    assert len(inferred(*rows, agent=SAFARI, place=GERMANY, source=lambda name: name == "app")) == 2
 
 
 def test_damaged_attributes_of_one_event_do_not_stop_the_others():

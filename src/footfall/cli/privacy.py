@@ -47,7 +47,7 @@ def privacy_set(
     here: Here,
     source: SourceName,
     addresses: Annotated[str | None, typer.Option(help="full, truncated or none.")] = None,
-    inference: Annotated[bool | None, typer.Option(help="Whether places and organisations are inferred.")] = None,
+    inference: Annotated[bool | None, typer.Option(help="Whether agents, places, organisations are inferred.")] = None,
     identity: Annotated[list[str] | None, typer.Option(help="user, account or email: whose ids become tokens.")] = None,
     field: Annotated[
         list[str] | None,

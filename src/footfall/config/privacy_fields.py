@@ -22,7 +22,7 @@ PRIVACY: Final = Record(
     (
         Field("source", _ID, "Name of a source or stream; * for the deployment.", True),
         Field("addresses", Text(address.POLICIES), "What is kept of clients' addresses."),
-        Field("inference", Flag(), "Whether places and organisations are inferred."),
+        Field("inference", Flag(), "Whether agents, places and organisations are inferred."),
         Field("identities", Listed(Text(privacy.KINDS)), "Whose ids become tokens."),
         Field("fields", Listed(_RULE), "What becomes of single fields."),
         Field("sensitive", Text(field_rules.ACTIONS), "What becomes of attributes that are personal (is_pii)."),

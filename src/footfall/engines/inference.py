@@ -39,7 +39,7 @@ _decode: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may be inferred at all, and whether places and organisations may be inferred of a source."""
+    """What may be inferred at all, and whether anything may be inferred of a source."""
 
     agents: bool = True
     places: bool = True
@@ -64,9 +64,10 @@ class Inference:
             return Derived(events)
         asked = self._asked(rows)
         requests = _requests(rows, taken)
+        may = _each(rows["source"], lambda name: "yes" if self._allowed.source(name) else None)
         parts = [
-            self._agents(asked["agent"], requests["agent"]),
-            *self._places_and_organizations(rows, asked["domain"], requests["place"]),
+            self._agents(may, asked["agent"], requests["agent"]),
+            *self._places_and_organizations(rows, may, asked["domain"], requests["place"]),
         ]
         attributes = _joined(parts)
         facts = pa.table(
@@ -82,14 +83,15 @@ class Inference:
         )
         return Derived(events, facts=facts.filter(pc.not_equal(attributes, "")))
 
-    def _agents(self, own: pa.Array, request: pa.Array) -> pa.Array:
+    def _agents(self, may: pa.Array, own: pa.Array, request: pa.Array) -> pa.Array:
         if not self._allowed.agents:
             return pa.nulls(len(own), pa.string())
         seen = _each(request, lambda text: text if agents.is_browser(text) else None)
-        return _each(pc.coalesce(own, seen), agents.members)
+        return _each(pc.if_else(pc.is_valid(may), pc.coalesce(own, seen), None), agents.members)
 
-    def _places_and_organizations(self, rows: pa.Table, domain: pa.Array, place: pa.Array) -> list[pa.Array]:
-        may = _each(rows["source"], lambda name: "yes" if self._allowed.source(name) else None)
+    def _places_and_organizations(
+        self, rows: pa.Table, may: pa.Array, domain: pa.Array, place: pa.Array
+    ) -> list[pa.Array]:
         nothing = pa.nulls(len(rows), pa.string())
         places = pc.if_else(pc.is_valid(may), place, None) if self._allowed.places else nothing
         domains = pc.if_else(pc.is_valid(may), domain, None) if self._allowed.organizations else nothing
