@@ -68,3 +68,12 @@ def test_somebody_is_exported_erased_and_the_receipt_is_checked(hub, type_in, tm
 def test_nobody_and_an_unknown_mode_are_refused(hub, type_in):
     assert type_in(hub, "people", "erase")[0] == 1
     assert type_in(hub, "people", "erase", "ada", "--mode", "hide")[0] == 1
+
+
+@pytest.mark.parametrize("option", ["--authorization", "--pgp-key", "--pgp-private-key"])
+def test_what_a_server_would_not_know_of_is_refused_beside_one_before_anything_is_asked_for(hub, type_in, option):
+    with Footfall.open(load_settings(data=hub.data, environment=hub.environment()), clock=_now) as server:
+        assert server.log.end() > 0
+        code, _, errors = type_in(hub, "people", "erase", "ada", option, "some")
+        assert (code, "a server is at work here" in errors) == (1, True), errors
+    assert json.loads(type_in(hub, "people", "erasures", "--json")[1]) == []

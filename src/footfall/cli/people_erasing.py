@@ -38,6 +38,15 @@ class Access:
         Path | None, typer.Option(help="OpenPGP key that opens what was encrypted, to take rows out of it.")
     ] = None
 
+    def held(self, hub: Footfall) -> None:
+        """Raises ``Conflict`` beside a server if any of this is given: it does the work, and is told of none."""
+        if self.authorization or self.pgp_key or self.pgp_private_key:
+            try:
+                hub.log.end()
+            except Conflict as conflict:
+                what = "a server is at work here, which --authorization, --pgp-key and --pgp-private-key do not reach"
+                raise Conflict(what, "Stop it, then ask again; nothing was done") from conflict
+
     @property
     def reach(self) -> Reach:
         from footfall.wiring.erasing_places import Reach
@@ -80,6 +89,8 @@ def people_erase(
 ) -> None:
     """Erase people: profile, identities, events, and every delivered file that holds them; cannot be taken back."""
     with here.opened() as hub:
+        if not dry_run:
+            access.held(hub)
         if resume:
             from footfall.wiring.erasing import erasures_of
 
@@ -100,6 +111,8 @@ def people_anonymize(
 ) -> None:
     """As `erase --mode anonymize`: their events stay, without anything that names them."""
     with here.opened() as hub:
+        if not dry_run:
+            access.held(hub)
         _erase(here, hub, [*(ids or ()), *_lines(file)], "anonymize", access, dry_run=dry_run, receipt=receipt)
 
 
@@ -204,8 +217,6 @@ def _finish(here: Here, hub: Footfall, one: Erasure, access: Access, receipt: Pa
         with here.screen.progress() as progress:
             done = advance(hub, one.id, access.reach, progress)
     except Conflict:
-        if access.pgp_private_key is not None:
-            raise
         here.screen.say(f"A server is at work here and does it: erasure {one.id}")
         done = _wait(hub, one.id)
     text = erasures_of(hub).receipt(done.id)
