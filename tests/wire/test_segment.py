@@ -227,6 +227,8 @@ def test_a_context_that_a_batch_shares_counts_once_for_each_of_its_events() -> N
 def test_a_batch_with_too_large_a_context_of_an_older_log_is_quarantined_and_nothing_else() -> None:
     body = batch_of(*[GOOD] * 2_500, context={"app": "x" * 5_000_000})
     with shaper() as duck:
-        found = settled(duck, Reading(2_500, (), body, ""), read(batch_of(but(messageId="m-2")), "batch"), dialect="segment")
+        found = settled(
+            duck, Reading(2_500, (), body, ""), read(batch_of(but(messageId="m-2")), "batch"), dialect="segment"
+        )
     assert len(found.rows) == 1
     assert set(found.refused) == {(index, "unreadable_body") for index in range(2_500)}

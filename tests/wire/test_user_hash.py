@@ -85,7 +85,10 @@ def test_a_field_that_stands_twice_is_refused_because_its_readers_may_disagree()
 
 
 def test_numbers_of_any_length_are_looked_past():
-    long = b'{"identify_id": "ada", "attributes": {"n": -%s, "x": 1e999}, "user_hash": "%s"}' % (b"9" * 5000, ADA.encode())
+    long = b'{"identify_id": "ada", "attributes": {"n": -%s, "x": 1e999}, "user_hash": "%s"}' % (
+        b"9" * 5000,
+        ADA.encode(),
+    )
     assert refused("native", long) == []
 
 

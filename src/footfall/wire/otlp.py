@@ -124,7 +124,8 @@ def text_of(body: bytes) -> bytes:
 def read(body: bytes, call: str) -> Reading:
     """Judge one request. body: JSON text, an ``ExportLogsServiceRequest``. call: any.
 
-    Raises ``BadRecord`` (``malformed``, ``too_deep``, ``too_large``, ``too_many_events``) when there is nothing to judge.
+    Raises ``BadRecord`` (``malformed``, ``too_deep``, ``too_large``, ``too_many_events``) when there is nothing to
+    judge.
     """
     check_work(body)
     try:

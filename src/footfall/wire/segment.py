@@ -113,8 +113,8 @@ _JUDGE: Final = Judge(SegmentEvent, _incomplete, kind="type", instants=frozenset
 def read(body: bytes, call: str) -> Reading:
     """Judge one request. body: JSON text, UTF-8. call: ``batch``, or the single call the path names.
 
-    A single call is a batch of one. Raises ``BadRecord`` (``malformed``, ``missing_batch``, ``too_deep``, ``too_large``,
-    ``too_many_events``) when there is nothing to judge.
+    A single call is a batch of one. Raises ``BadRecord`` (``malformed``, ``missing_batch``, ``too_deep``,
+    ``too_large``, ``too_many_events``) when there is nothing to judge.
     """
     reading = _read(body, call)
     return own_words.judged(reading, call) if own_words.MARK in reading.body else reading

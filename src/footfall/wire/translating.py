@@ -132,12 +132,15 @@ def text_in(raw: msgspec.Raw | None) -> str:
 
 
 def value_in(raw: msgspec.Raw | None) -> Any:
-    """The value of any JSON text; None where there is none. Raises ``msgspec.ValidationError`` for too large a number."""
+    """The value of any JSON text; None where there is none. Too large a number raises ``msgspec.ValidationError``."""
     return None if raw is None else _decode(raw)
 
 
 def id_in(raw: msgspec.Raw | None) -> str | int | None:
-    """An id as text or a whole number; None for anything else, and for an empty one. Raises ``TooLong``, and as ``value_in``."""
+    """An id as text or a whole number; None for anything else, and for an empty one.
+
+    Raises ``TooLong``, and as ``value_in``.
+    """
     value = value_in(raw)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
