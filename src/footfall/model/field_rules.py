@@ -22,7 +22,7 @@ ACTIONS: Final = ("keep", "drop", "hash", "tokenise", "coarsen")
 ROOTS: Final = ("properties", "traits", "context", "event")
 _ANY: Final = "*"
 _DEEP: Final = "**"
-_EMAIL: Final = re.compile(r"[^@\s]+@([^@\s]+\.[^@\s]+)")
+_EMAIL: Final = re.compile(r"[^@\s]++@([^@\s]++)")
 _DIGITS: Final = 2  # that a coarse number keeps
 
 GONE: Final = object()
@@ -154,7 +154,7 @@ def coarse(value: Any) -> Any:
     if isinstance(value, int | float):
         return _rounded(value)
     text = str(value).strip()
-    if found := _EMAIL.fullmatch(text):
+    if (found := _EMAIL.fullmatch(text)) and "." in found[1][1:-1]:
         return "@" + found[1].casefold()
     try:
         ip_address(text)
