@@ -108,6 +108,16 @@ def test_people_and_accounts_are_named_in_one_place_only() -> None:
     assert (body.count(b'"u1"'), body.count(b'"acme"')) == (1, 1)
 
 
+@pytest.mark.parametrize("beside", ["attributes", "resource"])
+def test_the_address_of_a_client_is_not_stored_and_its_agent_once(beside: str) -> None:
+    client = {"client.address": "203.0.113.9", "source.address": "203.0.113.9", "network.peer.address": "203.0.113.9",
+              "user_agent.original": "Agent/1", "user.id": "ada"}  # fmt: skip
+    made = request({"attributes": client}) if beside == "attributes" else request({}, resource=client)
+    body = read(text_of(made.SerializeToString()), "batch").body
+    assert (body.count(b"203.0.113.9"), body.count(b"Agent/1")) == (0, 1)
+    assert json.loads(body)["events"][0]["user_agent"] == "Agent/1"
+
+
 def test_a_record_without_a_name_is_no_event_and_is_kept_apart(duck: DuckShaper) -> None:
     made = request({"name": ""}, {"name": "", "attributes": {"event.name": "opened", "user.id": "u"}}, {})
     reading = read(text_of(made.SerializeToString()), "batch")

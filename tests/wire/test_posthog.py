@@ -151,7 +151,7 @@ def test_identify_links_the_visitor_and_tells_what_is_known(duck: DuckShaper) ->
     found = settled(duck, read(batch_of(said), "batch"))
     assert ("link", "u1", "d-1", None) in found.facts
     assert ("user", "u1", None, {"plan": "free", "from": "ad", "email": "a@x.io"}) in found.facts
-    assert found.rows[0]["properties"]["attributes"] == {"$device_id": "d-1", "$set": {"$browser": "Firefox"}}
+    assert found.rows[0]["properties"]["attributes"] == {"$set": {"$browser": "Firefox"}}
 
 
 @pytest.mark.parametrize(
@@ -248,6 +248,8 @@ def test_people_and_accounts_are_named_in_one_place_only() -> None:
         batch_of(but({"$user_id": "u1", "distinct_id": "u1", "$device_id": "u1", "$groups": groups})), "batch"
     )
     assert (reading.body.count(b'"u1"'), reading.body.count(b'"acme"')) == (1, 1)
+    reading = read(batch_of(but({"$is_identified": True, "$device_id": "d-1"})), "batch")
+    assert b"d-1" not in reading.body, "nor the id that the visitor had before and has after"
 
 
 def test_what_is_sent_again_counts_once(duck: DuckShaper) -> None:

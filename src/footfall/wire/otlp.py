@@ -106,6 +106,11 @@ _NAMES: Final = {
     "user_agent": ("user_agent.original",),
 }
 _SAID: Final = tuple((each, field) for named in (_IDS, _NAMES) for field, names in named.items() for each in names)
+# The agent and the address of somebody are kept as policies of privacy say, or nowhere.
+_CLIENT: Final = frozenset({
+    "user_agent.original", "client.address", "source.address", "network.peer.address", "client.socket.address",
+    "net.sock.peer.addr", "net.peer.ip", "http.client_ip",
+})  # fmt: skip
 _EVENT_ID: Final = ("log.record.uid", "event.id")
 _SESSIONS: Final = {"session.start": "session_started", "session.end": "session_ended"}
 _PAGE: Final = (("url.full", "url"), ("url.path", "path"))
@@ -192,7 +197,7 @@ def _words(event: LogRecord, text: Text) -> Fields | Fault:
         if _fits(each, value):
             said[field] = value
             attributes.pop(each, None)
-    for each in _PEOPLE.intersection(whole):  # people are named in one place only, where policies of identities look
+    for each in (_PEOPLE | _CLIENT).intersection(whole):  # people are named in one place only, where policies of identities look
         attributes.pop(each, None)
         resource.pop(each, None)
     try:

@@ -73,7 +73,7 @@ _FALSE: Final = msgspec.Raw(b"false")
 # Properties that say of one event what a native field says, or that are no business of whoever reads events.
 _IDS: Final = ("distinct_id", "$session_id", "$anon_distinct_id", "$group_key", "alias")
 _TAKEN: Final = frozenset({
-    "distinct_id", "$user_id", "token", "api_key", "$ip", "$session_id", "$anon_distinct_id", "$insert_id",
+    "distinct_id", "$user_id", "token", "api_key", "$ip", "$session_id", "$anon_distinct_id", "$insert_id", "$device_id",
 })  # fmt: skip
 _NAMED: Final = (("$product_key", "product_key"), ("$environment", "environment"), ("$channel", "channel"),
                  ("$browser_language", "locale"))  # fmt: skip
@@ -213,8 +213,6 @@ def _happened(event: PostHogEvent, properties: _Raws, left: _Raws) -> Fields:
         return {"type": "group", **whose, "account_id": key, "account": {**account, "id": key}}
     if kind == "$identify":
         return {"type": "identify", "identify_id": who, "anonymous_id": id_in(properties.get("$anon_distinct_id"))}
-    if text_in(left.get("$device_id")) == who:
-        del left["$device_id"]
     whose = {"anonymous_id" if _anonymous(properties, who) else "identify_id": who}
     if kind == "$set":
         return {"type": "identify", **whose}
