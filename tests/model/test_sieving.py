@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall.errors import Damaged
+from footfall.model.erasures import Subjects
 from footfall.model.sieving import Sieve
 
 NAMED = {"identifyId": {"ada", 'a"b', "x,y", "zwei\nZeilen", "é", "5"}, "email": {"ada@example.com"}}
@@ -81,3 +82,46 @@ def test_what_xml_could_not_hold_is_read_from_its_base64():
 def test_a_text_that_ends_within_a_row_is_damaged(form, text):
     with pytest.raises(Damaged):
         list(Sieve(form, ["identifyId"], {"identifyId": {"ada"}}).pieces([text]))
+
+
+MIXED = {"identifyId": {"ada"}, "aptrinsicId": {"u-ada"}, "anonymousIds": {"v1"}}
+WHOSE = [
+    (("bob", "u-bob", "v1"), True),  # of a visitor who became somebody else
+    (("bob", "", "v1"), True),
+    (("", "", "v1"), False),
+    (("", "", "v9"), True),
+    (("ada", "u-ada", "v9"), False),
+    (("", "u-ada", ""), False),
+    (("", "", "v9&v1"), False),
+    (("bob", "", "v9&v1"), True),
+]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "xml"])
+def test_a_visitor_decides_only_of_a_row_that_has_no_id(form):
+    for said, stays in WHOSE:
+        if form == "csv":
+            text = (",".join(said) + "\n").encode()
+        elif form == "json":
+            text = (json.dumps(dict(zip(MIXED, said, strict=True)), separators=(",", ":")) + "\n").encode()
+        else:
+            fields = "".join(f"<{n}>{t.replace('&', '&amp;')}</{n}>" for n, t in zip(MIXED, said, strict=True))
+            text = f"<row>{fields}</row>\n".encode()
+        sieve = Sieve(form, list(MIXED), MIXED, header=False)
+        assert (b"".join(piece for _, piece in sieve.pieces([text])) == text) is stays, said
+
+
+def test_in_a_file_without_ids_visitors_and_addresses_decide_alike():
+    named = {"anonymousIds": {"v1"}, "email": {"ada@example.com"}}
+    text = b"anonymousIds,email\nv1,\n,Ada@example.com\nv1,bob@example.com\nv2,bob@example.com\n"
+    left = b"".join(piece for _, piece in Sieve("csv", list(named), named).pieces([text]))
+    assert left == b"anonymousIds,email\nv2,bob@example.com\n"
+
+
+def test_people_without_a_visitor_are_found_by_their_address_where_a_file_has_no_id():
+    ada = Subjects(ids=("ada",), uids=("u-ada",), values=("ada@example.com",))
+    assert ada.named_by(["anonymousIds", "email"]) == {"email": {"ada@example.com"}}
+    bob = Subjects(ids=("bob",), uids=("u-bob",), visitor_ids=("v1",), values=("bob@example.com", "7"))
+    assert bob.named_by(["anonymousIds", "email"]) == {"anonymousIds": {"v1"}, "email": {"bob@example.com", "7"}}
+    assert bob.named_by(["anonymousIds", "email", "identifyId"]) == {"identifyId": {"bob"}, "anonymousIds": {"v1"}}
+    assert bob.named_by(["n", "code"], ["code"]) == {"code": {"bob@example.com", "7"}}

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from footfall.errors import Damaged
 from footfall.model.columns import BOOLEAN, INT, INTEGER, LOCAL_DAY, LONG, MOMENT, NUMBER
+from footfall.model.sieving import tiers
 from footfall.ports import Column
 
 # A row group has this many rows, or as many as have this many bytes as values, whichever is less.
@@ -70,6 +71,7 @@ def without_rows(
     chunks: Iterable[bytes], columns: Sequence[tuple[str, str]], named: Mapping[str, Set[str]]
 ) -> tuple[Iterator[tuple[int, bytes]], int]:
     """A file as ``ParquetRows`` writes it, without the rows in which a column says one of its texts; and how many go.
+    Which column decides: see ``model.sieving.tiers``.
 
     columns: name and type as in the manifest. The file is held in memory. Raises ``Damaged`` for what is no such file.
     """
@@ -77,20 +79,34 @@ def without_rows(
         table = pq.read_table(pa.BufferReader(b"".join(chunks)))
     except pa.ArrowException as error:
         raise Damaged(f"it cannot be read as Parquet: {error}", "Check it with `footfall verify`") from error
-    gone: Any = pa.chunked_array([pa.repeat(pa.scalar(False), table.num_rows)])
-    for name, texts in named.items():
-        said = table.column(name)
-        if pa.types.is_string(said.type):
-            for cased in (said, pc.utf8_lower(said)):
-                gone = pc.or_(
-                    gone, pc.fill_null(pc.is_in(cased, value_set=pa.array(sorted(texts), pa.string())), False)
-                )
+    first, ids, visitors = tiers(named)
+    gone = _saying(table, {name: named[name] for name in first})
+    if visitors:
+        others = _saying(table, {name: named[name] for name in visitors})
+        for name in ids:
+            others = pc.and_(others, pc.equal(pc.fill_null(table.column(name).cast(pa.string()), ""), ""))
+        gone = pc.or_(gone, others)
     left = table.filter(pc.invert(gone))
     removed = table.num_rows - left.num_rows
     if any(b"type" not in (field.metadata or {}) for field in table.schema):
         return _as_it_was(left), removed
     about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     return ParquetRows().file([Column(name, kind) for name, kind in columns], left.to_batches(), about), removed
+
+
+def _saying(table: pa.Table, named: Mapping[str, Set[str]]) -> Any:
+    """Of each row, whether one of the columns says one of its texts; a list, whether an element does."""
+    found: Any = pa.chunked_array([pa.repeat(pa.scalar(False), table.num_rows)])
+    for name, texts in named.items():
+        said, asked = table.column(name).combine_chunks(), pa.array(sorted(texts), pa.string())
+        if pa.types.is_list(said.type) and pa.types.is_string(said.type.value_type):
+            hits = pc.is_in(pc.list_flatten(said), value_set=asked)
+            rows = pc.filter(pc.list_parent_indices(said), hits)
+            found = pc.or_(found, pc.is_in(pa.array(range(table.num_rows), rows.type), value_set=rows))
+        elif pa.types.is_string(said.type):
+            for cased in (said, pc.utf8_lower(said)):
+                found = pc.or_(found, pc.fill_null(pc.is_in(cased, value_set=asked), False))
+    return found
 
 
 def _as_it_was(table: pa.Table) -> Iterator[tuple[int, bytes]]:

@@ -72,17 +72,22 @@ class Subjects:
         """Column -> what it says in rows of these people, of the columns that say who it is.
 
         identifiers: columns of custom attributes that identify. What people say of themselves, two may say: it decides
-        only where no column has an id.
+        only where no column has an id. Not everybody has a visitor: where ids are missing, values decide too. Columns
+        that say nothing about these people are left out. Which column decides in a row: ``sieving.tiers``.
         """
         ids, uids = frozenset(self.ids), frozenset(self.uids)
         visitors, values = frozenset((*self.visitor_ids, *self.visitor_uids)), frozenset(self.values)
-        of_ids = ((ID_COLUMNS, ids), (UID_COLUMNS, uids), (VISITOR_COLUMNS, visitors))
+        texts: dict[str, frozenset[str]] = {}
         named = list(columns)
-        if any(column in names for column in named for names, _ in of_ids):
-            told = {column: [texts for names, texts in of_ids if column in names] for column in named}
-            return {column: frozenset[str]().union(*texts) for column, texts in told.items() if texts}
-        valued = {*VALUE_COLUMNS, *identifiers}
-        return {column: values for column in named if column in valued}
+        has_ids = any(column in (*ID_COLUMNS, *UID_COLUMNS) for column in named)
+        meant = [(ID_COLUMNS, ids), (UID_COLUMNS, uids), (VISITOR_COLUMNS, visitors)]
+        if not has_ids:
+            meant.append(((*VALUE_COLUMNS, *identifiers), values))
+        for column in named:
+            said = frozenset[str]().union(*(each for names, each in meant if column in names))
+            if said:
+                texts[column] = said
+        return texts
 
     def to_json(self) -> str:
         """Text that ``from_json`` reads."""

@@ -12,14 +12,18 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Final
+from typing import Final, TypeVar
 from xml.sax.saxutils import unescape
 
 from footfall.errors import Damaged
+from footfall.model.erasures import ID_COLUMNS, UID_COLUMNS, VISITOR_COLUMNS
 from footfall.model.user_fields import JOIN_KEY
 
 Named = Mapping[str, Set[str]]
+_Key = TypeVar("_Key", int, str)
 _PIECE_BYTES: Final = 1 << 20
+_IDS: Final = frozenset((*ID_COLUMNS, *UID_COLUMNS, JOIN_KEY))
+_VISITORS: Final = frozenset(VISITOR_COLUMNS) - _IDS
 _REFERENCES: Final = {"&#13;": "\r", "&#10;": "\n", "&#9;": "\t", "&quot;": '"'}
 
 
@@ -27,18 +31,23 @@ class Sieve:
     """Takes rows out of the text of one file. removed: how many so far. joined: of CSV the join keys of these.
 
     format: ``csv``, ``json`` or ``xml``; others raise ``KeyError``. columns: of CSV, in order. header: CSV begins with
-    their names. named: column -> what it says in rows that are to go; case does not matter for what has an ``@``.
+    their names. named: column -> what it says in rows that are to go; case does not matter for what has an ``@``. Which
+    column decides: see ``tiers``.
     """
 
     def __init__(self, format: str, columns: Sequence[str], named: Named, *, header: bool = True) -> None:
         self.removed = 0
         self.joined: set[str] = set()
         self._named = {name: frozenset(map(folded, texts)) for name, texts in named.items()}
+        self._tiers = tiers(self._named)
         ways: dict[str, Callable[[Iterable[bytes]], Iterator[tuple[bytes, bool]]]] = {
             "csv": self._csv, "json": self._json, "xml": self._xml
         }  # fmt: skip
         self._records = ways[format]
-        self._places = {columns.index(name): texts for name, texts in self._named.items() if name in columns}
+        known = {name: texts for name, texts in self._named.items() if name in columns}
+        self._places = {columns.index(name): texts for name, texts in known.items()}
+        placed = (frozenset(columns.index(name) for name in names) for names in tiers(known))
+        self._first, self._ids, self._visitors = placed
         # Most rows are told apart by the bytes of a field, without reading them as text.
         self._bytes = {place: frozenset(map(str.encode, texts)) for place, texts in self._places.items()}
         self._join = columns.index(JOIN_KEY) if JOIN_KEY in columns else -1
@@ -87,13 +96,17 @@ class Sieve:
             for place, texts in self._bytes.items():
                 field = plain[place] if place < len(plain) else b""
                 if field in texts or (b"@" in field and field.lower() in texts):
-                    return True
+                    if place in self._first:
+                        return True
+                    break
                 if b"&" in field or (b"@" in field and not field.isascii()):
                     break
             else:
                 return False
         fields = next(csv.reader([record.decode("utf-8", "replace")], strict=False), [])
-        theirs = any(place < len(fields) and _says(fields[place], texts) for place, texts in self._places.items())
+        theirs = _decided(
+            (self._first, self._ids, self._visitors), self._places, lambda place: fields[place : place + 1]
+        )
         if theirs and 0 <= self._join < len(fields):
             self.joined.add(fields[self._join])
         return theirs
@@ -114,15 +127,15 @@ class Sieve:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise Damaged(f"a line is no JSON: {error}", "Check the file with `footfall verify`") from error
-        for name, texts in self._named.items():
+
+        def said(name: str) -> Iterable[str]:
             value = row.get(name)
-            for each in value if isinstance(value, list) else (value,):
-                if isinstance(each, str) and _says(each, texts):
-                    return True
-        return False
+            return [each for each in (value if isinstance(value, list) else (value,)) if isinstance(each, str)]
+
+        return _decided(self._tiers, self._named, said)
 
     def _xml(self, chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-        patterns = [(_element(name), texts) for name, texts in self._named.items()]
+        patterns = {name: _element(name) for name in self._named}
         for record in _ended(chunks, b"</row>\n", foot=True):
             begin = record.find(b"<row>")
             if begin < 0:
@@ -131,10 +144,38 @@ class Sieve:
             if begin:  # the head of the file
                 yield record[:begin], False
                 record = record[begin:]  # noqa: PLW2901 - without the head
-            if any(_says(text, texts) for pattern, texts in patterns for text in _values(pattern, record)):
+            if self._is_theirs_xml(record, patterns):
                 self.removed += 1
                 continue
             yield record, True
+
+    def _is_theirs_xml(self, record: bytes, patterns: Mapping[str, re.Pattern[bytes]]) -> bool:
+        return _decided(self._tiers, self._named, lambda name: _values(patterns[name], record))
+
+
+def tiers(named: Iterable[str]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Of columns that say who a row is about: those that decide, of these the ids, and those that decide only of a row
+    whose ids are all empty.
+
+    A visitor may have become somebody else than the user who stands in the same row, so ids come first; where a file
+    has none, visitors decide as everything else does.
+    """
+    names = frozenset(named)
+    ids = names & _IDS
+    visitors = names & _VISITORS if ids else frozenset()
+    return names - visitors, ids, visitors
+
+
+def _decided(
+    which: tuple[Set[_Key], Set[_Key], Set[_Key]], named: Mapping[_Key, Set[str]], said: Callable[[_Key], Iterable[str]]
+) -> bool:
+    """Whether a row goes. which: as ``tiers`` has it. said: what a column says in that row."""
+    first, ids, visitors = which
+    if any(_says(text, named[key]) for key in first for text in said(key)):
+        return True
+    if not visitors or any(text for key in ids for text in said(key)):
+        return False
+    return any(_says(text, named[key]) for key in visitors for text in said(key))
 
 
 def _may_say(line: bytes, token: bytes, texts: Set[bytes]) -> bool:
