@@ -22,7 +22,7 @@ from footfall.ports import Batch
 from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.codecs import decoders
-from footfall.wiring.erasing import advance, ask_for, erasures_of, listed_again, work_off
+from footfall.wiring.erasing import advance, ask_for, erasures_of, forgetting_of, listed_again, work_off
 from footfall.wiring.erasing_places import Reach
 from footfall.wiring.receipts import asked_at, public_key, read_receipt
 from footfall.wiring.rollups import export_rollups
@@ -498,3 +498,19 @@ def test_the_second_of_two_erasures_under_way_takes_what_the_first_one_delivered
     assert traces(out, GONE) == []
     assert [fault for folder in out.iterdir() for fault in faults(folder)] == []
     assert all("_r3" in name for name in data_of(out)), data_of(out).keys()
+
+
+def test_deliveries_of_events_that_were_taken_back_since_are_looked_at_too(crowd, tmp_path):
+    out = tmp_path / "out"
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        deliver_reports(hub, crowd, out, ("csv",), ("User_Event_Rollups",))
+        export_activity(hub, ActivityExport(), Where(str(out / "activity")))
+        # As `imports undo` and `features backfill --remove` do it: all that this person did is gone.
+        known = forgetting_of(hub).find([name_of(3)])[0]
+        for day, seqs in hub.lake.rows_of(forgetting_of(hub).subjects(known)).items():
+            hub.lake.drop(day, seqs)
+        hub.note("import.undo", "import im1", {"state": "done"}, {"state": "undone", "events": 3})
+        assert traces(out, [3])
+        erase(hub, 3)
+    assert traces(out, [3]) == []

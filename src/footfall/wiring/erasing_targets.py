@@ -28,11 +28,12 @@ def targets_of(
     """The deliveries that may hold these people; whether they do is seen when they are read."""
     drafts: list[Target] = []
     notes: list[tuple[str, str]] = []
-    drafts += _rollup_targets(hub, subjects, found)
+    taken_back = _taken_back(hub)
+    drafts += _rollup_targets(hub, subjects, found, everywhere=taken_back)
     seqs = sorted(int(seq) for each in found.values() for seq in each.to_pylist())
     spans = hub.lake.spans(0, 1 << 62)
     lowest = min((span.first_seq for span in spans), default=1 << 62)
-    if SqlRetention(hub.database).removed():
+    if taken_back or SqlRetention(hub.database).removed():
         lowest = 1 << 62  # there may be gaps anywhere
     for window in SqlWindows(hub.database).delivered():
         written = window.written
@@ -59,8 +60,19 @@ def targets_of(
     return [replace(each, number=number) for number, each in enumerate(drafts, 1)], notes
 
 
-def _rollup_targets(hub: Footfall, subjects: Subjects, found: Mapping[date, pa.Array]) -> Iterator[Target]:
-    """Reports that name users: of days with events of these people, and of each day on which they were known."""
+def _taken_back(hub: Footfall) -> bool:
+    """Whether events ever left the lake by an undone import or a backfill: what held them may have been delivered."""
+    changes = hub.audit.changes(actions=("import.undo", "features.backfill"), limit=1 << 31)
+    return any(told.get("events") or told.get("removed") for told in (each.after or {} for each in changes))
+
+
+def _rollup_targets(
+    hub: Footfall, subjects: Subjects, found: Mapping[date, pa.Array], *, everywhere: bool
+) -> Iterator[Target]:
+    """Reports that name users: of days with events of these people, and of each day on which they were known.
+
+    everywhere: of every day, for there may have been events that nobody knows of any more.
+    """
     stored, born = hub.lake.days(), hub.zone.day_of(_instant(subjects.first_at))
     series: dict[tuple[str, str, str, str, date], list[Delivered]] = {}
     for each in hub.ledger.deliveries():
@@ -69,7 +81,7 @@ def _rollup_targets(hub: Footfall, subjects: Subjects, found: Mapping[date, pa.A
         report = by_name(name)
         named = {field.name for field in report.columns(version)} & {*ID_COLUMNS, *UID_COLUMNS}
         everybody = report.relation == "users"
-        if named and (day >= born if everybody else day in found or day not in stored):
+        if named and (everywhere or (day >= born if everybody else day in found or day not in stored)):
             last, older = delivered[-1], delivered[:-1]
             yield Target(
                 0, "rollups", place, last.manifest_key, f"{name} of {day}", hub.ledger.day(day).revision + 1,
