@@ -35,6 +35,8 @@ def derive_all(
 ) -> Whole:
     """Let each derivation see the events of the range as those before it left them.
 
+    A derived row that a client sent itself, with the same id to the same source, is left out.
+
     ignored: which rows must not be stored, though what they follow from was: of those who were erased meanwhile.
     Raises ``Unavailable`` for whatever nobody foresaw, so that a worker tries again and its other duties go on.
     """
@@ -73,11 +75,23 @@ def _derived(
     if added:
         # Each has dictionaries of its own.
         more = pa.concat_tables([_alike(each, events.schema) for each in added]).unify_dictionaries()
-        more = more.filter(pc.invert(ignored(more)))
+        more = more.filter(pc.invert(pc.or_(ignored(more), _sent(more, events))))
         events = pa.concat_tables([events, more]).unify_dictionaries()
     if len(told) > 1:
         facts = pa.concat_tables([facts, *(_alike(each, facts.schema) for each in told[1:])])
     return Whole(events, received, facts, sessions)
+
+
+def _sent(derived: pa.Table, events: pa.Table) -> pa.Array:
+    """Which rows are among the ``events``, by source and id."""
+    same = events.filter(pc.is_in(events.column("event_id"), value_set=derived.column("event_id").combine_chunks()))
+    return pc.is_in(_named(derived), value_set=_named(same))
+
+
+def _named(rows: pa.Table) -> pa.Array:
+    """Source and id of each row as one text; a source has no line break."""
+    names = [rows.column(name).combine_chunks().cast(pa.string()) for name in ("source", "event_id")]
+    return pc.binary_join_element_wise(*names, "\n")
 
 
 def _alike(rows: pa.Table, schema: pa.Schema) -> pa.Table:
