@@ -185,3 +185,67 @@ def test_storage_that_is_refused_or_full_costs_only_what_outlives_the_page(pages
     page.run("footfall('track', 'kept in memory')")
     world.line.one("custom")
     assert page.said == []
+
+
+def waits(world, *events, key=None):
+    """A script that leaves events of an earlier page in storage, before the tag comes."""
+    held = {f"footfall:event:{number:06}": [0, key or world.key, event] for number, event in enumerate(events)}
+    return f"Object.entries({json.dumps(held)}).forEach(([name, each]) => localStorage[name] = JSON.stringify(each))"
+
+
+def old(number):
+    now = datetime.now(UTC).timestamp() * 1000
+    return {"type": "custom", "event_id": f"old-{number}", "occurred_at": now, "event_name": "old", "anonymous_id": "v"}
+
+
+def test_events_of_a_key_that_was_exchanged_do_not_hold_up_others(pages, world):
+    page = pages(script=waits(world, *map(old, range(1000)), key="a-key-of-before"))
+    world.line.one("page_view")
+    page.run("footfall('track', 'next')")
+    world.line.one("custom")
+    page.run("new Promise(done => setTimeout(done, 7000))")  # nothing is left that it could send
+    assert world.line.types() == ["session_started", "page_view", "custom"]
+    assert [each.status for each in world.line.sent if each.method == "POST"].count(401) == 1
+
+
+def test_an_event_that_the_collector_would_not_take_is_not_kept(pages, world):
+    page = pages()
+    world.line.one("page_view")
+    page.run("footfall('track', 'vast', {text: 'x'.repeat(70000)}); footfall('track', 'next')")
+    assert world.line.one("custom")["event_name"] == "next"
+    assert [name for name in world.stored() if "event" in name] == []
+
+
+def test_attributes_that_no_json_can_hold_cost_one_event_and_no_session(pages, world):
+    page = pages(script="footfall('track', 'big', {n: 1n}); const a = {}; a.a = a; footfall('track', 'round', a)")
+    world.line.one("page_view")
+    page.run("footfall('track', 'next')")
+    world.line.one("custom")
+    assert world.line.types() == ["session_started", "page_view", "custom"]
+    assert len({event["session_id"] for event in world.line.events()}) == 1
+
+
+def test_consent_that_is_denied_in_one_tab_stops_the_others_and_granted_again_starts_them(pages, world):
+    first, second = pages(), pages(path="/second")
+    world.line.one("page_view", 2)
+    first.run("footfall('consent', 'denied')")
+    world.line.wait(lambda: json.loads(second.run("localStorage['footfall:consent']"))["state"] == "denied")
+    second.run("new Promise(done => setTimeout(done, 300))")
+    second.run("footfall('track', 'never'); new Promise(done => setTimeout(done, 1000))")
+    assert world.stored() == ["footfall:consent"]
+    first.run("footfall('consent', 'granted')")
+    world.line.one("page_view", 4)
+    second.run("footfall('track', 'again')")
+    assert world.line.one("custom")["event_name"] == "again"
+
+
+def test_an_image_that_is_named_as_the_script_does_not_choose_where_events_go(world):
+    evil = f"{world.site.url}/evil/x.js?a=theirs"
+    html = world.page(body=f'<img name="currentScript" src="{evil}">', tag="")
+    world.site.pages["/"] = (world.site.pages["/"][0] + world.tag().replace("async ", ""), {})
+    page = world.open(html)
+    page.wait("!!self.footfall?.loaded")
+    page.run("footfall('config', 'tagKey', 'theirs'); footfall('track', 'x')")
+    page.run("new Promise(done => setTimeout(done, 1000))")
+    asked = json.loads(page.run("JSON.stringify(performance.getEntriesByType('resource').map(each => each.name))"))
+    assert not [each for each in asked if "/evil/events" in each]

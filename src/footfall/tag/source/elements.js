@@ -12,7 +12,7 @@ const NEVER = /^(value|placeholder|srcdoc|style|on.*)$/i;
 const DEPTH = 20;
 
 const isElement = (node) => node.nodeType === 1;
-const any = (list) => (list.length ? list : undefined);
+export const filled = (values) => (Object.keys(values).length ? values : undefined);
 const cleaned = (value) => (value ? clean(value) : undefined);
 
 function attributes(element) {
@@ -21,14 +21,14 @@ function attributes(element) {
     const value = NEVER.test(name) ? null : element.getAttribute(name);
     if (value) found[name] = /^(href|src|action)$/.test(name) ? told(value) : clean(value);
   }
-  return Object.keys(found).length ? found : undefined;
+  return filled(found);
 }
 
 function one(element) {
   return {
     tag: element.localName,
     id: cleaned(element.getAttribute("id")), // not .id: a field of a form may be called so
-    classes: any([...element.classList].slice(0, 20).map(cleaned)),
+    classes: filled([...element.classList].slice(0, 20).map(cleaned)),
     nth: [].indexOf.call(element.parentNode?.children || [], element) + 1 || undefined,
     attributes: attributes(element),
   };
@@ -43,9 +43,7 @@ function words(node) {
 
 // Descriptor of an element. line: the element and what is around it, as an event came along.
 function descriptor(element, line) {
-  return Object.assign(one(element), {
-    path: any(line.slice(0, DEPTH).filter((each) => each.localName !== "html").map(one)),
-  });
+  return { ...one(element), path: filled(line.slice(0, DEPTH).filter((each) => each.localName !== "html").map(one)) };
 }
 
 const around = (element) => {

@@ -1,9 +1,9 @@
 // The tag: what it notices by itself, and the calls of a page.
 
-import { clicked, submitted } from "./elements.js";
+import { clicked, filled, submitted } from "./elements.js";
 import { flush, leave, put, retry, stop, wake } from "./queue.js";
-import { firstKey, loadedAs, settings, signalled } from "./settings.js";
-import { alone, names, open, read, remove, write } from "./store.js";
+import { firstKey, loadedAs, settings, signalled, warn } from "./settings.js";
+import { alone, follow, names, open, read, remove, write } from "./store.js";
 import { MASKED, parts, prose, told } from "./urls.js";
 import * as visits from "./visit.js";
 
@@ -49,19 +49,20 @@ function emit(type, fields, everywhere) {
     tell(visit, "session_started", { event_id: visit.session + "-start" }, page, now);
   }
   tell(visit, type, fields, page, now);
-  visits.save(visit);
   watch(visit);
 }
 
+// Put an event on its way, and save that it was: the fields of the next may be no JSON, and make an error.
 function tell(visit, type, fields, page, now) {
   visit.last = now;
-  visit.count++;
   const event = {
     type, event_id: visits.random(), occurred_at: now, session_id: visit.session, anonymous_id: visit.visitor,
     identify_id: visit.user, account_id: visit.account, channel: "web", locale: navigator.language, page,
-    global_context: visit.context,
+    global_context: visit.context, ...fields,
   };
-  put(Object.assign(event, fields), key, visit.hash);
+  put(event, key, visit.hash);
+  visit.count++;
+  visits.save(visit);
 }
 
 function close(visit, now) {
@@ -172,16 +173,20 @@ function settle() {
   }
 }
 
+function decided() {
+  settle();
+  viewed();
+}
+
 // --- calls ------------------------------------------------------------------------------------------
 
-const filled = (values) => (Object.keys(values).length ? values : undefined);
 const object = (given) => (typeof given === "object" ? given : given !== undefined && { id: given });
 
 const calls = {
   identify(user, account) {
     if (anonymous) return;
-    const { id, userHash, ...attributes } = Object.assign({}, early.user, object(user));
-    const firm = Object.assign({}, early.account, object(account));
+    const { id, userHash, ...attributes } = { ...early.user, ...object(user) };
+    const firm = { ...early.account, ...object(account) };
     if (!id && id !== 0) return warn("identify needs an id");
     early = {};
     let visit = visits.load();
@@ -203,24 +208,24 @@ const calls = {
   set(what, values) {
     const visit = visits.load();
     if (what === "globalContext") {
-      const context = Object.assign({}, visit.context, values);
+      const context = { ...visit.context, ...values };
       for (const name in context) if (context[name] === null) delete context[name];
       visit.context = filled(context);
       visits.save(visit);
     } else if (what !== "user" && what !== "account") warn("set " + what);
     else if (anonymous) return;
-    else if (!visit.user) early[what] = Object.assign({}, early[what], values);
-    else if (what === "user") calls.identify(Object.assign({}, values, { id: visit.user }));
+    else if (!visit.user) early[what] = { ...early[what], ...values };
+    else if (what === "user") calls.identify({ ...values, id: visit.user });
     else if (values.id || visit.account) {
       const id = (visit.account = String(values.id || visit.account));
       visits.save(visit);
-      emit("group", { account: Object.assign({}, values, { id }) }, true);
+      emit("group", { account: { ...values, id } }, true);
     } else warn("set account needs an id");
   },
   send(type, fields) {
     if (!SENDABLE.includes(type)) return warn("send " + type);
     const labels = [].concat(fields?.labels || []);
-    emit(type, Object.assign({}, fields, { type, labels: labels.length ? labels : undefined }));
+    emit(type, { ...fields, type, labels: filled(labels) });
   },
   reset() {
     early = {};
@@ -230,16 +235,14 @@ const calls = {
     if (name === "tagKey") key = String(value);
     else if (name === "enableTag") {
       enabled = value !== false;
-      settle();
-      viewed();
+      decided();
     }
   },
   consent(state, about) {
     const granted = state === true || state === "granted";
     open(true);
     write("consent", { state: granted ? "granted" : "denied", version: about?.version });
-    settle();
-    viewed();
+    decided();
   },
 };
 
@@ -249,8 +252,6 @@ function renew() {
   if (running) close(visit, Date.now());
   return { visitor: visits.random() };
 }
-
-const warn = (what) => console.warn("footfall:", what);
 
 function call(...given) {
   if (waiting) waiting.push(given);
@@ -291,6 +292,7 @@ function start() {
   settle();
   given.filter((each) => !decides(each)).forEach((each) => call(...each));
   viewed();
+  follow("consent", decided);
 }
 
 if (!self.footfall?.loaded) {

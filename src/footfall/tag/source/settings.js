@@ -1,6 +1,5 @@
 // What the server wrote in front of the tag, completed with what is usual.
 
-/* global footfallSettings */
 const USUAL = {
   query: [], // names of query parameters that are kept; all others are dropped. `*` stands for any characters
   mask_query: [], // names that are kept without their values
@@ -18,15 +17,19 @@ const USUAL = {
   consent: "none", // required: nothing is stored or sent before footfall('consent', 'granted')
 };
 
-export const settings = Object.assign(USUAL, typeof footfallSettings === "object" ? footfallSettings : {});
+export const settings = { ...USUAL, ...self.footfallSettings };
 
-// currentScript is there while this file runs, also when a loader put it into the page.
-const src = new URL(document.currentScript?.src || location.href);
+// currentScript is there while this file runs, also when a loader put it into the page; an image or a form of that name
+// would stand in its place.
+const script = document.currentScript;
+const src = new URL((script instanceof HTMLScriptElement && script.src) || location.href);
 
 // .../footfall.js and PX's .../api/aptrinsic.js send to .../events of the same folder.
 export const address = src.origin + src.pathname.replace(/(api\/)?[^/]*$/, "events");
 export const loadedAs = src.pathname;
 export const firstKey = src.searchParams.get("a") || src.searchParams.get("key") || "";
+
+export const warn = (what) => console.warn("footfall:", what);
 
 // drop, anonymise or undefined (allow): the strictest of what the browser's signals mean here.
 export function signalled() {

@@ -13,18 +13,19 @@ export function open(persistent) {
 }
 
 export function read(name) {
+  name = PREFIX + name;
   try {
-    const text = memory.has(name) ? memory.get(name) : disk?.getItem(PREFIX + name);
-    return text && JSON.parse(text);
+    return JSON.parse(memory.get(name) ?? disk.getItem(name));
   } catch {
-    return null; // damaged
+    return null; // damaged, or there is no storage
   }
 }
 
 export function write(name, value) {
   const text = JSON.stringify(value);
+  name = PREFIX + name;
   try {
-    disk.setItem(PREFIX + name, text);
+    disk.setItem(name, text);
     memory.delete(name);
   } catch {
     memory.set(name, text);
@@ -32,23 +33,31 @@ export function write(name, value) {
 }
 
 export function remove(name) {
+  name = PREFIX + name;
   memory.delete(name);
-  disk?.removeItem(PREFIX + name);
+  disk?.removeItem(name);
+}
+
+// Call back when another tab has written this name.
+export function follow(name, task) {
+  addEventListener("storage", (event) => {
+    if (event.key !== PREFIX + name) return;
+    memory.delete(event.key);
+    task();
+  });
 }
 
 // Names that begin so, in order.
 export function names(beginning) {
-  const onDisk = Object.keys(disk || {}).filter((name) => name.startsWith(PREFIX));
-  const found = [...memory.keys(), ...onDisk.map((name) => name.slice(PREFIX.length))];
-  return found.filter((name) => name.startsWith(beginning)).sort();
+  const found = [...memory.keys(), ...Object.keys(disk || {})].filter((name) => name.startsWith(PREFIX + beginning));
+  return found.map((name) => name.slice(PREFIX.length)).sort();
 }
 
 // Run `task` while no other tab of this site runs one of the same name; where browsers cannot tell (plain http), at once.
 // busy: called instead when another does.
 export async function alone(name, task, busy) {
-  const once = (lock) => (lock ? task() : busy());
   try {
-    await navigator.locks.request(PREFIX + name, { ifAvailable: !!busy }, once);
+    await navigator.locks.request(PREFIX + name, { ifAvailable: !!busy }, (lock) => (lock ? task() : busy()));
   } catch {
     task(); // no such thing here: a page without TLS, or a frame that is refused it
   }

@@ -45,7 +45,7 @@ export function parts(href) {
   const url = new URL(href, location.href);
   if (matches(excluded, url)) return null;
   const found = { scheme: url.protocol.slice(0, -1), host: url.host };
-  if (matches(masked, url)) return Object.assign(found, { path: MASKED });
+  if (matches(masked, url)) return { ...found, path: MASKED };
   found.path = clean(url.pathname, 1000);
   found.query_string = query(url.search) || undefined;
   // After # only the route of a single-page app is told, never a token.

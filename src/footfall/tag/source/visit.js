@@ -21,8 +21,8 @@ export const save = (visit) => write("visit", visit);
 // A clock that was put back by as much ends it too.
 export const isOver = (visit, now) => visit.session && Math.abs(now - visit.last) >= IDLE_MS;
 
-// When it will be over, as far as is known now.
-export const overIn = (visit, now) => (visit.session ? Math.max(0, visit.last + IDLE_MS - now) : 0);
+// In how many ms it will be over, as far as is known now.
+export const overIn = (visit, now) => visit.last + IDLE_MS - now;
 
 // What is told of the end of a session: null when there was none, or it is too long ago.
 export function ended(visit, now) {
@@ -32,15 +32,6 @@ export function ended(visit, now) {
   return { event_id: session + "-end", occurred_at: last, duration_s, event_count: count };
 }
 
-export function forgetSession(visit) {
-  visit.session = undefined;
-}
-
 export function begin(visit, now) {
   Object.assign(visit, { session: now.toString(36) + "-" + random().slice(0, 16), start: now, last: now, count: 0 });
-}
-
-// Another person, or nobody known: nothing of the one before stays.
-export function forget() {
-  return { visitor: random() };
 }
