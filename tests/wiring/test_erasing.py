@@ -15,14 +15,14 @@ from footfall.buckets.local import LocalBucket
 from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.openpgp import OpenPgp
 from footfall.codecs.openpgp_keys import check_private_key
-from footfall.errors import Damaged, Unavailable
+from footfall.errors import Damaged, Refused, Unavailable
 from footfall.flows.verify import examine
 from footfall.model.audience_export import AudienceExport
 from footfall.ports import Batch
 from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.codecs import decoders
-from footfall.wiring.erasing import advance, ask_for, erasures_of, forgetting_of, listed_again, work_off
+from footfall.wiring.erasing import advance, ask_again, ask_for, erasures_of, forgetting_of, listed_again, work_off
 from footfall.wiring.erasing_places import Reach
 from footfall.wiring.receipts import asked_at, public_key, read_receipt
 from footfall.wiring.rollups import export_rollups
@@ -315,9 +315,16 @@ def test_what_cannot_be_made_again_is_named_until_its_private_key_is_given(crowd
     with crowd.opened() as hub:
         crowd.live(hub)
         export_activity(hub, ActivityExport(), Where(str(out), pgp_keys=(keys[0],)))
-        [named] = receipt_of(hub, erase(hub, 3, pgp_keys=(keys[0],)))["untouched"]
+        first = erase(hub, 3, pgp_keys=(keys[0],))
+        [named] = receipt_of(hub, first)["untouched"]
         assert "cannot be made again" in named["why"]
         assert traces(out, [3], opener=opener(keys))
+        ask_again(hub, first.id)
+        advance(hub, first.id, Reach(own_shell=True, pgp_private_key=keys[1], pgp_keys=(keys[0],)))
+        assert receipt_of(hub, first)["untouched"] == []
+        assert traces(out, [3], opener=opener(keys)) == []
+        with pytest.raises(Refused, match="nothing of erasure"):
+            ask_again(hub, first.id)
         receipt = receipt_of(hub, erase(hub, 7, pgp_keys=(keys[0],), pgp_private_key=keys[1]))
         assert receipt["untouched"] == []
     assert traces(out, [7], opener=opener(keys)) == []

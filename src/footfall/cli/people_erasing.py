@@ -86,11 +86,19 @@ def people_erase(
         bool, typer.Option("--listed", help="Erase those again who are there although they were erased.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with erasures that broke off.")] = False,
+    retry: Annotated[
+        str | None, typer.Option("--retry", help="Try again what this erasure could not touch.", metavar="ERASURE")
+    ] = None,
 ) -> None:
     """Erase people: profile, identities, events, and every delivered file that holds them; cannot be taken back."""
     with here.opened() as hub:
         if not dry_run:
             access.held(hub)
+        if retry is not None:
+            from footfall.wiring.erasing import ask_again
+
+            _finish(here, hub, ask_again(hub, retry), access, receipt)
+            return
         if resume:
             from footfall.wiring.erasing import erasures_of
 

@@ -87,7 +87,7 @@ def remove(outcome: Outcome, bucket: Bucket) -> Outcome:
             counts[key] = count
         if why:
             untouched.append((key, why))
-    files = tuple(replace(each, versions=counts.get(each.file, 0)) for each in outcome.rewritten)
+    files = tuple(replace(each, versions=counts.get(each.file, each.versions)) for each in outcome.rewritten)
     return replace(outcome, rewritten=files, removed=outcome.removed + removed, untouched=tuple(untouched), stale=())
 
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import and_, select
 
-from footfall.errors import Missing
-from footfall.model.erasures import DONE, Erasure, Outcome, Subjects, Target, token_of
+from footfall.errors import Missing, Refused
+from footfall.model.erasures import CUT, DONE, Erasure, Outcome, Subjects, Target, token_of
 from footfall.stores import keys as dimension
 from footfall.stores.database import Database, from_us, raw, to_us
 from footfall.stores.erasure_tables import audience_delivery, erased, erasure, erasure_target
@@ -76,21 +76,43 @@ class SqlErasures:
         with self._database.writing() as connection:
             connection.execute(erasure_target.update().where(mine).values(what=target.to_json()))
 
-    def noted(self, id: str, number: int, outcome: Outcome) -> None:
-        """What became of one target."""
+    def noted(self, id: str, number: int, outcome: Outcome | None) -> None:
+        """What became of one target; None to look at it once more."""
         mine = and_(erasure_target.c.erasure == id, erasure_target.c.number == number)
         with self._database.writing() as connection:
-            text = json.dumps(outcome.value(), ensure_ascii=False)
+            text = None if outcome is None else json.dumps(outcome.value(), ensure_ascii=False)
             connection.execute(erasure_target.update().where(mine).values(outcome=text))
 
-    def end(self, one: Erasure, receipt: str) -> None:
-        """Keep the receipt, and forget whom it was about."""
+    def end(self, one: Erasure, receipt: str, *, whole: bool) -> None:
+        """Keep the receipt, and forget whom it was about; unless it is not whole, for ``retry``."""
         with self._database.writing() as connection:
             ended = replace(one, state=DONE)
             connection.execute(
                 erasure.update().where(erasure.c.id == one.id).values({**_values(ended), "receipt": receipt})
             )
-            self._vault.drop(OWNER, one.id)
+            if whole:
+                self._vault.drop(OWNER, one.id)
+
+    def retry(self, id: str) -> Erasure:
+        """Go back to the deliveries that could not be touched. Raises ``Missing``, and ``Refused`` when there are none.
+
+        What was written anew and could not be taken away is taken away; anything else is looked at once more.
+        """
+        with self._database.writing():
+            one = self.get(id)
+            if not one.ended:
+                return one
+            if not self._vault.fields(OWNER, id):
+                raise Refused(f"nothing of erasure {id} can be tried again", "See its receipt; erase again if need be")
+            for target, outcome in self.targets(id):
+                if outcome is not None and outcome.untouched:
+                    left = tuple(key for key, _ in outcome.untouched)
+                    self.noted(
+                        id, target.number, replace(outcome, untouched=(), stale=left) if outcome.rewritten else None
+                    )
+            again = replace(one, state=CUT, ended_at=None)
+            self.note(again)
+            return again
 
     def get(self, id: str) -> Erasure:
         """Raises ``Missing``."""

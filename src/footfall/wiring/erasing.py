@@ -144,6 +144,14 @@ def _unforeseen(error: Exception) -> Damaged:
     return Damaged(f"the erasure met an error that nobody foresaw: {where}", "It is tried again; report it if it stays")
 
 
+def ask_again(hub: Footfall, id: str) -> Erasure:
+    """Have tried again what an erasure could not touch; ``advance`` does it. Raises as ``SqlErasures.retry``."""
+    with hub.database.transaction():
+        one = erasures_of(hub).retry(id)
+        hub.note("people.erase", f"erasure {id}", None, {"mode": one.mode, "tried_again": True})
+    return one
+
+
 def work_off(hub: Footfall) -> bool:
     """The duty of a server: go on with every erasure that has not ended; True when there may be more.
 
@@ -259,6 +267,7 @@ def _cut(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Erasu
 
 def _deliver(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Erasure:
     """Take them out of what was delivered. A place that does not answer now leaves the rest to the next try."""
+    hub.log.end()
     erasures = erasures_of(hub)
     subjects, targets = erasures.subjects(one.id), erasures.targets(one.id)
     waiting: Unavailable | None = None
@@ -282,6 +291,10 @@ def _one_target(
     hub: Footfall, id: str, target: Target, known: Outcome | None, subjects: Subjects, places: Places
 ) -> None:
     erasures = erasures_of(hub)
+    if target.window and known is None and not SqlWindows(hub.database).manifest_of(target.job, target.window):
+        why = "it is not finished; run its job, then `footfall people erase --retry`"
+        erasures.noted(id, target.number, Outcome(untouched=((target.manifest_key, why),)))
+        return
     try:
         way = places.way(target)
     except Refused as refused:
@@ -334,14 +347,15 @@ def _record(hub: Footfall, target: Target, outcome: Outcome, manifest: Any, subj
 
 
 def _end(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> Erasure:
-    """Say what was done, and forget whom it was about."""
+    """Say what was done, and forget whom it was about, once nothing is left to be tried again."""
+    hub.log.end()
     erasures = erasures_of(hub)
     subjects = erasures.subjects(one.id)
     ended = replace(one, ended_at=hub.clock(), error="")
     results = [(target, outcome or Outcome()) for target, outcome in erasures.targets(one.id)]
     receipt = signed(hub, receipt_of(ended, subjects.tokens, subjects.unknown, results))
     with hub.database.transaction():
-        erasures.end(ended, receipt)
+        erasures.end(ended, receipt, whole=not any(outcome.untouched for _, outcome in results))
         digest = hashlib.sha256(receipt.encode()).hexdigest()
         hub.note("people.erased", f"erasure {one.id}", None, {"people": one.people, "receipt_sha256": digest})
     hub.database.fold()

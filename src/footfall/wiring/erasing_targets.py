@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from footfall.model.erasures import ID_COLUMNS, UID_COLUMNS, Subjects, Target
 from footfall.model.files import revised, revision_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from footfall.wiring.hub import Footfall
+
+_SHARED: Final = "may hold what they did as a visitor who was somebody else too: rows without an id of theirs stay"
 
 
 def targets_of(
@@ -44,16 +46,14 @@ def targets_of(
         if not held and window.from_seq >= lowest:
             continue
         what = f"window {window.number} of {window.job}"
-        if not window.closed:
-            notes.append(
-                (f"{written.place}/{written.manifest_key}", f"{what} is not finished; run it, then erase again")
-            )
-        elif window.manifest_key:
-            revision = revision_of(window.manifest_key) + 1
+        key = window.manifest_key if window.closed else written.manifest_key
+        if key:
             drafts.append(
-                Target(0, written.manifest.kind, written.place, window.manifest_key, what, revision,
+                Target(0, written.manifest.kind, written.place, key, what, revision_of(key) + 1,
                        job=window.job, window=window.number)
             )  # fmt: skip
+            if subjects.spans:
+                notes.append((f"{written.place}/{key}", f"{what} {_SHARED}"))
     for job, place_, manifest_key in SqlErasures(hub.database, hub.vault).audiences_with(subjects.users):
         revision = revision_of(manifest_key) + 1
         drafts.append(Target(0, "audience", place_, manifest_key, f"audience of {job}", revision, job=job))
