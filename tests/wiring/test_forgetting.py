@@ -13,7 +13,8 @@ from footfall.model.audiences import Audience
 from footfall.model.erasures import Subjects
 from footfall.stores.database import raw
 from footfall.stores.forgetting import id_patterns, matched, word_patterns
-from footfall.wiring.erasing import advance, ask_for, forgetting_of
+from footfall.wiring.activity import ActivityExport, Where, export_activity
+from footfall.wiring.erasing import advance, ask_for, forgetting_of, plan
 from footfall.wiring.erasing_places import Reach
 from footfall.wiring.membership import audiences_of
 from footfall.wiring.person_export import export_person
@@ -105,3 +106,19 @@ def test_somebody_stored_as_a_token_is_exported_by_the_raw_id(crowd):
         token = hub.privacy.tokens().token("user", "raw-id")
         known_as(crowd, hub, token)
         assert json.loads(export_person(hub, "raw-id").files["profile.json"])
+
+
+def test_windows_that_may_hold_somebody_as_a_visitor_of_two_are_named(crowd, tmp_path):
+    day = crowd.dates[0]
+    shared = [{"type": "identify", "userId": who, "anonymousId": "shared", "messageId": f"s-{who}", "traits": {},
+               "timestamp": f"{day}T1{hour}:00:00Z"} for hour, who in enumerate(("first", "second"))]  # fmt: skip
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        crowd.accept(hub, shared, day)
+        hub.settle()
+        export_activity(hub, ActivityExport(), Where(str(tmp_path / "out")))
+        told = {who: plan(hub, [who]).notes for who in ("first", name_of(1))}
+    assert told[name_of(1)] == []
+    [(place, why)] = told["first"]
+    assert place.endswith(".manifest.json")
+    assert "a visitor who was somebody else too" in why
