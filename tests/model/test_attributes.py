@@ -70,6 +70,10 @@ def test_an_account_attribute_has_one_name_however_it_is_spelled(given, name):
     assert canonical("account", given) == name
 
 
+def test_the_proof_of_who_somebody_is_is_no_attribute_of_theirs():
+    assert {named("user", each) for each in ("userHash", "user_hash", "customAttribute_userHash")} == {("", None)}
+
+
 def test_custom_names_keep_their_spelling_and_are_compared_without_case():
     assert named("user", "Favourite Colour") == ("favourite colour", "Favourite Colour")
     assert named("user", "customAttribute_Size") == ("size", "Size")

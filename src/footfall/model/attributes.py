@@ -78,7 +78,8 @@ ACCOUNT_ATTRIBUTES: Final[Mapping[str, Type]] = {
 }
 ATTRIBUTES: Final[Mapping[str, Mapping[str, Type]]] = {"user": USER_ATTRIBUTES, "account": ACCOUNT_ATTRIBUTES}
 
-# Columns that Footfall counts or keeps itself, and other names of the entity's own id: nobody can set them.
+# Columns that Footfall counts or keeps itself, other names of the entity's own id, and the proof of it: nobody can set
+# them.
 KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "user": (
         "aptrinsicId",
@@ -92,6 +93,7 @@ KEPT: Final[Mapping[str, tuple[str, ...]]] = {
         "numberOfVisits",
         "isDeleted",
         "lastSeenDate",
+        "userHash",
     ),
     "account": (
         "id",
