@@ -27,6 +27,7 @@ from footfall.ports import Batch
 from footfall.wiring import Footfall
 from footfall.wiring.activity import ActivityExport, Where, export_activity
 from footfall.wiring.audience import export_by_hand
+from footfall.wiring.hiding import check_fitting
 from footfall.wiring.jobs import add_job, check_options
 from footfall.wiring.rollups import export_rollups
 
@@ -53,6 +54,18 @@ def hub(tmp_path_factory) -> Iterator[Footfall]:
         body = json.dumps(events).encode()
         hub.log.append(Batch(int(NOW.timestamp() * 10**6), "web", "native", "batch", len(events), (), "", "", body))
         yield hub
+
+
+@pytest.mark.parametrize("name", ["emial", "fristName*", "custom"])
+def test_a_name_that_no_column_has_is_refused_before_anything_is_written(hub, tmp_path, name):
+    with pytest.raises(Refused, match="no report has a column"):
+        exported(hub, tmp_path, "csv", {"email": "drop", name: "drop"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_may_be_a_custom_attributes_is_taken():
+    check_fitting({"customAttribute_x": "drop", "*salary": "drop", "EMAIL": "drop", "first*": "drop"},
+                  ["email", "firstName"])  # fmt: skip
 
 
 def exported(hub: Footfall, to: Path, format: str, hide: dict[str, str]) -> dict[str, list[dict[str, object]]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from footfall.errors import Refused
+from footfall.model.columns import CUSTOM_PREFIX
 from footfall.model.hiding import HIDINGS, Hiding, read_hiding
 
 if TYPE_CHECKING:
@@ -28,6 +30,16 @@ def check_hiding(given: Any) -> None:
     for name, action in (given or {}).items():
         if action not in HIDINGS:
             raise Refused(f"the column {name} cannot become {action!r}", f"Choose one of {', '.join(HIDINGS)}")
+
+
+def check_fitting(given: Mapping[str, str], columns: Collection[str]) -> None:
+    """Refuse a name that fits none of the columns there can be: it is mistyped, and what it means would be told."""
+    prefix = CUSTOM_PREFIX.casefold()
+    for name in given:
+        head, wild, _ = name.casefold().partition("*")
+        may_be_custom = head.startswith(prefix) or (wild and prefix.startswith(head))
+        if not may_be_custom and not any(fnmatchcase(each.casefold(), name.casefold()) for each in columns):
+            raise Refused(f"no report has a column {name}", f"Custom attributes are {CUSTOM_PREFIX}NAME")
 
 
 def hide_of(given: Any) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from footfall.model.key_templates import ROLLUPS
 from footfall.model.report import Report
 from footfall.wiring.authorizations import bucket_at, codec_of
 from footfall.wiring.formats import compression_of, format_named, key_of
-from footfall.wiring.hiding import hiding_of
+from footfall.wiring.hiding import check_fitting, hiding_of
 from footfall.wiring.hub import silent
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def export_rollups(
     own_shell: see ``bucket_at``. hide: column -> what becomes of it, see ``model.hiding``.
     """
     hiding = hiding_of(hub, hide, ROLLUPS)
+    check_fitting(hide or {}, {field.name for report in catalogue.CATALOGUE for field in report.fields})
     chosen = chosen_reports(reports, version)
     destination = Destination(
         bucket=bucket_at(hub, to, authorization, endpoint_url, own_shell=own_shell),
