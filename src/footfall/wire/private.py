@@ -78,8 +78,8 @@ class PrivateBodies:
     ) -> Kept:
         """What goes to the log instead of a body that its dialect has read. columns: of rows of a file."""
         if dialect == row_body.NAME:
-            text, left, dropped = changed_rows(body, lambda event: self._event(event, NATIVE, {}, columns=columns)[0])
-            return Kept(text, left, (), dropped)
+            rows, left, dropped = changed_rows(body, lambda event: self._event(event, NATIVE, {}, columns=columns)[0])
+            return Kept(rows, left, (), dropped)
         words = WORDS_OF[dialect]
         events, around = _events(body, call, words)
         if events is None:
