@@ -51,11 +51,13 @@ class Denied(Refused):
 
     Whoever works on a schedule stops after the first one and says so: asking again only looks like an attack.
     action: the missing permission (``s3:PutObject``); empty when the credentials themselves are refused.
+    passes: the credentials are right, and will be accepted once they are renewed.
     """
 
-    def __init__(self, what: str, hint: str = "", *, action: str = "") -> None:
+    def __init__(self, what: str, hint: str = "", *, action: str = "", passes: bool = False) -> None:
         super().__init__(what, hint)
         self.action = action
+        self.passes = passes
 
 
 class Missing(Refused):

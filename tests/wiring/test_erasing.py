@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from footfall.buckets.local import LocalBucket
 from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.openpgp import OpenPgp
 from footfall.codecs.openpgp_keys import check_private_key
-from footfall.errors import Damaged, Refused, Unavailable
+from footfall.errors import Damaged, Denied, Refused, Unavailable
 from footfall.flows.verify import examine
 from footfall.model.audience_export import AudienceExport
 from footfall.ports import Batch
@@ -521,3 +522,24 @@ def test_deliveries_of_events_that_were_taken_back_since_are_looked_at_too(crowd
         assert traces(out, [3])
         erase(hub, 3)
     assert traces(out, [3]) == []
+
+
+@pytest.mark.parametrize(("passes", "ended"), [(True, False), (False, True)])
+def test_a_session_that_is_over_is_waited_for_and_a_missing_permission_is_named(
+    crowd, tmp_path, monkeypatch, passes, ended
+):
+    def closed(self, key, *, version=""):
+        raise Denied("not now", passes=passes)
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        deliver_reports(hub, crowd, tmp_path / "out", ("csv",), ("Users",))
+        one = ask_for(hub, [name_of(3)], "erase", "test")
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalBucket, "open", closed)
+            with suppress(Denied):
+                advance(hub, one.id, Reach())
+        assert erasures_of(hub).get(one.id).ended == ended
+        ask_again(hub, one.id)
+        assert receipt_of(hub, advance(hub, one.id, Reach()))["untouched"] == []
+    assert traces(tmp_path / "out", [3]) == []

@@ -142,7 +142,7 @@ def _answered(error: ClientError, call: str, place: str) -> FootfallError:
         action = action_of(error, ACTIONS[call])
         return Denied(what, f"Grant {action} on it to the credentials in use", action=action)
     if code in _CREDENTIALS:
-        return Denied(what, _CREDENTIALS[code])
+        return Denied(what, _CREDENTIALS[code], passes=_CREDENTIALS[code] is _SESSION)
     if is_taken(error):
         return Conflict(f"{place} is already there")
     if code in _WAIT or status >= 500 or status == 429:
@@ -158,7 +158,8 @@ def _not_assumed(error: ClientError, what: str) -> FootfallError:
     hint = "Let the role trust this identity with the ExternalId in use; see `footfall access print`"
     if error.operation_name == "AssumeRoleWithWebIdentity":
         hint = "Let the role trust this web identity: its provider, audience and subject"
-    return Denied(what, _CREDENTIALS.get(code, hint), action="sts:AssumeRole")
+    told = _CREDENTIALS.get(code, hint)
+    return Denied(what, told, action="sts:AssumeRole", passes=told is _SESSION)
 
 
 def _unanswered(error: BotoCoreError | ResponseParserError, call: str, place: str) -> FootfallError:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from footfall.errors import Conflict, Damaged, Refused
+from footfall.errors import Conflict, Damaged, Denied, Refused
 from footfall.model.erasures import Outcome, Rewritten, Subjects, Target
 from footfall.model.files import revised
 from footfall.model.manifest import Columns, DataFile, Manifest, Superseded
@@ -61,11 +61,14 @@ class Written:
 def rewrite(target: Target, subjects: Subjects, way: Way) -> Written:
     """Write the newest manifest of the target and its files anew, if it or an older one holds any of these people.
 
-    Raises what the bucket raises, except what says that the bucket may not be read, which the outcome names.
+    Raises what the bucket raises, except what says that the bucket may not be read, which the outcome names; a session
+    that is over says nothing of that.
     """
     try:
         return _Rewriting(target, subjects, way).rewrite()
     except Refused as refused:
+        if isinstance(refused, Denied) and refused.passes:
+            raise
         return Written(Outcome(untouched=((target.manifest_key, f"{refused.what}. {refused.hint}".strip(". ")),)))
     except (Damaged, Conflict) as error:
         return Written(Outcome(untouched=((target.manifest_key, str(error)),)))
@@ -82,6 +85,8 @@ def remove(outcome: Outcome, bucket: Bucket) -> Outcome:
             try:
                 count, why = _purge(bucket, key)
             except Refused as refused:
+                if isinstance(refused, Denied) and refused.passes:
+                    raise
                 count, why = 0, f"{refused.what}. {refused.hint}".strip(". ")
             removed += count
             counts[key] = count

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from footfall import observe
-from footfall.errors import Damaged, FootfallError, Refused, Unavailable
+from footfall.errors import Damaged, Denied, FootfallError, Refused, Unavailable
 from footfall.flows.erase_delivered import remove, rewrite
 from footfall.model.erasures import (
     ASKED,
@@ -270,7 +270,7 @@ def _deliver(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> E
     hub.log.end()
     erasures = erasures_of(hub)
     subjects, targets = erasures.subjects(one.id), erasures.targets(one.id)
-    waiting: Unavailable | None = None
+    waiting: FootfallError | None = None
     with closing(Places(hub, reach)) as places:
         for number, (target, known) in enumerate(targets):
             progress("look at deliveries", number, len(targets), "deliveries")
@@ -278,8 +278,8 @@ def _deliver(hub: Footfall, one: Erasure, reach: Reach, progress: Progress) -> E
                 continue
             try:
                 _one_target(hub, one.id, target, known, subjects, places)
-            except Unavailable as unavailable:
-                waiting = unavailable
+            except (Unavailable, Denied) as error:
+                waiting = error
     if waiting is not None:
         raise waiting
     done = replace(one, state=DELIVERED, error="")
@@ -298,6 +298,8 @@ def _one_target(
     try:
         way = places.way(target)
     except Refused as refused:
+        if isinstance(refused, Denied) and refused.passes:
+            raise
         why = f"{refused.what}. {refused.hint}".strip(". ")
         erasures.noted(id, target.number, Outcome(untouched=((target.manifest_key, why),)))
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from footfall.errors import FootfallError, Refused
+from footfall.errors import Denied, FootfallError, Refused, Unavailable
 from footfall.flows.erase_delivered import AnyManifest, Pieces, Way
 from footfall.model.columns import CUSTOM_PREFIX
 from footfall.model.hiding import COARSEN, DROP, KEEP
@@ -68,7 +68,7 @@ class Places:
             self._opened = None
 
     def way(self, target: Target) -> Way:
-        """Raises ``Refused`` for a place that nobody has access to."""
+        """Raises ``Refused`` for a place that nobody has access to, and what the way to one raises that may pass."""
         if target.place not in self._buckets:
             self._buckets[target.place] = self._find(target.place)
         bucket, names = self._buckets[target.place]
@@ -100,14 +100,19 @@ class Places:
 
     def _find(self, place: str) -> tuple[Bucket, Sequence[str]]:
         """The bucket of an address as the ledger has it, and the authorizations that open it."""
-        found: list[tuple[Bucket, str]] = []
-        for job in self._hub.jobs.all():
-            with suppress(FootfallError):
-                bucket = self._of_job(job)
-                if bucket is not None and bucket.url == place:
-                    found.append((bucket, job.authorization))
-                    self._jobs_at[place] = (*self._jobs_at.get(place, ()), f"job {job.name}")
         url, _, server = place.partition("?server=")
+        found: list[tuple[Bucket, str]] = []
+        waiting: list[FootfallError] = []
+        for job in self._hub.jobs.all():
+            try:
+                bucket = self._of_job(job)
+            except FootfallError as error:
+                may_pass = isinstance(error, Unavailable) or (isinstance(error, Denied) and error.passes)
+                waiting += [error] if may_pass and job.url.rstrip("/") == url.rstrip("/") else []
+                continue
+            if bucket is not None and bucket.url == place:
+                found.append((bucket, job.authorization))
+                self._jobs_at[place] = (*self._jobs_at.get(place, ()), f"job {job.name}")
         for name in self._reach.authorizations:
             with suppress(FootfallError):
                 bucket = bucket_at(self._hub, url, name, server or None)
@@ -115,6 +120,8 @@ class Places:
                     found.append((bucket, name))
         if found:
             return found[0][0], [name for _, name in found if name]
+        if waiting:
+            raise waiting[0]
         if "://" not in url:
             return bucket_at(self._hub, url, None), ()
         if not self._reach.own_shell:
