@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from datetime import UTC, date, datetime, timedelta
@@ -350,3 +351,22 @@ def test_numbers_that_another_gave_meanwhile_are_given_to_nobody_else(lake):
         with pytest.raises(Conflict, match="ingest_seq 4"):
             late()
     assert (lake.position(), lake.next_seq(), lake.days()) == (10, 5, {DAY: 4})
+
+
+def test_purge_leaves_what_another_process_is_about_to_commit_and_takes_what_the_table_once_named(
+    lake, tmp_path, watch
+):
+    lake.append(rows(1, 4), position=10)
+    lake.append(rows(5, 4), position=20)
+    old = list(lake.files(DAY))
+    lake.drop(DAY, pa.array([1], pa.int64()))
+    [kept] = lake.files(DAY)
+    now = watch().timestamp()
+    writing, left = Path(kept).parent / "added-1-ab.parquet", Path(kept).parent / "added-1-cd.parquet"
+    for path, age_s in ((writing, 60), (left, 7_200)):
+        path.write_bytes(b"")
+        os.utime(path, (now - age_s, now - age_s))
+    for path in old:
+        os.utime(path, (now, now))
+    lake.purge()
+    assert sorted(Path(kept).parent.iterdir()) == sorted([Path(kept), writing])

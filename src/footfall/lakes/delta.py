@@ -6,17 +6,19 @@ and has data files, commit and folders synced before ``append`` returns. See doc
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +40,8 @@ POSITION_APP = "footfall-settle"
 SEQUENCE_APP = "footfall-sequence"
 CHECKPOINT_EVERY = 50
 KEEP = timedelta(days=1)
+# Between a file and the commit that names it; far more than it takes.
+_COMMITTED_WITHIN: Final = timedelta(hours=1)
 FIRST_SEQ = 1
 # A library's own checkpoint would not be synced; see DeltaLake._checkpoint.
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -212,18 +216,23 @@ class DeltaLake:
 
     def purge(self) -> int:
         """Delete at once what is in the table no more, whoever may still read it, and the older commits that tell of
-        it; return how many files that was."""
+        it; return how many files that was. Files that it never named stay for an hour: somebody may be about to commit
+        them."""
         with self._lock, self._translated("purge"):
             self._table.update_incremental()
             self._checkpoint()
             version = self._table.version()
             older = [path for path in self._log.glob("*") if path.name[:20].isdigit() and int(path.name[:20]) < version]
+            live, removed = {file.path for file in self._files()}, _removed(self._log.glob("*.json"))
+            oldest = (self._clock() - _COMMITTED_WITHIN).timestamp()
+            gone = [
+                path
+                for path in self._root.glob("day=*/*.parquet")
+                if (name := str(path.relative_to(self._root))) not in live
+                and (name in removed or path.stat().st_mtime < oldest)
+            ]
             for path in older:
                 path.unlink()
-            live = {file.path for file in self._files()}
-            gone = [
-                each for each in self._root.glob("day=*/*.parquet") if str(each.relative_to(self._root)) not in live
-            ]
             for path in gone:
                 path.unlink()
             sync({self._log, *(path.parent for path in gone)})
@@ -316,6 +325,12 @@ class DeltaLake:
         except OSError as error:
             hint = "Free some space" if error.errno in (ENOSPC, EDQUOT) else "Check the disk"
             raise Unavailable(f"{what}: {error}", hint, retry_after_s=10) from error
+
+
+def _removed(commits: Iterable[Path]) -> set[str]:
+    """What these commits took out of the table."""
+    lines = (json.loads(line) for path in commits for line in path.read_text().splitlines())
+    return {unquote(line["remove"]["path"]) for line in lines if "remove" in line}
 
 
 def _name(what: str, version: int) -> str:
