@@ -16,6 +16,8 @@ from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.stores.retention import SqlRetention
 from footfall.wiring import Footfall
+from footfall.wiring.erasing import advance, ask_for
+from footfall.wiring.erasing_places import Reach
 from footfall.wiring.jobs import add_job
 from footfall.wiring.retention import due_of, keep_retention, remove_due
 from footfall.wiring.rollups import export_rollups
@@ -85,6 +87,17 @@ def test_a_day_that_a_job_has_not_delivered_stays_unless_it_is_told_to_go(hub, t
     assert due_of(hub, undelivered=True).going
     export_rollups(hub, OLD, OLD, to=str(tmp_path / "out"), reports=["Users"], version="2.0", format="csv")
     assert due_of(hub).going
+
+
+def test_a_revision_that_only_an_erasure_made_is_no_debt_of_a_job_whose_files_held_nobody(hub, tmp_path):
+    began = datetime(2026, 8, 1, tzinfo=UTC)
+    schedule = Schedule("daily", hub.zone, at=wall_time(3))
+    add_job(hub, Job("rolls", "rollups", str(tmp_path / "out"), schedule, began, began))
+    for place, report in (("out", "Account_Event_Rollups"), ("people", "User_Event_Rollups")):
+        export_rollups(hub, OLD, OLD, to=str(tmp_path / place), reports=[report], version="2.0", format="csv")
+    assert advance(hub, ask_for(hub, ["u1"], "erase", "test").id, Reach()).ended
+    assert hub.ledger.day(OLD).revision == 2
+    assert [each.waits for each in due_of(hub).days] == [""]
 
 
 def test_events_that_a_stream_has_not_delivered_stay(hub, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -155,6 +155,12 @@ class SqlErasures:
                 )
                 for row in connection.execute(query)
             ]
+
+    def revisions(self) -> Set[tuple[str, int]]:
+        """(day, revision) of those that came of erasures alone, with nothing new to deliver in them."""
+        with self._database.reading() as connection:
+            targets = [Target.from_json(what) for what in connection.execute(select(erasure_target.c.what)).scalars()]
+        return {(each.day, each.revision) for each in targets if each.day}
 
     # --- the list --------------------------------------------------------------------------------
 

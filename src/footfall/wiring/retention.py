@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from footfall import observe
 from footfall.errors import FootfallError
+from footfall.stores.erasures import SqlErasures
 from footfall.stores.retention import SqlRetention
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.authorizations import bucket_at
@@ -111,6 +112,7 @@ class _Places:
         self._rollups = [(job, self._url(job)) for job in jobs if job.kind == "rollups"]
         self._streams = [job for job in jobs if job.kind in ("activity", "app_events")]
         self._delivered = {(each.destination, each.day, each.revision) for each in hub.ledger.deliveries()}
+        self._erased = SqlErasures(hub.database, hub.vault).revisions()
         self._windows = SqlWindows(hub.database)
 
     def waits(self, day: date) -> str:
@@ -119,9 +121,10 @@ class _Places:
         if not state.revision or state.touched:
             return "it is not closed"
         end = self._hub.zone.bounds(day).end
+        revisions = self._enough(day, state.revision)
         for job, url in self._rollups:
             # What was before a job began is not its to deliver, unless somebody asks for it.
-            if end > job.created_at and (url, day, state.revision) not in self._delivered:
+            if end > job.created_at and not any((url, day, each) in self._delivered for each in revisions):
                 return f"job '{job.name}' has not delivered it"
         newest = None
         for job in self._streams:
@@ -130,6 +133,14 @@ class _Places:
             if last is None or not last.closed or last.to_seq <= newest:
                 return f"job '{job.name}' has not delivered its events"
         return ""
+
+    def _enough(self, day: date, newest: int) -> Sequence[int]:
+        """The revisions of which one has to be delivered: what erasures made is no debt of jobs whose files held
+        nobody."""
+        oldest = newest
+        while oldest > 1 and (day.isoformat(), oldest) in self._erased:
+            oldest -= 1
+        return range(oldest, newest + 1)
 
     def _newest(self, day: date) -> int:
         seqs = _seqs(self._hub, day)
