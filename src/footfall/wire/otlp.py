@@ -197,7 +197,8 @@ def _words(event: LogRecord, text: Text) -> Fields | Fault:
         if _fits(each, value):
             said[field] = value
             attributes.pop(each, None)
-    for each in (_PEOPLE | _CLIENT).intersection(whole):  # people are named in one place only, where policies of identities look
+    # People are named in one place only, where policies of identities look.
+    for each in (_PEOPLE | _CLIENT).intersection(whole):
         attributes.pop(each, None)
         resource.pop(each, None)
     try:

@@ -73,7 +73,8 @@ _FALSE: Final = msgspec.Raw(b"false")
 # Properties that say of one event what a native field says, or that are no business of whoever reads events.
 _IDS: Final = ("distinct_id", "$session_id", "$anon_distinct_id", "$group_key", "alias")
 _TAKEN: Final = frozenset({
-    "distinct_id", "$user_id", "token", "api_key", "$ip", "$session_id", "$anon_distinct_id", "$insert_id", "$device_id",
+    "distinct_id", "$user_id", "token", "api_key", "$ip", "$session_id", "$anon_distinct_id", "$insert_id",
+    "$device_id",
 })  # fmt: skip
 _NAMED: Final = (("$product_key", "product_key"), ("$environment", "environment"), ("$channel", "channel"),
                  ("$browser_language", "locale"))  # fmt: skip

@@ -57,7 +57,7 @@ def denied_at(hub: Footfall) -> Mapping[str, int]:
         tokens = hub.privacy.tokens()
     except Refused:  # the key is lost: nothing that comes has a token either
         return found
-    return {tokens.token(USER, each): at for each, at in found.items()} | found
+    return {tokens.token(USER, each): at for each, at in found.items()} | dict(found)
 
 
 def _forms(hub: Footfall, identify_id: str) -> list[str]:
