@@ -45,9 +45,9 @@ class Policy:
     ``email`` (addresses anywhere in an event). fields: rules, the first that fits decides. sensitive: the action for
     attributes that are defined as sensitive. query: names of URL parameters that are kept, None for all; mask_query:
     kept without their values. exclude_urls: what happened there is not stored; mask_urls: is stored without saying
-    where. gpc, dnt: what ``Sec-GPC: 1`` and ``DNT: 1`` mean; gpc_reason: why GPC may be ignored. consent: ``ignored``; ``recorded``: who
-    denied is treated as ``without_consent`` says; ``required``: so is who said nothing. purpose: that is asked of
-    consent that is given by purpose.
+    where. gpc, dnt: what ``Sec-GPC: 1`` and ``DNT: 1`` mean; gpc_reason: why GPC may be ignored. consent:
+    ``ignored``; ``recorded``: who denied is treated as ``without_consent`` says; ``required``: so is who said
+    nothing. purpose: that is asked of consent that is given by purpose.
     """
 
     addresses: str = "truncated"
