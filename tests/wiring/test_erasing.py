@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from datetime import time as wall_time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,12 +20,15 @@ from footfall.codecs.openpgp_keys import check_private_key
 from footfall.errors import Damaged, Denied, Refused, Unavailable
 from footfall.flows.verify import examine
 from footfall.model.audience_export import AudienceExport
+from footfall.model.jobs import Job
+from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.codecs import decoders
 from footfall.wiring.erasing import advance, ask_again, ask_for, erasures_of, forgetting_of, listed_again, work_off
 from footfall.wiring.erasing_places import Reach
+from footfall.wiring.jobs import add_job, runner_of
 from footfall.wiring.receipts import asked_at, public_key, read_receipt
 from footfall.wiring.rollups import export_rollups
 
@@ -543,3 +547,19 @@ def test_a_session_that_is_over_is_waited_for_and_a_missing_permission_is_named(
         ask_again(hub, one.id)
         assert receipt_of(hub, advance(hub, one.id, Reach()))["untouched"] == []
     assert traces(tmp_path / "out", [3]) == []
+
+
+def test_files_of_a_run_that_broke_off_before_its_manifest_are_named(crowd, tmp_path, monkeypatch):
+    def closed(self, key, chunks, **told):
+        raise Unavailable("nobody is there")
+
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        began = datetime(2026, 10, 1, tzinfo=UTC)
+        schedule = Schedule("daily", hub.zone, at=wall_time(3))
+        add_job(hub, Job("rolls", "rollups", str(tmp_path / "out"), schedule, began, began))
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalBucket, "put", closed)
+            runner_of(hub).once()
+        [named] = receipt_of(hub, erase(hub, 3))["untouched"]
+    assert (named["place"], "job 'rolls' broke off" in named["why"]) == (str(tmp_path / "out"), True)

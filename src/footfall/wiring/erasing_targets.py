@@ -29,7 +29,7 @@ def targets_of(
 ) -> tuple[list[Target], list[tuple[str, str]]]:
     """The deliveries that may hold these people; whether they do is seen when they are read."""
     drafts: list[Target] = []
-    notes: list[tuple[str, str]] = []
+    notes = list(_broken_off(hub))
     taken_back = _taken_back(hub)
     drafts += _rollup_targets(hub, subjects, found, everywhere=taken_back)
     seqs = sorted(int(seq) for each in found.values() for seq in each.to_pylist())
@@ -58,6 +58,16 @@ def targets_of(
         revision = revision_of(manifest_key) + 1
         drafts.append(Target(0, "audience", place_, manifest_key, f"audience of {job}", revision, job=job))
     return [replace(each, number=number) for number, each in enumerate(drafts, 1)], notes
+
+
+def _broken_off(hub: Footfall) -> Iterator[tuple[str, str]]:
+    """Where files may lie that no manifest names, of a run that ended before it wrote one."""
+    for job in hub.jobs.all():
+        if job.kind not in ("rollups", "audience"):
+            continue
+        if any(each.attempts for each in hub.jobs.slots(job.name, ("running", "waiting"))):
+            why = f"a run of job '{job.name}' broke off; what it wrote without a manifest may hold them"
+            yield job.url, f"{why}: `footfall verify` finds it once the job has run to its end"
 
 
 def _taken_back(hub: Footfall) -> bool:
