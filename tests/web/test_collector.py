@@ -75,6 +75,14 @@ def test_a_revoked_key_is_refused_and_a_new_one_taken_within_five_seconds(door: 
     assert hub.entries()[-1].batch.source == "app"
 
 
+def test_a_new_key_is_taken_at_once_however_long_the_others_are_remembered(door: Callable[..., Any]) -> None:
+    hub = door(keeper={"fresh_s": 3600.0})
+    assert hub.post("/v1/track", GOOD)[0] == 200
+    time.sleep(0.2)
+    hub.sources(WKEY=("web", False), NEW=("app", False))
+    assert hub.request("POST", "/v1/track", json.dumps(GOOD).encode(), {"X-Write-Key": "NEW"})[0] == 200
+
+
 def test_while_keys_cannot_be_checked_nobody_is_let_in(door: Callable[..., Any]) -> None:
     hub = door(keeper={"fresh_s": 0.0, "stale_s": 0.3})
     assert hub.post("/v1/track", GOOD)[0] == 200

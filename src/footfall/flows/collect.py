@@ -21,14 +21,16 @@ from footfall.ports import Batch, Clock, Log, Privacy, Source, Sources
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _REMEMBERED_MAX: Final = 10_000
+_UNKNOWN_FRESH_S: Final = 0.1
 _USER_AGENT_CHARS_MAX: Final = 1_000
 
 
 class Doorkeeper:
     """Knows which source a write key belongs to, without asking the store for each request.
 
-    The list of sources is read at most every ``fresh_s`` seconds, so a key that is added or revoked is known as such
-    that soon. While the store cannot be read the last list holds for ``stale_s``; then nobody is let in
+    The list of sources is read at most every ``fresh_s`` seconds, so a key that is revoked is known as such that soon.
+    For a key that is not in it the list is read again, at most ten times a second: who has just made a key uses it at
+    once, and a page that hears that its key is unknown does not ask again. While the store cannot be read the last list holds for ``stale_s``; then nobody is let in
     (``Unavailable``): who cannot be checked is not trusted. monotonic: seconds that only rise.
     """
 
@@ -55,6 +57,13 @@ class Doorkeeper:
         now = self._monotonic()
         if now - self._tried_at >= self._fresh_s:
             self._refresh(now)
+        found = self._known(write_key)
+        if found is None and now - self._tried_at >= _UNKNOWN_FRESH_S:
+            self._refresh(now)
+            found = self._known(write_key)
+        return found
+
+    def _known(self, write_key: str) -> Source | None:
         found = self._by_key.get(write_key)
         if found is None:
             found = self._by_digest.get(hashlib.sha256(write_key.encode("utf-8", "replace")).hexdigest())
