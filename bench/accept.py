@@ -75,6 +75,9 @@ class OneSource:
     def revoke(self, name: str, at: datetime) -> None:
         raise Refused("The bench keeps its source")
 
+    def change(self, name: str, **settings: Any) -> Source:
+        raise Refused("The bench keeps its source")
+
 
 def event(number: int) -> dict[str, Any]:
     """A track call as PyPI segment-analytics-python writes it: about 360 bytes."""
@@ -124,7 +127,7 @@ def run_server(folder: str, sock: socket.socket, admin: socket.socket, privacy: 
     try:
         serve(
             create_collector(collect),
-            create_admin(who=lambda _: None, define=lambda _: None, ready=dict),
+            create_admin(who=lambda _: None, define=lambda _, __: None, ready=dict),
             collector_socket=sock,
             admin_socket=admin,
         )

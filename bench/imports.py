@@ -57,9 +57,9 @@ def run(scale: float) -> list[Line]:
             raise RuntimeError(f"imports needs {needed / 1e9:.0f} GB of free disk, there are {free / 1e9:.0f}")
         measured([sys.executable, "-m", "bench.imports", "make", name, str(rows)])
         lines: list[Line] = []
-        for kind, file in FILES.items():
-            spent = _contestant("read", kind, str(folder / file))
-            lines += [_told(f"reader of {file}", spent, rows, f"{rows:,} rows, unpacked and read, on one core")]
+        for kind, named in FILES.items():
+            spent = _contestant("read", kind, str(folder / named))
+            lines += [_told(f"reader of {named}", spent, rows, f"{rows:,} rows, unpacked and read, on one core")]
         duck: dict[str, Spent] = {}
         for kind in ("csv", "json"):
             file = folder / FILES[kind]
@@ -112,15 +112,16 @@ def read(format: str, path: str) -> None:
     """Read every row and keep none."""
     from footfall.codecs.gzip_member import GzipMember
     from footfall.model.imports import ReadOptions
+    from footfall.ports import RowReader
     from footfall.sources.csv_rows import CsvReader
     from footfall.sources.json_rows import JsonReader
     from footfall.sources.parquet_rows import ParquetReader
 
-    reader = {"csv": CsvReader, "json": JsonReader, "parquet": ParquetReader}[format]()
+    readers: dict[str, RowReader] = {"csv": CsvReader(), "json": JsonReader(), "parquet": ParquetReader()}
     with Path(path).open("rb") as file:
         chunks = iter(lambda: file.read(1 << 20), b"")
         text = GzipMember().decode(chunks) if path.endswith(".gz") else chunks
-        for batch in reader.rows(text, ReadOptions(), name=path):
+        for batch in readers[format].rows(text, ReadOptions(), name=path):
             if batch.bad:
                 raise RuntimeError(f"{path}: {batch.bad[0]}")
 

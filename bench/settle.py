@@ -172,7 +172,7 @@ def derived(scale: float) -> list[Row]:
 def _everything(database: Database, spill: Path) -> Sequence[Derivation]:
     rules = read_definitions(mapper_definitions(RULES, "p"))
     return (
-        IdleSessions(SqlOpenSessions(database), idle_s=1800, wanted=lambda source: True),
+        IdleSessions(SqlOpenSessions(database), idle_s=1800, wanted=lambda source, tag: True),
         Inference(Allowed()),
         FeatureMatches(lambda: (1, rules), temp_directory=spill),
     )

@@ -30,8 +30,9 @@ class Doorkeeper:
 
     The list of sources is read at most every ``fresh_s`` seconds, so a key that is revoked is known as such that soon.
     For a key that is not in it the list is read again, at most ten times a second: who has just made a key uses it at
-    once, and a page that hears that its key is unknown does not ask again. While the store cannot be read the last list holds for ``stale_s``; then nobody is let in
-    (``Unavailable``): who cannot be checked is not trusted. monotonic: seconds that only rise.
+    once, and a page that hears that its key is unknown does not ask again. While the store cannot be read the last list
+    holds for ``stale_s``; then nobody is let in (``Unavailable``): who cannot be checked is not trusted. monotonic:
+    seconds that only rise.
     """
 
     def __init__(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -23,6 +22,7 @@ from footfall.model.reading import Rejected
 from footfall.wire import row_body
 from footfall.wire.private_addresses import forms_of, without_addresses
 from footfall.wire.private_columns import changed_rows
+from footfall.wire.private_reading import UNREADABLE, events_of, with_shared
 from footfall.wire.private_urls import Urls
 from footfall.wire.private_words import COMMON, NATIVE, SEGMENT, WORDS_OF, Event, RowColumns, Words, consented
 
@@ -32,9 +32,6 @@ Sensitive = Mapping[str, frozenset[str]]
 _EXACT_CHARS: Final = 3
 _INSIDE_CHARS: Final = 6
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
-_raws: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,7 @@ class PrivateBodies:
     def __init__(self, policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive) -> None:
         self._policy = policy
         self._tokens = tokens
-        self._rules = Matcher.of(policy.fields)
-        self._roots = {root: self._rules.into(root) for root in ("properties", "traits", "context", "event")}
+        self._ruled = {words.wrapped: _ruled(words, Matcher.of(policy.fields)) for words in WORDS_OF.values()}
         self._sensitive = sensitive if policy.sensitive != "keep" else {}
         self._urls = Urls(policy)
         self._anonymous = _Anonymous(policy, tokens, sensitive) if policy.consent != "ignored" else None
@@ -81,7 +77,7 @@ class PrivateBodies:
             rows, left, dropped = changed_rows(body, lambda event: self._event(event, NATIVE, {}, columns=columns)[0])
             return Kept(rows, left, (), dropped)
         words = WORDS_OF[dialect]
-        events, around = _events(body, call, words)
+        events, around = events_of(body, call, words)
         if events is None:
             why = ((0, "unreadable_event", HIDDEN),)
             return Kept(b'{"' + words.wrapped.encode() + b'":[' + self._digest(body) + b"]}", 1, why)
@@ -95,9 +91,9 @@ class PrivateBodies:
             text = None
             if code is None:
                 try:
-                    text, is_hidden = self._event(_whole(event, words, around), words, around, urls, columns)
+                    text, is_hidden = self._event(with_shared(event, words, around), words, around, urls, columns)
                     some_hidden |= is_hidden
-                except _UNREADABLE:
+                except UNREADABLE:
                     code = "unreadable_event"
                 if text is None and code is None:
                     dropped += 1
@@ -162,7 +158,8 @@ class PrivateBodies:
         raw: dict[str, str] = {}
         if self._who:
             for name in words.ids:
-                self._tokenise(event, name, USER, raw)
+                if event.get(name) is not None:
+                    self._tokenise(event, name, USER, raw)
         if self._which:
             for name in words.account:
                 self._tokenise(event, name, ACCOUNT, raw)
@@ -175,21 +172,20 @@ class PrivateBodies:
 
     def _tokenise(self, within: Event, name: str, kind: str, raw: dict[str, str]) -> None:
         value = within.get(name)
-        if value is not None and value != "" and not isinstance(value, dict | list | bool):
-            text = value if isinstance(value, str) else str(value)
-            within[name] = token = self._tokens().token(kind, text)
-            if token != text:
-                raw.setdefault(text, token)
+        if value is None or value == "" or isinstance(value, dict | list | bool):
+            return
+        text = value if type(value) is str else str(value)
+        within[name] = token = self._tokens().token(kind, text)
+        if token != text:
+            raw.setdefault(text, token)
 
     def _scrubbed(self, event: Event, raw: Mapping[str, str]) -> bytes:
         """The text of an event in which an id that was replaced stands nowhere else."""
         text = _encode(event)
         folded = _folded(text)
         for value, token in raw.items():
-            if len(value) < _EXACT_CHARS or value.casefold() in COMMON:
-                continue
-            for form in forms_of(value.strip()):
-                if _written(form) in folded:
+            for form, written in _forms(value):
+                if written in folded:
                     event = {name: _without(each, form, token) for name, each in event.items()}
                     text = _encode(event)
                     folded = _folded(text)
@@ -198,24 +194,12 @@ class PrivateBodies:
     # --- fields ----------------------------------------------------------------------------------
 
     def _fields(self, event: Event, words: Words, context: Event | None) -> None:
-        roots = self._roots
-        if place := roots["properties"]:
-            for name in words.properties:
-                self._rule(event, name, place, "properties")
-        if place := roots["traits"]:
-            for name, _ in words.traits:
-                self._rule(event, name, place, "traits")
-            if context is not None:
-                self._rule(context, "traits", place, "traits")
-        if place := roots["context"]:
-            self._rule(event, words.context, place, "context")
-            for name in words.beside:
-                if name in event and (into := place.into(name)):
-                    self._rule(event, name, into, f"context.{name}")
-        if place := roots["event"]:
-            for name in words.texts:
-                if name in event and (into := place.into(name)):
-                    self._rule(event, name, into, f"event.{name}")
+        of_event, of_context = self._ruled[words.wrapped]
+        if context is not None and of_context is not None and "traits" in context:
+            self._rule(context, "traits", of_context, "traits")
+        for name, place, path in of_event:
+            if name in event:
+                self._rule(event, name, place, path)
 
     def _rule(self, within: Event, name: str, place: Matcher, path: str) -> None:
         value = within.get(name)
@@ -330,53 +314,24 @@ def anonymous(policy: Policy, tokens: Callable[[], Tokens], sensitive: Sensitive
     return _Anonymous(policy, tokens, sensitive)
 
 
-def _events(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] | None, Event]:
-    """The events of a body and what stands around them; None for a body that cannot be read."""
-    try:
-        whole = _decode(body)
-    except _UNREADABLE:
-        return _events_apart(body, call, words)
-    if isinstance(whole, list):
-        return whole, {}
-    if isinstance(whole, dict) and isinstance(whole.get(words.wrapped), list) and (words is NATIVE or call == "batch"):
-        return whole[words.wrapped], whole
-    return [whole], {}
-
-
-def _events_apart(body: bytes, call: str, words: Words) -> tuple[Sequence[Any] | None, Event]:
-    """Texts of events and what around them can be read, when something is in the way of reading all."""
-    try:
-        if body.lstrip()[:1] == b"[":
-            return _raws(body), {}
-        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        if words.wrapped not in fields or (words is not NATIVE and call != "batch"):
-            return [msgspec.Raw(body)], {}
-        events = _raws(fields.pop(words.wrapped))
-    except _UNREADABLE:
-        return None, {}
-    around = {}
-    for name, raw in fields.items():
-        with suppress(*_UNREADABLE):
-            around[name] = _decode(raw)
-    return events, around
-
-
-def _whole(event: Any, words: Words, around: Event) -> Any:
-    """An event to read, with what the context of its batch says of it in its own."""
-    if isinstance(event, msgspec.Raw):
-        event = _decode(event)
-    shared = around.get("context")
-    if words is SEGMENT and isinstance(shared, dict) and isinstance(event, dict):
-        own = event.get("context", {})
-        if isinstance(own, dict):
-            event["context"] = _decode(_encode(shared)) | own
-    return event
+def _ruled(words: Words, rules: Matcher) -> tuple[list[tuple[str, Matcher, str]], Matcher | None]:
+    """The fields of an event that rules are about, each with its place among them and its path; that of the traits that
+    a context holds."""
+    roots = {root: place for root in ("properties", "traits", "context", "event") if (place := rules.into(root))}
+    named = [("properties", name) for name in words.properties] + [("traits", name) for name, _ in words.traits]
+    found = [(name, roots[root], root) for root, name in (*named, ("context", words.context)) if root in roots]
+    for root, names in (("context", words.beside), ("event", words.texts)):
+        if root in roots:
+            found += [(name, into, f"{root}.{name}") for name in names if (into := roots[root].into(name))]
+    return found, roots.get("traits")
 
 
 @lru_cache(maxsize=10_000)
-def _written(value: str) -> bytes:
-    """An id as it would stand in the folded text of an event."""
-    return _folded(_encode(value.strip())[1:-1])
+def _forms(value: str) -> tuple[tuple[str, bytes], ...]:
+    """Every form of an id, and it as it would stand in the folded text of an event. None of one that tells nothing."""
+    if len(value) < _EXACT_CHARS or value.casefold() in COMMON:
+        return ()
+    return tuple((form, _folded(_encode(form.strip())[1:-1])) for form in forms_of(value.strip()))
 
 
 def _folded(text: bytes) -> bytes:
