@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from footfall.engines.feature_finding import FeatureFinder
+from footfall.engines.feature_matches import match_properties
 from footfall.model.definitions import read
 from footfall.model.event import WORDS
 
@@ -187,3 +188,11 @@ def test_long_elements_and_texts_are_matched_and_not_remembered(finder):
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1_000_000
+
+
+@pytest.mark.parametrize("name", ['say "hi"', "back\\slash", "line\nbreak", "tab\there", "ünïcödé", "\x7f", "/"])
+def test_the_properties_of_a_match_are_json_whatever_its_cause_is_called(name):
+    for sources in (["plain", name], ["plain"]):
+        texts = match_properties(pa.chunked_array([pa.array(sources)])).to_pylist()
+        wanted = [{"derived": True, "source_event_id": each} for each in sources]
+        assert texts == [json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in wanted]

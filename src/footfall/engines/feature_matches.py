@@ -23,6 +23,8 @@ CARRIED: Final = (
     "product", "environment", "channel", "session_key", "session_id", "locale",
 )  # fmt: skip
 
+_ESCAPED: Final = r'["\\\x00-\x1f]'  # what JSON does not write as it is
+
 Rules = Callable[[], tuple[int, Metadata]]
 
 
@@ -80,12 +82,10 @@ def match_ids(sources: pa.ChunkedArray, features: pa.ChunkedArray) -> pa.Chunked
 
 def match_properties(sources: pa.ChunkedArray) -> pa.ChunkedArray:
     """The JSON object that tells a match from one that a client sent."""
-    distinct = sources.dictionary_encode().unify_dictionaries()
-    chunks = []
-    for chunk in distinct.chunks:
-        texts = [
-            json.dumps({"derived": True, "source_event_id": each}, ensure_ascii=False, separators=(",", ":"))
-            for each in chunk.dictionary.to_pylist()
-        ]
-        chunks.append(pa.array(texts, pa.string()).take(chunk.indices))
-    return pa.chunked_array(chunks, pa.string())
+    if not pc.any(pc.match_substring_regex(sources, _ESCAPED)).as_py():
+        return pc.binary_join_element_wise('{"derived":true,"source_event_id":"', sources, '"}', "")
+    texts = [
+        json.dumps({"derived": True, "source_event_id": each}, ensure_ascii=False, separators=(",", ":"))
+        for each in sources.to_pylist()
+    ]
+    return pa.chunked_array([pa.array(texts, pa.string())])

@@ -162,31 +162,55 @@ def _fullmatch(pattern: str, text: str) -> bool:
     return _compiled(pattern).fullmatch(text) is not None
 
 
+Mark = tuple[str, str]
+"""Something that an element has: (``id``, ``class``, ``attribute`` or ``tag``, its name), or of an attribute
+(``is``, ``name=value``)."""
+
+
 class Selectors:
-    """Which of many selectors an element answers; only those are tried whose id, class, attribute or tag it has."""
+    """Which of many selectors an element answers; only those are tried for which it and what is around it have all that
+    they name, looked up by what the element itself must have."""
 
     def __init__(self, selectors: Sequence[Selector]) -> None:
-        self._by: dict[tuple[str, str], list[int]] = {}
+        self._by: dict[Mark, list[tuple[int, frozenset[Mark]]]] = {}
         self._selectors = selectors
         for number, selector in enumerate(selectors):
-            for key in {_needed(each.subject) for each in selector.alternatives}:
-                self._by.setdefault(key, []).append(number)
+            for each in selector.alternatives:
+                named = frozenset(
+                    mark for part in (each.subject, *(c for _, c in each.around)) for mark in _named(part)
+                )
+                self._by.setdefault(_needed(each.subject), []).append((number, named))
 
     def of(self, element: Element) -> set[int]:
-        had = [("id", element.id), ("tag", element.tag), ("", "")]
-        had += [("class", each) for each in element.classes]
-        had += [("attribute", each) for each in element.attributes]
-        candidates = {number for key in had for number in self._by.get(key, ())}
+        own = _marks(element)
+        there = own.union(*map(_marks, element.path))
+        candidates = {number for key in (*own, _NOTHING) for number, named in self._by.get(key, ()) if named <= there}
         return {number for number in candidates if self._selectors[number].holds(element)}
 
 
-def _needed(compound: Compound) -> tuple[str, str]:
+_NOTHING: Final = ("", "")
+
+
+def _marks(element: Element) -> set[Mark]:
+    marks = {("id", element.id), ("tag", element.tag), *(("class", each) for each in element.classes)}
+    for name, value in element.attributes.items():
+        marks |= {("attribute", name), ("is", f"{name}={value}")}
+    return marks
+
+
+def _named(compound: Compound) -> list[Mark]:
+    """All that an element must have for a compound to hold."""
+    marks = [("id", each) for each in compound.ids] + [("class", each) for each in compound.classes]
+    for each in compound.attributes:
+        if each.name not in ("id", "class"):
+            exact = each.operator == "=" and not each.ignore_case
+            marks.append(("is", f"{each.name}={each.value}") if exact else ("attribute", each.name))
+    return marks + ([("tag", compound.tag)] if compound.tag else [])
+
+
+def _needed(compound: Compound) -> Mark:
     """What an element must have for a compound to hold: the rarest that it names."""
-    if compound.ids:
-        return "id", compound.ids[0]
-    if compound.classes:
-        return "class", compound.classes[0]
-    for attribute in compound.attributes:
-        if attribute.name not in ("id", "class"):
-            return "attribute", attribute.name
-    return ("tag", compound.tag) if compound.tag else ("", "")
+    return min(_named(compound), key=lambda mark: _RARE.index(mark[0]), default=_NOTHING)
+
+
+_RARE: Final = ("id", "is", "class", "attribute", "tag")
