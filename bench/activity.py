@@ -185,7 +185,7 @@ def make(folder: str, count: str) -> None:
 
     hub, events = Path(folder), int(count)
     hub.mkdir()
-    settled = min(events, SETTLED)
+    settled = min(events // 2, SETTLED)
     half = settled // 2
     with opened(hub) as place:
         _log(place, chain(batches(half, dialect="segment"), batches(settled - half, dialect="native", seed=2)))
@@ -214,15 +214,16 @@ def _repeat(place: Place, settled: int, events: int) -> None:
     import pyarrow.parquet as pq
 
     spans = place.lake.spans(1, settled + 1)
-    position = place.lake.position()
-    for turn in range(1, -(-events // settled)):
+    turn, position, left = 0, place.lake.position(), events - settled
+    while left:
+        turn += 1
         for span in spans:
-            rows = pq.read_table(span.path, partitioning=None)
-            rows = rows.filter(pc.less_equal(rows["ingest_seq"], events - turn * settled))
+            rows = pq.read_table(span.path, partitioning=None).slice(0, left)
+            left -= len(rows)
             ids = pc.binary_join_element_wise(rows["event_id"].cast(pa.string()), str(turn), "-")
             rows = rows.set_column(rows.column_names.index("event_id"), "event_id", ids)
-            moved = pc.add(rows["ingest_seq"], turn * settled)
-            rows = rows.set_column(rows.column_names.index("ingest_seq"), "ingest_seq", moved)
+            numbers = pc.add(pa.arange(0, len(rows)), place.lake.next_seq())
+            rows = rows.set_column(rows.column_names.index("ingest_seq"), "ingest_seq", numbers)
             day = date.fromisoformat(Path(span.path).parent.name.removeprefix("day="))
             position += 1
             place.lake.append(rows.append_column("day", pa.array([day] * len(rows), pa.date32())), position)

@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["accept", "settle", "reports", "people", "audiences"])
+@pytest.mark.parametrize("part", ["accept", "settle", "reports", "activity", "people", "audiences"])
 def test_a_part_of_the_bench_runs_to_its_end(part):
     done = subprocess.run(
         [sys.executable, "-m", "bench", part],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -40,8 +41,35 @@ def derive_all(
     ignored: which rows must not be stored, though what they follow from was: of those who were erased meanwhile.
     Raises ``Unavailable`` for whatever nobody foresaw, so that a worker tries again and its other duties go on.
     """
+    received, sessions = events.num_rows, None
+    if not derivations or not entries:
+        return Whole(events, received, facts)
+    with _foreseen(entries):
+        heard_us = max(entry.batch.received_at for entry in entries)
+        taken = LogRange(entries[0].position, entries[-1].next, heard_us, entries)
+        added: list[pa.Table] = []
+        told = [facts]
+        for derivation in derivations:
+            found = derivation.derive(events, replace(taken, added=tuple(added)))
+            events = found.events
+            added += [] if found.added is None or not found.added.num_rows else [found.added]
+            told += [] if found.facts is None or not found.facts.num_rows else [found.facts]
+            sessions = found.sessions if found.sessions is not None else sessions
+        if added:
+            # Each has dictionaries of its own.
+            more = pa.concat_tables([_alike(each, events.schema) for each in added]).unify_dictionaries()
+            more = more.filter(pc.invert(pc.or_(ignored(more), _sent(more, events))))
+            events = pa.concat_tables([events, more]).unify_dictionaries()
+        if len(told) > 1:
+            facts = pa.concat_tables([facts, *(_alike(each, facts.schema) for each in told[1:])])
+        return Whole(events, received, facts, sessions)
+
+
+@contextmanager
+def _foreseen(entries: Sequence[Entry]) -> Iterator[None]:
+    """Make ``Unavailable`` of any error that is none of the product's or the engine's."""
     try:
-        return _derived(derivations, events, facts, entries, ignored)
+        yield
     except (FootfallError, duckdb.Error):  # the shaper knows what to say of these
         raise
     except Exception as error:
@@ -50,36 +78,6 @@ def derive_all(
             "Report this with the server's log; settings of sessions and inference to derive less may help meanwhile",
             retry_after_s=5,
         ) from error
-
-
-def _derived(
-    derivations: Sequence[Derivation],
-    events: pa.Table,
-    facts: pa.Table,
-    entries: Sequence[Entry],
-    ignored: Callable[[pa.Table], pa.Array],
-) -> Whole:
-    received, sessions = events.num_rows, None
-    if not derivations or not entries:
-        return Whole(events, received, facts)
-    heard_us = max(entry.batch.received_at for entry in entries)
-    taken = LogRange(entries[0].position, entries[-1].next, heard_us, entries)
-    added: list[pa.Table] = []
-    told = [facts]
-    for derivation in derivations:
-        found = derivation.derive(events, replace(taken, added=tuple(added)))
-        events = found.events
-        added += [] if found.added is None or not found.added.num_rows else [found.added]
-        told += [] if found.facts is None or not found.facts.num_rows else [found.facts]
-        sessions = found.sessions if found.sessions is not None else sessions
-    if added:
-        # Each has dictionaries of its own.
-        more = pa.concat_tables([_alike(each, events.schema) for each in added]).unify_dictionaries()
-        more = more.filter(pc.invert(pc.or_(ignored(more), _sent(more, events))))
-        events = pa.concat_tables([events, more]).unify_dictionaries()
-    if len(told) > 1:
-        facts = pa.concat_tables([facts, *(_alike(each, facts.schema) for each in told[1:])])
-    return Whole(events, received, facts, sessions)
 
 
 def _sent(derived: pa.Table, events: pa.Table) -> pa.Array:
