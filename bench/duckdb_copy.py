@@ -32,7 +32,7 @@ def statement(hub: str, columns: list[str], to: str) -> str:
     return (
         "COPY (SELECT e.event_id, e.type, e.occurred_at, e.received_at, users.text, visitors.text, accounts.text, "
         f"e.session_id, e.execution_id, e.step_number{picked}{fields} "
-        f"FROM read_parquet('{hub}/lake/*/*.parquet') e{joins}) TO '{to}' (FORMAT csv, HEADER)"
+        f"FROM read_parquet('{hub}/lake/day=*/*.parquet') e{joins}) TO '{to}' (FORMAT csv, HEADER)"
     )
 
 

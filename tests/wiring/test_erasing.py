@@ -3,75 +3,42 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from datetime import time as wall_time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pysequoia
 import pytest
-from crowd import Crowd, files_in, is_about, name_of, rows_of, traces
+from crowd import Crowd, is_about, name_of, rows_of, traces
+from erased import (
+    FORMATS,
+    GONE,
+    REPORTS,
+    assert_only_rows_of_these_went,
+    data_of,
+    deliver_reports,
+    erase,
+    faults,
+    receipt_of,
+)
 
-from footfall.buckets.local import LocalBucket
 from footfall.codecs.gzip_member import GzipMember
 from footfall.codecs.openpgp import OpenPgp
 from footfall.codecs.openpgp_keys import check_private_key
-from footfall.errors import Damaged, Denied, Refused, Unavailable
-from footfall.flows.verify import examine
+from footfall.errors import Damaged, Refused
 from footfall.model.audience_export import AudienceExport
-from footfall.model.jobs import Job
-from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
-from footfall.wiring.codecs import decoders
-from footfall.wiring.erasing import advance, ask_again, ask_for, erasures_of, forgetting_of, listed_again, work_off
+from footfall.wiring.erasing import advance, ask_again, ask_for, erasures_of, forgetting_of, listed_again
 from footfall.wiring.erasing_places import Reach
-from footfall.wiring.jobs import add_job, runner_of
 from footfall.wiring.receipts import asked_at, public_key, read_receipt
 from footfall.wiring.rollups import export_rollups
-
-GONE = (3, 7)
-REPORTS = ("Users", "User_Event_Rollups", "User_Custom_Event_Rollups", "Account_Event_Rollups")
-FORMATS = ("csv", "json", "xml", "parquet")
 
 
 @pytest.fixture
 def crowd(tmp_path: Path) -> Crowd:
     return Crowd(tmp_path, people=15, days=2)
-
-
-def deliver_reports(hub, crowd, out: Path, forms=("csv",), reports=REPORTS, compression="") -> None:
-    first, last = crowd.dates[0], crowd.dates[-1]
-    for form in forms:
-        export_rollups(hub, first, last, to=str(out / form), reports=reports, version="2.0", format=form,
-                       compression=compression)  # fmt: skip
-
-
-def erase(hub, *people: int, mode: str = "erase", **reach):
-    one = ask_for(hub, [name_of(person) for person in people], mode, "test")
-    return advance(hub, one.id, Reach(own_shell=True, **reach))
-
-
-def receipt_of(hub, erasure) -> dict:
-    return json.loads(erasures_of(hub).receipt(erasure.id))
-
-
-def faults(folder: Path) -> list[str]:
-    return [f"{each.key}: {each.fault}" for each in examine(LocalBucket(folder), decoders()).findings]
-
-
-def data_of(folder: Path) -> dict[str, bytes]:
-    return {name: body for name, body in files_in(folder).items() if not name.endswith(".manifest.json")}
-
-
-def assert_only_rows_of_these_went(before: dict[str, bytes], after: dict[str, bytes]) -> None:
-    renamed = {name.replace("_r2", ""): body for name, body in after.items()}
-    assert renamed.keys() == before.keys()
-    for name, body in before.items():
-        kept = [row for row in rows_of(name, body) if not is_about(row, GONE)]
-        assert rows_of(name, renamed[name]) == kept, name
 
 
 @pytest.mark.parametrize(
@@ -121,7 +88,9 @@ def test_windows_and_audiences_are_written_anew_too(crowd, tmp_path):
         for form in ("csv", "parquet"):
             export_activity(hub, ActivityExport(format=form), Where(str(out / f"activity-{form}")), job=f"a-{form}")
         for form in ("json", "parquet"):
-            export_app_events(hub, AppEventStream(format=form), Where(str(out / f"stream-{form}")), job=f"s-{form}")
+            for hide in ({}, {"actorId": "hash", "email": "drop"}):
+                name = f"stream-{form}-{len(hide)}"
+                export_app_events(hub, AppEventStream(format=form, hide=hide), Where(str(out / name)), job=name)
         for nth, layout in enumerate(("csv", "multi-csv", "json", "parquet")):
             export = AudienceExport(job=layout, layout=layout, fields=("identifyId", "anonymousIds", "email"))
             export_by_hand(hub, export, to=str(out / f"audience-{layout}"), at=at + timedelta(seconds=nth))
@@ -335,138 +304,6 @@ def test_what_cannot_be_made_again_is_named_until_its_private_key_is_given(crowd
     assert traces(out, [7], opener=opener(keys)) == []
 
 
-class Cut(BaseException):
-    """The process ends here."""
-
-
-@pytest.mark.slow
-def test_an_erasure_that_broke_off_at_any_write_goes_on_and_ends_the_same(crowd, tmp_path, monkeypatch):
-    """Each attempt is cut off one write later than the one before."""
-    out = tmp_path / "out"
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        deliver_reports(hub, crowd, out, ("csv",), ("Users", "User_Event_Rollups"))
-        before = data_of(out)
-        ask_for(hub, [name_of(person) for person in GONE], "erase", "test")
-    writes = {"left": 0}
-
-    def cutting(kind, name):
-        real = getattr(kind, name)
-
-        def cut(*given, **named):
-            if writes["left"] == 0:
-                writes["left"] = -1
-                raise Cut
-            writes["left"] -= 1
-            return real(*given, **named)
-
-        monkeypatch.setattr(kind, name, cut)
-
-    from footfall.lakes.delta import DeltaLake
-    from footfall.stores.database import Database
-    from footfall.stores.erasures import SqlErasures
-
-    for kind, names in ((LocalBucket, ("put", "delete")), (DeltaLake, ("erase", "purge")),
-                        (SqlErasures, ("begin", "note", "noted", "end")), (Database, ("rewrite",))):  # fmt: skip
-        for name in names:
-            cutting(kind, name)
-    for attempt in range(60):
-        writes["left"] = attempt
-        with crowd.opened() as hub:
-            [one] = erasures_of(hub).unfinished() or [None]
-            if one is None:
-                break
-            try:
-                done = advance(hub, one.id, Reach())
-            except Cut:
-                continue
-            receipt = receipt_of(hub, done)
-            break
-    else:
-        raise AssertionError("it never ended")
-    assert attempt > 3
-    assert receipt["untouched"] == []
-    assert receipt["removed"]["users"] == 2
-    assert traces(out, GONE) == []
-    assert traces(crowd.data, GONE) == []
-    assert faults(out / "csv") == []
-    assert_only_rows_of_these_went(before, data_of(out))
-
-
-def test_a_place_that_does_not_answer_is_waited_for_and_the_rest_is_done(crowd, tmp_path, monkeypatch):
-    out, real = tmp_path / "out", LocalBucket.open
-
-    def closed(self, key, *, version=""):
-        if "csv" in self.url:
-            raise Unavailable("nobody is there")
-        return real(self, key, version=version)
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        deliver_reports(hub, crowd, out, ("csv", "json"), ("Users",))
-        one = ask_for(hub, [name_of(person) for person in GONE], "erase", "test")
-        monkeypatch.setattr(LocalBucket, "open", closed)
-        with pytest.raises(Unavailable):
-            advance(hub, one.id, Reach())
-        assert traces(out / "json", GONE) == []
-        assert "nobody is there" in erasures_of(hub).get(one.id).error
-        monkeypatch.setattr(LocalBucket, "open", real)
-        assert advance(hub, one.id, Reach()).error == ""
-    assert traces(out, GONE) == []
-
-
-def test_an_error_that_nobody_foresaw_is_noted_without_its_words_and_tried_again(crowd, monkeypatch):
-    from footfall.stores.forgetting import Forgetting
-
-    def broken(self, subjects):
-        raise ValueError(f"pattern too large: {name_of(3)}")
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        one = ask_for(hub, [name_of(3)], "erase", "test")
-        with monkeypatch.context() as patch:
-            patch.setattr(Forgetting, "forget", broken)
-            with pytest.raises(Damaged, match="ValueError in"):
-                advance(hub, one.id, Reach())
-        assert "ValueError in test_erasing.py" in erasures_of(hub).get(one.id).error
-        assert name_of(3) not in erasures_of(hub).get(one.id).error
-        assert advance(hub, one.id, Reach()).ended
-
-
-def test_an_erasure_that_has_to_wait_keeps_no_other_waiting(crowd, tmp_path, monkeypatch):
-    def closed(self, key, *, version=""):
-        raise Unavailable("nobody is there")
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        deliver_reports(hub, crowd, tmp_path / "out", ("csv",), ("Users",))
-        first = ask_for(hub, [name_of(3)], "erase", "test")
-        crowd.now += timedelta(seconds=1)
-        second = ask_for(hub, ["nobody-we-know"], "erase", "test")
-        with monkeypatch.context() as patch:
-            patch.setattr(LocalBucket, "open", closed)
-            with pytest.raises(Unavailable, match="nobody is there"):
-                work_off(hub)
-        assert (erasures_of(hub).get(first.id).ended, erasures_of(hub).get(second.id).ended) == (False, True)
-        assert work_off(hub)
-        assert erasures_of(hub).get(first.id).ended
-    assert traces(tmp_path / "out", [3]) == []
-
-
-def test_no_old_file_and_no_free_page_names_somebody_while_a_place_is_waited_for(crowd, tmp_path, monkeypatch):
-    def closed(self, key, *, version=""):
-        raise Unavailable("nobody is there")
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        deliver_reports(hub, crowd, tmp_path / "out", ("csv",), ("Users",))
-        ask_for(hub, [name_of(3)], "erase", "test")
-        monkeypatch.setattr(LocalBucket, "open", closed)
-        with pytest.raises(Unavailable):
-            work_off(hub)
-    assert traces(crowd.data, [3]) == []
-
-
 def test_who_came_back_after_an_erasure_is_not_erased_with_the_list(crowd):
     with crowd.opened() as hub:
         crowd.live(hub)
@@ -483,35 +320,6 @@ def test_who_came_back_after_an_erasure_is_not_erased_with_the_list(crowd):
         assert listed_again(hub, dict.fromkeys(told, asked_at(receipt))) == []
 
 
-def test_the_second_of_two_erasures_under_way_takes_what_the_first_one_delivered(crowd, tmp_path, monkeypatch):
-    out, at = tmp_path / "out", datetime(2026, 12, 1, 11, tzinfo=UTC)
-
-    def closed(self, key, *, version=""):
-        raise Unavailable("nobody is there")
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        deliver_reports(hub, crowd, out, ("csv",), ("Users",))
-        export_activity(hub, ActivityExport(), Where(str(out / "activity")))
-        audience = AudienceExport(job="everybody", layout="csv", fields=("identifyId", "email"))
-        export_by_hand(hub, audience, to=str(out / "audience"), at=at)
-        both = []
-        with monkeypatch.context() as patch:
-            patch.setattr(LocalBucket, "open", closed)
-            for person in GONE:
-                both.append(ask_for(hub, [name_of(person)], "erase", "test"))
-                crowd.now += timedelta(seconds=1)
-            with pytest.raises(Unavailable):
-                work_off(hub)
-        work_off(hub)
-        receipts = [receipt_of(hub, one) for one in both]
-        assert [each["untouched"] for each in receipts] == [[], []]
-        assert hub.ledger.day(crowd.dates[0]).revision == 3
-    assert traces(out, GONE) == []
-    assert [fault for folder in out.iterdir() for fault in faults(folder)] == []
-    assert all("_r3" in name for name in data_of(out)), data_of(out).keys()
-
-
 def test_deliveries_of_events_that_were_taken_back_since_are_looked_at_too(crowd, tmp_path):
     out = tmp_path / "out"
     with crowd.opened() as hub:
@@ -526,40 +334,3 @@ def test_deliveries_of_events_that_were_taken_back_since_are_looked_at_too(crowd
         assert traces(out, [3])
         erase(hub, 3)
     assert traces(out, [3]) == []
-
-
-@pytest.mark.parametrize(("passes", "ended"), [(True, False), (False, True)])
-def test_a_session_that_is_over_is_waited_for_and_a_missing_permission_is_named(
-    crowd, tmp_path, monkeypatch, passes, ended
-):
-    def closed(self, key, *, version=""):
-        raise Denied("not now", passes=passes)
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        deliver_reports(hub, crowd, tmp_path / "out", ("csv",), ("Users",))
-        one = ask_for(hub, [name_of(3)], "erase", "test")
-        with monkeypatch.context() as patch:
-            patch.setattr(LocalBucket, "open", closed)
-            with suppress(Denied):
-                advance(hub, one.id, Reach())
-        assert erasures_of(hub).get(one.id).ended == ended
-        ask_again(hub, one.id)
-        assert receipt_of(hub, advance(hub, one.id, Reach()))["untouched"] == []
-    assert traces(tmp_path / "out", [3]) == []
-
-
-def test_files_of_a_run_that_broke_off_before_its_manifest_are_named(crowd, tmp_path, monkeypatch):
-    def closed(self, key, chunks, **told):
-        raise Unavailable("nobody is there")
-
-    with crowd.opened() as hub:
-        crowd.live(hub)
-        began = datetime(2026, 10, 1, tzinfo=UTC)
-        schedule = Schedule("daily", hub.zone, at=wall_time(3))
-        add_job(hub, Job("rolls", "rollups", str(tmp_path / "out"), schedule, began, began))
-        with monkeypatch.context() as patch:
-            patch.setattr(LocalBucket, "put", closed)
-            runner_of(hub).once()
-        [named] = receipt_of(hub, erase(hub, 3))["untouched"]
-    assert (named["place"], "job 'rolls' broke off" in named["why"]) == (str(tmp_path / "out"), True)

@@ -25,7 +25,7 @@ from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.wiring import Footfall
-from footfall.wiring.activity import ActivityExport, Where, export_activity
+from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.hiding import check_fitting
 from footfall.wiring.jobs import add_job, check_options
@@ -160,6 +160,36 @@ def test_activity_drops_hashes_and_makes_coarse(hub, tmp_path, format):
     assert json.loads((to / found[0].manifest_key).read_text())["privacy"] == hide
     with pytest.raises(Refused, match="no text"):
         export_activity(hub, ActivityExport(hide={"timestamp": "hash"}), Where(str(to)), job=f"no-{format}")
+
+
+@pytest.mark.parametrize("format", ["json", "parquet"])
+def test_app_events_hide_fields_however_deep_they_stand(hub, tmp_path, format):
+    hide = {"who": "drop", "actorId": "hash", "n": "hash", "defaultMetrics": "drop", "plan": "coarsen"}
+    to = tmp_path / "out"
+    plain = export_app_events(
+        hub, AppEventStream(format=format, compression="none"), Where(str(to)), job=f"all-{format}"
+    )
+    stream = AppEventStream(format=format, compression="none", hide=hide)
+    found = export_app_events(hub, stream, Where(str(to)), job=f"some-{format}")
+
+    def rows_of(path):
+        if format == "json":
+            return [json.loads(line) for line in path.read_text().splitlines()]
+        said = ({**row, **json.loads(row["properties"] or "{}")} for row in pq.read_table(path).to_pylist())
+        return [{name: each for name, each in row.items() if name != "properties"} for row in said]
+
+    before, after = ([row for each in files for row in rows_of(to / each.key)] for files in (plain, found))
+    assert len(before) == len(after) > 0
+    assert [row for row in before if row.get("who") in USERS]
+    text = b"".join((to / each.key).read_bytes() for each in found)
+    assert not [who for who in USERS if who.encode() in text]
+    for was, row in zip(before, after, strict=True):
+        assert row["actorId"].startswith("hash_")
+        assert {**was, "actorId": 0} == {**row, "actorId": 0, **{name: was[name] for name in hide.keys() & was.keys()
+                                         if name != "actorId"}}  # fmt: skip
+        assert not row.keys() & {"who", "n", "defaultMetrics", "plan"}
+    assert json.loads((to / found[0].manifest_key).read_text())["privacy"] == hide
+    assert not [finding for finding in examine(LocalBucket(to), {"": Plain()}).findings if "some" in finding.key]
 
 
 def test_what_cannot_be_hidden_that_way_is_refused(hub, tmp_path):

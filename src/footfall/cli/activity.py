@@ -16,6 +16,9 @@ To = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket
 Compression = Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")]
 AuthorizationName = Annotated[str | None, typer.Option(help="Name of the authorization to use.")]
 EndpointUrl = Annotated[str | None, typer.Option(help="Another S3-compatible server.")]
+Hide = Annotated[
+    list[str] | None, typer.Option(help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits.")
+]
 
 
 def add_to(export: typer.Typer) -> None:
@@ -42,9 +45,7 @@ def export_activity(
     raw: Annotated[bool, typer.Option("--raw", help="Do not encode that character within items.")] = False,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
-    hide: Annotated[
-        list[str] | None, typer.Option(help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits.")
-    ] = None,
+    hide: Hide = None,
 ) -> None:
     """Write the raw events since the last run as CSV, with the union of their fields."""
     from footfall.model.names import NameTemplate
@@ -83,14 +84,21 @@ def export_app_events(
     key: Key = None,
     authorization: AuthorizationName = None,
     endpoint_url: EndpointUrl = None,
+    hide: Hide = None,
 ) -> None:
     """Write the app events since the last run, one JSON object a line."""
     from footfall.wiring import activity
     from footfall.wiring.formats import key_of
+    from footfall.wiring.hiding import read_hide
 
     screen = here.screen
     stream = activity.AppEventStream(
-        tuple(kind or ("Session",)), billing_code, format=format, compression=compression, key=key_of(key, "app_events")
+        tuple(kind or ("Session",)),
+        billing_code,
+        format=format,
+        compression=compression,
+        key=key_of(key, "app_events"),
+        hide=read_hide(hide),
     )
     with here.opened() as hub, screen.progress() as progress:
         where = activity.Where(to, authorization, endpoint_url, own_shell=True, pgp_keys=tuple(pgp_key or ()))

@@ -97,6 +97,7 @@ _APP_EVENTS: Final = Record(
         Field("kinds", Listed(Text(app_events.KINDS)), "Of app events; Session by default."),
         Field("billing_code", _TEXT, "The field billingCode of every event.", default="Journey"),
         Field("events_max", Whole(1, 10**12), "Of one file.", default=1_000_000),
+        _PRIVACY,
         _COMPRESSION,
         _KEY,
         _SERVER,

@@ -12,6 +12,7 @@ from footfall.engines.activity import ActivityText
 from footfall.engines.app_events import AppEventTable, AppEventText, Workspace
 from footfall.engines.database import Limits
 from footfall.engines.fields import Joining
+from footfall.engines.hidden_events import hidden_lines, hidden_table
 from footfall.errors import Refused
 from footfall.flows.export_activity import Outlet, WindowDelivery, WindowJob, deliver_windows
 from footfall.formats.csv_rows import CsvRows
@@ -25,7 +26,7 @@ from footfall.model.windows import Window
 from footfall.ports import EventSelection
 from footfall.stores.windows import SqlWindows
 from footfall.wiring.authorizations import bucket_at, codec_of
-from footfall.wiring.event_files import ACTIVITY_TYPES, EventFile
+from footfall.wiring.event_files import ACTIVITY_TYPES, typed
 from footfall.wiring.formats import PARQUET, compression_of, key_of
 from footfall.wiring.hiding import check_hiding, hide_of, hiding_of
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from footfall.model.jobs import Attempt, Job
     from footfall.model.manifest import FilePart
     from footfall.model.schedules import Slot
-    from footfall.ports import Bucket, EventTable, EventText, Progress
+    from footfall.ports import Bucket, EventText, Progress
     from footfall.wiring.hub import Footfall
 
 # Of ingest_seq that one file of the app-event stream covers: after a long pause there are several.
@@ -79,7 +80,7 @@ class ActivityExport:
 
 @dataclass(frozen=True, slots=True)
 class AppEventStream:
-    """What an app-event stream is. kinds: of ``model.app_events.KINDS``. format: ``json`` or ``parquet``."""
+    """kinds: of ``model.app_events.KINDS``. format: ``json`` or ``parquet``. hide: field -> what becomes of it."""
 
     kinds: tuple[str, ...] = (SESSION,)
     billing_code: str = "Journey"
@@ -87,8 +88,10 @@ class AppEventStream:
     compression: str = ""
     events_max: int = EVENTS_MAX
     key: KeyTemplate | None = None
+    hide: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_hiding(self.hide)
         _check_format(self.format, ("json", PARQUET), self.compression)
         types_of(self.kinds)
         if self.events_max < 1:
@@ -188,9 +191,9 @@ def activity_of(hub: Footfall, job: Job) -> ActivityExport:
 def app_events_of(job: Job) -> AppEventStream:
     """The stream that a job's options describe.
 
-    options: kinds, billing_code, events_max, format, compression, key, endpoint_url. Raises ``Refused``.
+    options: kinds, billing_code, events_max, format, compression, key, privacy, endpoint_url. Raises ``Refused``.
     """
-    o = _known(job, {"kinds", "billing_code", "events_max", "format", "compression", "key"})
+    o = _known(job, {"kinds", "billing_code", "events_max", "format", "compression", "key", "privacy"})
     return AppEventStream(
         kinds=_texts(job, "kinds") or (SESSION,),
         billing_code=str(o.get("billing_code", "Journey")),
@@ -198,6 +201,7 @@ def app_events_of(job: Job) -> AppEventStream:
         compression=str(o.get("compression") or ""),
         key=key_of(o.get("key"), APP_EVENTS),
         events_max=int(o.get("events_max", EVENTS_MAX)),
+        hide=hide_of(o.get("privacy")),
     )
 
 
@@ -329,7 +333,7 @@ def _activity(
             hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, CsvRows(),
             header=export.header, joining=export.joining, hiding=hiding,
         )  # fmt: skip
-        return _typed(events, job, ACTIVITY_TYPES) if export.format == PARQUET else events
+        return typed(events, ACTIVITY_TYPES, job.kind, job.name) if export.format == PARQUET else events
 
     yield from _deliver(hub, job, to, read, at, mark, progress, rehearsal)
 
@@ -345,11 +349,14 @@ def _app_events(
     rehearsal: bool = False,
 ) -> Iterator[WindowDelivery]:
     workspace = Workspace(hub.subscription.organization_id, hub.subscription.subscription_id, stream.billing_code)
+    hiding = hiding_of(hub, stream.hide, f"job {name}")
 
     def read(window: Window) -> EventText:
         wanted = replace(_selection(hub, window, stream.key), types=types_of(stream.kinds))
         place = (hub.settings.data / "spill", _limits(hub), wanted, hub.people.texts, workspace)
-        return _typed(AppEventTable(*place), job, {}) if stream.format == PARQUET else AppEventText(*place)
+        if stream.format == PARQUET:
+            return typed(hidden_table(AppEventTable(*place), hiding), {}, job.kind, job.name)
+        return hidden_lines(AppEventText(*place), hiding)
 
     job = WindowJob(
         name=name,
@@ -360,14 +367,9 @@ def _app_events(
         options={"kinds": ",".join(stream.kinds)},
         unique=True,
         events_max=stream.events_max,
+        privacy=tuple(stream.hide.items()),
     )
     yield from _deliver(hub, _keyed(hub, job, stream.key), to, read, at, "", progress, rehearsal)
-
-
-def _typed(events: EventTable, job: WindowJob, types: Mapping[str, str]) -> EventText:
-    from footfall.formats.parquet_rows import ParquetRows
-
-    return EventFile(events, ParquetRows(), types, {"export": job.kind, "job": job.name})
 
 
 def _deliver(

@@ -11,7 +11,7 @@ from footfall.ports import Column
 
 if TYPE_CHECKING:
     from footfall.model.manifest import FilePart
-    from footfall.ports import EventTable, TableFormat
+    from footfall.ports import EventTable, EventText, TableFormat
 
 # Of columns that are the same in every file; whatever a client sends is a String.
 ACTIVITY_TYPES: Final[Mapping[str, str]] = {"timestamp": MOMENT, "received_at": MOMENT, "step_number": LONG}
@@ -34,3 +34,10 @@ class EventFile:
 
     def close(self) -> None:
         self._events.close()
+
+
+def typed(events: EventTable, types: Mapping[str, str], export: str, job: str) -> EventText:
+    """A Parquet file of events. types: see ``EventFile``. export: its kind."""
+    from footfall.formats.parquet_rows import ParquetRows
+
+    return EventFile(events, ParquetRows(), types, {"export": export, "job": job})
