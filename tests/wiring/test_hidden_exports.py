@@ -192,6 +192,34 @@ def test_app_events_hide_fields_however_deep_they_stand(hub, tmp_path, format):
     assert not [finding for finding in examine(LocalBucket(to), {"": Plain()}).findings if "some" in finding.key]
 
 
+@pytest.mark.parametrize("format", ["json", "parquet"])
+def test_no_value_of_a_client_keeps_app_events_from_being_hidden(tmp_path, format):
+    odd = {
+        "levels": 0, "huge": 0, "long": 123456789012345678901234567890, "list": [{"who": USERS[0], "x": [{"who": 1}]}],
+        "who": {"nested": USERS[1]}, "half": "\ud83d", "dots": {"a.b": {"who": USERS[2], "kept": "\u00e9\u2028"}},
+    }  # fmt: skip
+    event = {"type": "custom", "event_name": "Odd", "event_id": "o1", "occurred_at": "2026-11-20T10:00:00Z",
+             "identify_id": "u", "attributes": odd}  # fmt: skip
+    body = json.dumps([event]).replace('"levels": 0', f'"levels": {"[" * 900}7{"]" * 900}')
+    body = body.replace('"huge": 0', '"huge": 1e400').replace("\\ud83d", "").encode()
+    hide = {"who": "drop", "actorId": "hash"}
+    with Footfall.open(Settings(data=tmp_path / "data", reserve_bytes=0), clock=lambda: NOW) as hub:
+        hub.log.append(Batch(int(NOW.timestamp() * 10**6), "web", "native", "batch", 1, (), "", "", body))
+        stream = AppEventStream(kinds=("Platform", "Session"), format=format, compression="none", hide=hide)
+        [found] = export_app_events(hub, stream, Where(str(tmp_path / "out")))
+    path = tmp_path / "out" / found.key
+    text = path.read_text() if format == "json" else pq.read_table(path).to_pylist()[0]["properties"]
+    assert not [who for who in USERS if who in text]
+    for told in (
+        '"long":123456789012345678901234567890',
+        '"list":[{"x":[{}]}]',
+        '"a.b":{"kept":"\u00e9\u2028"}',
+        "1e400",
+    ):
+        assert told in text
+    assert "[" * 900 + "7" in text
+
+
 def test_what_cannot_be_hidden_that_way_is_refused(hub, tmp_path):
     with pytest.raises(Refused, match="no text"):
         exported(hub, tmp_path / "out", "csv", {"score": "hash"})

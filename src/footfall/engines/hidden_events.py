@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,8 @@ from footfall.model.manifest import FilePart
 from footfall.ports import Column, EventTable, EventText
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
+# Numbers stay as they were written: some are larger than any float.
+_decode: Final = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode())).decode
 
 
 def hidden_lines(events: EventText, hiding: Hiding | None) -> EventText:
@@ -38,9 +40,13 @@ class HiddenLines:
 
     def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
         """Yield (rows, text) of a file."""
-        for rows, text in self._events.chunks(part):
-            lines = bytes(text).splitlines()
-            yield rows, b"".join(_encode(shown(_decode(line), self._hiding)) + b"\n" for line in lines)
+        # In a thread, whose stack is empty: what the door could read must not be too deep here.
+        with ThreadPoolExecutor(1) as apart:
+            for rows, text in self._events.chunks(part):
+                yield rows, apart.submit(self._left, bytes(text)).result()
+
+    def _left(self, text: bytes) -> bytes:
+        return b"".join(_encode(shown(_decode(line), self._hiding)) + b"\n" for line in text.splitlines())
 
     def close(self) -> None:
         self._events.close()
@@ -61,8 +67,12 @@ class HiddenTable:
 
     def tables(self, part: FilePart = ()) -> Iterator[pa.Table]:
         """Yield the rows, a column for each of ``columns``."""
-        for table in self._events.tables(part):
-            yield pa.table({column.name: self._column(table.column(column.name), column) for column in self.columns})
+        with ThreadPoolExecutor(1) as apart:  # as above
+            for table in self._events.tables(part):
+                yield apart.submit(self._table, table).result()
+
+    def _table(self, table: pa.Table) -> pa.Table:
+        return pa.table({column.name: self._column(table.column(column.name), column) for column in self.columns})
 
     def _column(self, values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | pa.Array:
         action = self._actions[column.name]
@@ -78,16 +88,20 @@ class HiddenTable:
 
 
 def shown(value: Any, hiding: Hiding) -> Any:
-    """What is left of a JSON value. Of what is no text nothing is left by ``hash`` and ``coarsen``."""
-    if isinstance(value, list):
-        return [shown(each, hiding) for each in value]
-    if not isinstance(value, dict):
-        return value
-    left = {}
-    for name, each in value.items():
-        action = hiding.action(name)
-        if action == KEEP:
-            left[name] = shown(each, hiding)
-        elif action != DROP and isinstance(each, str) and (text := hiding.text(action, each)) is not None:
-            left[name] = text
-    return left
+    """What is left of a JSON value, which is changed. ``hash`` and ``coarsen`` leave nothing of what is no text."""
+    todo = [value]  # and not by calling itself: clients send a thousand levels
+    while todo:
+        within = todo.pop()
+        if isinstance(within, list):
+            todo += [each for each in within if isinstance(each, dict | list)]
+        if not isinstance(within, dict):
+            continue
+        for name, each in list(within.items()):
+            action = hiding.action(name)
+            if action == KEEP:
+                todo += [each] if isinstance(each, dict | list) else []
+            elif action != DROP and isinstance(each, str) and (text := hiding.text(action, each)) is not None:
+                within[name] = text
+            else:
+                del within[name]
+    return value
