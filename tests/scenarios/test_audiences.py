@@ -99,6 +99,11 @@ def test_rules_are_tried_kept_counted_explained_and_exported(shop: Shop, tmp_pat
             {"identifyId": "ada", "segments": "buyers&pros"},
             {"identifyId": "eve", "segments": "pros"},
         ]
+    shop.run("export", "audience", "--audience", "pros", "--fields", "identifyId,email", "--compression", "none",
+             "--hide", "identifyId=hash", "--hide", "email=drop", "--to", str(tmp_path / "hidden"))  # fmt: skip
+    (file,) = (tmp_path / "hidden").glob("*.csv")
+    head, *lines = file.read_text().splitlines()
+    assert (head, [line[:5] for line in lines]) == ("identifyId", ["hash_", "hash_"])
 
 
 def test_lists_are_imported_and_changes_are_told(shop: Shop, tmp_path: Path) -> None:

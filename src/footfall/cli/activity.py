@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from footfall.cli.options import Here, Key, PgpKeys, command
+from footfall.cli.options import Here, Hide, Key, PgpKeys, command
 from footfall.terminal import Exit, Screen
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ To = Annotated[str, typer.Option(help="Folder, s3://bucket/folder or gs://bucket
 Compression = Annotated[str, typer.Option(help="gzip, zstd, zip or none; gzip by default, none for parquet.")]
 AuthorizationName = Annotated[str | None, typer.Option(help="Name of the authorization to use.")]
 EndpointUrl = Annotated[str | None, typer.Option(help="Another S3-compatible server.")]
-Hide = Annotated[
-    list[str] | None, typer.Option(help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits.")
-]
 
 
 def add_to(export: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli.options import Here, Key, PgpKeys, command
+from footfall.cli.options import Here, Hide, Key, PgpKeys, command
 
 
 def add_to(export: typer.Typer) -> None:
@@ -52,16 +52,18 @@ def export_audience(
     timestamp: Annotated[str, typer.Option(help="What {TIMESTAMP} becomes.")] = "YYYYMMDDTHHmmssZ",
     authorization: Annotated[str | None, typer.Option(help="Name of the authorization to use.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
+    hide: Hide = None,
 ) -> None:
     """Write users and what is known about them: data files first, the manifest last."""
     from footfall.model.audience_export import AudienceExport, Condition
     from footfall.wiring.audience import export_by_hand
+    from footfall.wiring.hiding import read_hide
 
     screen = here.screen
     wanted = AudienceExport(
         job=job, audience=audience, fields=_words(fields), conditions=tuple(map(Condition.parse, where or ())),
         limit=limit, seed=seed, memberships=memberships, layout=format, mode=mode, join=join, raw=raw,
-        header=header, kinds=_kinds(kind or []),
+        header=header, kinds=_kinds(kind or []), privacy=read_hide(hide),
     )  # fmt: skip
     with here.opened() as hub, screen.progress() as progress:
         instant = hub.clock().replace(microsecond=0) if at is None else _utc(at)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from footfall.cli import activity, audience
-from footfall.cli.options import Here, Key, PgpKeys, Unfinished, command
+from footfall.cli.options import Here, Hide, Key, PgpKeys, Unfinished, command
 from footfall.terminal import Screen
 
 export = typer.Typer(help="Write files to a folder or a bucket.", no_args_is_help=True)
@@ -31,9 +31,7 @@ def export_rollups(
     key: Key = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another S3-compatible server.")] = None,
     unfinished: Unfinished = False,
-    hide: Annotated[
-        list[str] | None, typer.Option(help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits.")
-    ] = None,
+    hide: Hide = None,
 ) -> None:
     """Close the day if it is open, then write its reports: data files first, each manifest last."""
     from footfall.wiring.hiding import read_hide

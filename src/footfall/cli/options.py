@@ -26,6 +26,10 @@ Key = Annotated[
     str | None,
     typer.Option("--key", help="Template of keys, such as '{report}/{date:%Y/%m}/{product}/', or hive."),
 ]
+Hide = Annotated[
+    list[str] | None,
+    typer.Option("--hide", help="COLUMN=ACTION: drop, hash, joinable_hash or coarsen; the first fits."),
+]
 PgpKeys = Annotated[
     list[Path] | None, typer.Option("--pgp-key", help="Encrypt to this OpenPGP public key; may be repeated.")
 ]
