@@ -59,7 +59,8 @@ class Doorkeeper:
         if now - self._tried_at >= self._fresh_s:
             self._refresh(now)
         found = self._known(write_key)
-        if found is None and now - self._tried_at >= _UNKNOWN_FRESH_S:
+        # Not of a store that did not answer: strangers must not have every request wait for it.
+        if found is None and now - self._tried_at >= _UNKNOWN_FRESH_S and self._read_at == self._tried_at:
             self._refresh(now)
             found = self._known(write_key)
         return found
