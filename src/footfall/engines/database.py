@@ -15,7 +15,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from footfall.errors import Damaged, Refused, Unavailable
+from footfall.errors import Damaged, FootfallError, Refused, Unavailable
 from footfall.model.event import LAKE_COLUMNS
 
 _TYPES: Final = {
@@ -34,6 +34,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGIN: Final = "ATTACH {file} AS day (RECOVERY_MODE no_wal_writes); USE day"
 _ROW_GROUP: Final = 122_880
 _OUT_OF_MEMORY: Final = "Out of Memory Error"
+_NOT_COMMITTED: Final = "failed to pin block"
 _QUERIES: Final = Path(__file__).parent / "queries"
 
 
@@ -85,24 +86,34 @@ def translated(what: str) -> Iterator[None]:
     """Turn DuckDB's errors into ours. what: what was being done, for the message."""
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise Unavailable(f"{what}: {error}", "Give the engine more memory, or its spill folder more room") from error
-    except OSError as error:
-        # What goes wrong while a result is read comes through Arrow, without its class.
-        if not str(error).startswith(_OUT_OF_MEMORY):
+    except (duckdb.Error, OSError) as error:
+        if (told := _told(what, error)) is None:
             raise
-        raise Unavailable(f"{what}: {error}", "Give the engine more memory, or its spill folder more room") from error
-    except duckdb.IOException as error:
-        raise Unavailable(f"{what}: {error}", "Check the disk and that the files are still there") from error
-    except (duckdb.SerializationException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise Damaged(f"{what}: {error}", "Run `footfall doctor`") from error
-    except duckdb.Error as error:
-        raise Refused(f"{what}: {error}", "This is a fault of Footfall; please report it with this message") from error
+        raise told from error
+
+
+def _told(what: str, error: BaseException) -> FootfallError | None:
+    said = f"{what}: {error}"
+    if _of_memory(error):
+        return Unavailable(said, "Give the engine more memory, or its spill folder more room")
+    if isinstance(error, duckdb.IOException):
+        return Unavailable(said, "Check the disk and that the files are still there")
+    if isinstance(error, (duckdb.SerializationException, duckdb.InvalidInputException, duckdb.ConversionException)):
+        return Damaged(said, "Run `footfall doctor`")
+    if isinstance(error, duckdb.Error):
+        return Refused(said, "This is a fault of Footfall; please report it with this message")
+    return None
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Did DuckDB need more than its limit? Then less at once may do."""
-    return isinstance(error.__cause__, duckdb.OutOfMemoryException) or str(error.__cause__).startswith(_OUT_OF_MEMORY)
+    return _of_memory(error.__cause__)
+
+
+def _of_memory(error: BaseException | None) -> bool:
+    # What goes wrong while a result is read comes through Arrow, without its class.
+    said = str(error)
+    return isinstance(error, duckdb.OutOfMemoryException) or said.startswith(_OUT_OF_MEMORY) or _NOT_COMMITTED in said
 
 
 def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -269,7 +280,8 @@ class Session:
 
     def take(self, name: str, given: pa.Table, columns: str, what: str) -> None:
         """Make a temporary table of SQL ``columns`` of an Arrow table."""
-        self._cursor.register("given", given)
+        with translated(what):
+            self._cursor.register("given", given)
         self.run(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM given", what)
         self._cursor.unregister("given")
 

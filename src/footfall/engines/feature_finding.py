@@ -28,6 +28,7 @@ from footfall.model.audience_text import read_where
 from footfall.model.event import EventType
 from footfall.model.feature_rules import FeatureMatch
 from footfall.model.metadata import Metadata
+from footfall.portions import in_batches
 
 _AT_ONCE: Final = 16_384
 _URL: Final = ("url", "scheme", "host", "path", "query_string", "hash")
@@ -134,7 +135,7 @@ class FeatureFinder:
             # All of them, and which: taking some would copy the properties, which are most of what there is.
             asked = pa.repeat(True, plain.num_rows) if some is None else some
             batches = plain.append_column("nth", pa.arange(0, plain.num_rows)).append_column("asked", asked)
-            self._database.register("events", pa.Table.from_batches(batches.to_batches(max_chunksize=_AT_ONCE)))
+            self._database.register("events", in_batches(batches, ["properties"], _AT_ONCE))
             terms = pc.unique(
                 pa.chunked_array([c for n in LOOKED_AT[1:4] for c in plain.column(n).chunks], pa.string())
             )

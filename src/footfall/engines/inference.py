@@ -20,6 +20,7 @@ from footfall.engines import agents
 from footfall.engines.organizations import organization
 from footfall.model.columns import LOCATION_FIELDS
 from footfall.model.event import EventType
+from footfall.portions import in_batches
 from footfall.ports import Derived, LogRange
 
 _MOMENTS: Final = pa.array([EventType.SESSION_STARTED, EventType.IDENTIFY], pa.int16())
@@ -32,6 +33,8 @@ _ASKED: Final = """SELECT nullif(json_extract_string(properties, '$.user_agent')
         regexp_extract(coalesce(json_extract_string(user_attributes, '$.email'),
             json_extract_string(user_attributes, '$.Email')), '@([^@\\s]+)$', 1) AS domain
     FROM given"""
+_READ: Final = ("properties", "user_attributes")
+_AT_ONCE: Final = 8_192
 _SERVER: Final = "server"
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, str]).decode
@@ -104,7 +107,7 @@ class Inference:
 
     def _asked(self, rows: pa.Table) -> pa.Table:
         """(agent, domain): what each event says of its client, and the domain of the person's e-mail address."""
-        self._engine.register("given", rows.select(["properties", "user_attributes"]))
+        self._engine.register("given", in_batches(rows.select(_READ), _READ, _AT_ONCE))
         try:
             return self._engine.sql(_ASKED).to_arrow_table().combine_chunks()
         finally:

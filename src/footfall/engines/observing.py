@@ -11,10 +11,16 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import Any, Final
 
-from footfall.engines.database import Database
+import pyarrow as pa
+
+from footfall.engines.database import Database, out_of_memory
 from footfall.engines.fields import COLUMNS_MAX, LIST, MIXED, NULL, TEXT, Tree, fitted, nodes, pointer
+from footfall.errors import Unavailable
+from footfall.portions import portions
 
 _WHAT: Final = "find the fields of events"
+_ROWS_AT_ONCE: Final = 2_048
+_BYTES_AT_ONCE: Final = 1 << 20
 _KINDS: Final = {"OBJECT": "object", "ARRAY": LIST}
 Path = tuple[str, ...]
 
@@ -32,16 +38,34 @@ class Observed:
 
     def look(self, rows: str, objects: str) -> None:
         """Learn from a stretch of events. rows: SQL of them. objects: SQL of their different columns of JSON."""
+        try:
+            self._look(objects)
+        except Unavailable as error:
+            if not out_of_memory(error):
+                raise
+            self._look_in_parts(objects)
+        counts = "".join(f", count({column}) > 0" for column in self.present)
+        for kind, *there in _rows(self._database, f"SELECT type{counts} FROM ({rows}) GROUP BY type"):
+            for types in compress(self.present.values(), there):
+                types.add(kind)
+
+    def _look(self, objects: str) -> None:
         while True:
             asked = {column: _Asked(column, tree) for column, tree in self.trees.items()}
             self._shapes(objects, list(asked.values()))
             self.trees = {column: each.grown(self._database) for column, each in asked.items()}
             if not any(each.more(self.trees[column]) for column, each in asked.items()):
                 break
-        counts = "".join(f", count({column}) > 0" for column in self.present)
-        for kind, *there in _rows(self._database, f"SELECT type{counts} FROM ({rows}) GROUP BY type"):
-            for types in compress(self.present.values(), there):
-                types.add(kind)
+
+    def _look_in_parts(self, objects: str) -> None:
+        """The same, a portion after the other: where objects are long, or have much in them."""
+        columns = list(self.trees)
+        with self._database.session() as session:
+            for batch in session.stream(f"SELECT {', '.join(columns)} FROM ({objects})", _ROWS_AT_ONCE, _WHAT):
+                for portion in portions(pa.Table.from_batches([batch]), columns, _ROWS_AT_ONCE, _BYTES_AT_ONCE):
+                    self._database.register("looked_at", portion)
+                    self._look("SELECT * FROM looked_at")
+                    self._database.forget("looked_at")
 
     def _shapes(self, objects: str, asked: Sequence[_Asked]) -> None:
         """Make the table ``shapes``: one row for all objects that are alike."""

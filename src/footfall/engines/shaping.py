@@ -37,6 +37,7 @@ from footfall.engines.splitting import (
 from footfall.errors import Unavailable
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
+from footfall.portions import JSON_AT_ONCE, in_batches, portions
 from footfall.ports import Derivation, Entry, Remembering
 from footfall.wire import row_body
 
@@ -155,10 +156,12 @@ class DuckShaper:
         return self._reader.sql("EXECUTE read_sent").to_arrow_table().column("us").combine_chunks()
 
     def _read(self, one: Split, taken: Range, sent_us: pa.Array) -> list[pa.Table]:
-        """Read the events of one dialect, at once if they let us, else without those that do not."""
+        """Read the events of one dialect, at once if they and the memory let us, else without those that do not."""
         events = event_table(one, taken, sent_us)
         try:
             return [self._run(one.dialect, events, one.texts)]
+        except duckdb.OutOfMemoryException:
+            return list(self._bisect(one.dialect, events, one.texts, taken))
         except _HOSTILE:
             texts: Sequence[Text] = one.texts
             if not isinstance(texts, RowTexts):
@@ -206,8 +209,10 @@ class DuckShaper:
             return
         try:
             yield self._run(dialect, events, texts)
-        except _HOSTILE as error:
+        except (duckdb.OutOfMemoryException, *_HOSTILE) as error:
             if len(texts) == 1:
+                if isinstance(error, duckdb.OutOfMemoryException):
+                    raise
                 taken.refusals.append(_unreadable(events, texts, 0, taken, str(error)))
                 return
             middle = len(texts) // 2
@@ -220,7 +225,8 @@ class DuckShaper:
             pc.or_(pc.is_valid(good.column("user_attributes")), pc.is_valid(good.column("account_attributes"))),
         )
         # The source is dictionary-coded until here.
-        self._told.batches = good.select(_TOLD.names).filter(telling).cast(_TOLD).to_batches()
+        told = good.select(_TOLD.names).filter(telling).cast(_TOLD)
+        self._told.batches = in_batches(told, _TRAITS, EVENTS_AT_ONCE).to_batches()
         facts = self._reader.sql("EXECUTE read_facts").to_arrow_table()
         self._told.batches = ()
         return facts.set_column(0, "at", facts.column("at").cast(pa.timestamp("us", "UTC")))
@@ -276,8 +282,16 @@ class _Texts:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for start in range(0, len(self._texts), EVENTS_AT_ONCE):
-            (events,) = self._events.slice(start, EVENTS_AT_ONCE).to_batches()
-            yield events.append_column("text", joined(self._texts[start : start + EVENTS_AT_ONCE]))
+            yield from self._batches(start, min(start + EVENTS_AT_ONCE, len(self._texts)))
+
+    def _batches(self, start: int, end: int) -> Iterator[pa.RecordBatch]:
+        texts = self._texts[start:end]
+        if len(texts) > 1 and sum(map(len, texts)) > JSON_AT_ONCE:
+            yield from self._batches(start, (start + end) // 2)
+            yield from self._batches((start + end) // 2, end)
+            return
+        (events,) = self._events.slice(start, end - start).to_batches()
+        yield events.append_column("text", joined(texts))
 
 
 class _Columns:
@@ -288,7 +302,8 @@ class _Columns:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         columns = [*self._events.columns, *self._rows.events.columns]
-        yield from pa.table(columns, schema=_IMPORTED).to_batches(max_chunksize=EVENTS_AT_ONCE)
+        for portion in portions(pa.table(columns, schema=_IMPORTED), row_body.JSON, EVENTS_AT_ONCE):
+            yield from portion.to_batches()
 
 
 def _no_events(dialect: str) -> pa.Table:
@@ -298,6 +313,7 @@ def _no_events(dialect: str) -> pa.Table:
 _EVENTS = _no_events(DIALECTS[0]).schema.append(pa.field("text", pa.string()))
 _IMPORTED = pa.schema([*_no_events(row_body.NAME).schema, *row_body.READ])
 _SENT = pa.schema([("text", pa.string())])
+_TRAITS = ("user_attributes", "account_attributes")
 # Of the events, what queries/shape_facts.sql reads.
 _TOLD = pa.schema(
     [
@@ -308,7 +324,7 @@ _TOLD = pa.schema(
         ("source", pa.string()),
         ("event_id", pa.string()),
         *((name, pa.string()) for name in ("identify_id", "anonymous_id", "previous_id", "account_id")),
-        *((name, pa.string()) for name in ("user_attributes", "account_attributes")),
+        *((name, pa.string()) for name in _TRAITS),
     ]
 )
 

@@ -12,14 +12,14 @@ import tempfile
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -76,12 +76,16 @@ class _Slice:
 class Stretch:
     """SQL of the events of a range of ingest_seq, in no order, and of their different objects.
 
-    objects: has the columns that ``WindowRows`` was given; the same may be in it more than once. To be read by the
-    first connection of the database, before the next stretch.
+    objects: has the columns that ``WindowRows`` was given; the same may be in it more than once. To be read before the
+    next stretch.
     """
 
     rows: str
     objects: str
+
+
+# A slice, and what becomes of it.
+_Begun: TypeAlias = "tuple[_Slice, Future[_InOrder]]"
 
 
 class WindowRows:
@@ -182,7 +186,7 @@ class WindowRows:
             self._shares.append(False)
             return Stretch(rows, rows)
         different = f"SELECT DISTINCT {', '.join(self._objects)} FROM ({rows})"
-        self.database.run(f"CREATE OR REPLACE TEMP TABLE seen AS {different}", _READ)
+        self.database.run(f"CREATE OR REPLACE TABLE seen AS {different}", _READ)
         found = self.database.number("SELECT count(*) FROM seen", _READ)
         self._shares.append(found <= SHARED_MOST * events)
         return Stretch(rows, "SELECT * FROM seen")
@@ -255,7 +259,7 @@ class WindowRows:
         Rows are put in order a piece at a time, so that a piece is still in the processor's cache when it is used.
         """
         threads = self.database.limits.threads
-        made: deque[Future[_InOrder]] = deque()
+        made: deque[_Begun] = deque()
         # Each of them by one thread: with more, every join of every slice takes memory for every thread.
         self.database.run("SET threads = 1", _READ)
         keys = next(keys for keys in self._slices if self._division.part(keys) == part)
@@ -264,17 +268,33 @@ class WindowRows:
         with ThreadPoolExecutor(threads, thread_name_prefix="slice") as pool:
             try:
                 for first, end in pairwise(edges):
-                    made.append(pool.submit(self._made, _Slice(first, end, keys), making))
+                    slice_ = _Slice(first, end, keys)
+                    made.append((slice_, pool.submit(self._made, slice_, making)))
                     if len(made) > threads:
-                        yield from made.popleft().result()
+                        yield from self._first_of(made, making)
                 while made:
-                    yield from made.popleft().result()
+                    yield from self._first_of(made, making)
             finally:
-                for future in made:
+                for _, future in made:
                     future.cancel()
 
-    def _made(self, slice_: _Slice, making: Making) -> _InOrder:
-        """The rows of a slice in order; made a part after the other where the memory does not do for all at once."""
+    def _first_of(self, made: deque[_Begun], making: Making) -> _InOrder:
+        """Take the first of these. One that the memory did not do for beside others is made after them, alone."""
+        slice_, future = made.popleft()
+        try:
+            return future.result()
+        except Unavailable as error:
+            if not out_of_memory(error):
+                raise
+        wait([other for _, other in made])
+        return self._made(slice_, making, alone=True)
+
+    def _made(self, slice_: _Slice, making: Making, *, alone: bool = False) -> _InOrder:
+        """The rows of a slice in order.
+
+        alone: no other is being made, so that one for which the memory does not do is too large. It is made a part
+        after the other then, and so are those that come later.
+        """
         rows = self._rows(slice_.first, slice_.end) + self._division.condition(slice_.keys)
         length = slice_.end - slice_.first
         if length <= self._at_once:
@@ -285,9 +305,9 @@ class WindowRows:
                         session.run(f"CREATE TEMP TABLE objects AS {making.objects_table()}", _WRITE)
                     return _InOrder(session.table(making.statement(shared=shared), 2 * SLICE, _WRITE))
             except Unavailable as error:
-                self._take_less(length, error)
+                self._take_less(length, error, alone)
         with self._prepared(f"TABLE kept AS {rows}; CREATE TEMP VIEW slice AS SELECT * FROM kept", making) as session:
-            return _InOrder(pa.concat_tables(list(self._in_parts(session, slice_, making.statement(shared=False)))))
+            return _InOrder(pa.concat_tables(list(self._in_parts(session, slice_, making, alone))))
 
     @contextmanager
     def _prepared(self, slice_: str, making: Making) -> Iterator[Session]:
@@ -298,9 +318,9 @@ class WindowRows:
             self._name_people(session)
             yield session
 
-    def _in_parts(self, session: Session, slice_: _Slice, statement: str) -> Iterator[pa.Table]:
-        """What the statement gives of the table ``kept``, so much at once as the memory does for."""
-        first = slice_.first
+    def _in_parts(self, session: Session, slice_: _Slice, making: Making, alone: bool) -> Iterator[pa.Table]:
+        """What is made of the table ``kept``, so much at once as the memory does for."""
+        first, statement = slice_.first, making.statement(shared=False)
         while first < slice_.end:
             length = min(self._at_once, slice_.end - first)
             some = f"SELECT * FROM kept WHERE ingest_seq >= {first} AND ingest_seq < {first + length}"
@@ -308,13 +328,13 @@ class WindowRows:
                 session.run(f"CREATE OR REPLACE TEMP VIEW slice AS {some}", _READ)
                 yield session.table(statement, SLICE, _WRITE)
             except Unavailable as error:
-                self._take_less(length, error)
+                self._take_less(length, error, alone)
             else:
                 first += length
 
-    def _take_less(self, length: int, error: Unavailable) -> None:
+    def _take_less(self, length: int, error: Unavailable, alone: bool) -> None:
         """Have no more than half of ``length`` at once from here on: the other slices will be no smaller."""
-        if not out_of_memory(error) or length < 2:
+        if not alone or not out_of_memory(error) or length < 2:
             raise error
         self._at_once = min(self._at_once, length // 2)
 

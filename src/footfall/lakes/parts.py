@@ -19,8 +19,11 @@ import pyarrow.parquet as pq
 
 from footfall.lakes.durable import sync
 from footfall.model.event import LAKE_COLUMNS
+from footfall.portions import JSON_AT_ONCE, portions, text_bytes
 
 ROW_GROUP_ROWS = 122_880  # what DuckDB gives one thread at a time
+VECTOR_ROWS = 2_048  # what it reads at once, of which ROW_GROUP_ROWS is a multiple
+HELD_BYTES = 128 << 20  # of JSON that a rewrite has in memory
 FILE_ROWS = 16_000_000
 _ARROW = {
     "date": pa.date32(),
@@ -34,6 +37,7 @@ TABLE_SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind, _ in LAKE_COLUMNS
 FILE_SCHEMA = pa.schema([field for field in TABLE_SCHEMA if field.name != "day"])
 STATISTICS = ("ingest_seq", "type", "occurred_at")
 _MEASURED = [name for name, kind, _ in LAKE_COLUMNS if kind not in ("string", "date")]
+_JSON = ("properties", "global_context")
 # Nearly every value of these is a new one, so a dictionary would be built and thrown away.
 _UNIQUE = ("ingest_seq", "occurred_at", "event_id", "properties")
 _DICTIONARY = [name for name in FILE_SCHEMA.names if name not in _UNIQUE]
@@ -67,7 +71,8 @@ class PartWriter:
         self.rows = 0
 
     def write(self, rows: pa.Table) -> None:
-        self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        for group in _row_groups(rows):
+            self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
         self.rows += rows.num_rows
         extremes = {name: pc.min_max(rows.column(name)).as_py() for name in STATISTICS}
         self._bounds.append({name: (found["min"], found["max"]) for name, found in extremes.items()})
@@ -144,19 +149,40 @@ def _by_type(files: Sequence[str], without: pa.Array | None) -> Iterator[pa.Tabl
 
 
 def _groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of ROW_GROUP_ROWS, the last one shorter."""
+    """The same rows in tables of ROW_GROUP_ROWS, the last one shorter; others only where rows are very long."""
     held: list[pa.Table] = []
-    count = 0
+    count = size = 0
     for table in tables:
         held.append(table)
         count += table.num_rows
+        size += text_bytes(table, _JSON)
         while count >= ROW_GROUP_ROWS:
             joined = pa.concat_tables(held)
             yield joined.slice(0, ROW_GROUP_ROWS)
             held = [joined.slice(ROW_GROUP_ROWS)]
             count -= ROW_GROUP_ROWS
+            size = text_bytes(held[0], _JSON)
+        if size >= HELD_BYTES:
+            yield pa.concat_tables(held)
+            held, count, size = [], 0, 0
     if count:
         yield pa.concat_tables(held)
+
+
+def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:
+    """The same rows in tables of ROW_GROUP_ROWS; where so many as are read at once are too long for it, of fewer."""
+    begin = 0
+    for first in range(0, rows.num_rows, VECTOR_ROWS):
+        vector = rows.slice(first, VECTOR_ROWS)
+        end = first + vector.num_rows
+        if text_bytes(vector, _JSON) > JSON_AT_ONCE:
+            if first > begin:
+                yield rows.slice(begin, first - begin)
+            yield from portions(vector, _JSON, VECTOR_ROWS)
+            begin = end
+        elif end - begin >= ROW_GROUP_ROWS or end == rows.num_rows:
+            yield rows.slice(begin, end - begin)
+            begin = end
 
 
 def _json(value: object) -> object:

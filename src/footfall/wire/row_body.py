@@ -18,10 +18,9 @@ import pyarrow.compute as pc
 from footfall.model.event import EventType
 
 NAME: Final = "rows"
-_TEXTS: Final = (
-    "occurred_at", "event_name", "identify_id", "anonymous_id", "account_id", "user", "account", "attributes",
-)  # fmt: skip
-# row: its number in the file. type: an EventType. user, account, attributes: JSON objects.
+JSON: Final = ("user", "account", "attributes")
+_TEXTS: Final = ("occurred_at", "event_name", "identify_id", "anonymous_id", "account_id", *JSON)
+# row: its number in the file. type: an EventType. JSON: objects.
 SCHEMA: Final = pa.schema([("row", pa.int64()), ("type", pa.int16()), *((name, pa.string()) for name in _TEXTS)])
 _NEEDED: Final = ("row", "type", "occurred_at")
 _TYPES: Final = pa.array([int(each) for each in EventType], pa.int16())
@@ -86,7 +85,7 @@ READ: Final = SCHEMA.append(pa.field("prefix", pa.string())).append(pa.field("pl
 def text_of(events: pa.Table, place: int) -> bytes:
     """One event of ``READ`` in the words of ``wire.native``, JSON, for people to read."""
     (said,) = events.slice(place, 1).to_pylist()
-    raw = {name: None if said[name] is None else msgspec.Raw(said[name].encode()) for name in _TEXTS[-3:]}
+    raw = {name: None if said[name] is None else msgspec.Raw(said[name].encode()) for name in JSON}
     return _encode(
         RowEvent(
             EventType(said["type"]).word,
