@@ -305,7 +305,19 @@ def test_a_row_begins_with_the_file_that_was_chosen(hub, tmp_path, place):
 
 def test_an_empty_file_of_a_row_is_not_there_yet(hub, tmp_path, place):
     (place / "crm_20261101.csv").write_bytes(b"")
-    assert files_after(LocalBucket(place), row(), Cursor("job")) == []
+    assert list(files_after(LocalBucket(place), row(), Cursor("job"))) == []
+
+
+def test_of_a_row_of_many_files_few_are_in_memory_and_each_is_taken_once(hub, tmp_path, place, monkeypatch):
+    monkeypatch.setattr(import_files, "FILES_AT_ONCE", 2)
+    names = [f"crm_2026110{day}.csv" for day in range(1, 7)]
+    write(place, *names[:4])
+    desk = desk_of(hub, tmp_path)
+    done = import_row(desk, plan_of(), row(first=names[1]))
+    assert [next(done).file.key, next(done).file.key] == names[1:3]
+    write(place, names[5])  # while the row is under way
+    assert [each.file.key for each in done] == [names[3], names[5]]
+    assert ids(hub) == [*names[1:4], names[5]]
 
 
 def test_a_file_that_cannot_be_read_stops_its_row_unless_it_may_be_left_out(hub, tmp_path, place):

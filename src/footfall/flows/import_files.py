@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
 from queue import SimpleQueue
 from typing import Any, Final
 
 from footfall import observe
 from footfall.errors import Conflict, Damaged, Refused, Unavailable
-from footfall.model.import_names import FileRow, base_of, literal_start, position_of
+from footfall.model.import_names import FileRow, base_of, coming, literal_start, position_of
 from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions
 from footfall.model.reading import EVENTS_MAX
 from footfall.ports import (
@@ -46,6 +47,7 @@ ROWS_AT_ONCE: Final = 32_768  # that are one body, where rows go to the log as c
 BODIES_AT_ONCE: Final = 8
 FIRST_ROWS: Final = 1_000  # if none of so many can be used, it is the delimiter, the header or the format that is wrong
 UNKNOWN: Final = ("unknown_user", "unknown_account")
+FILES_AT_ONCE: Final = 50_000  # of a row, some 30 MB
 LOOKED_AT: Final = 1_000  # of the newest imports of a scope
 
 
@@ -103,20 +105,17 @@ def one_file(bucket: Bucket, key: str) -> FileVersion:
         raise Refused(f"there is no file {key} in {bucket.url}", "Correct its name; it is case-sensitive") from None
 
 
-def files_after(bucket: Bucket, row: FileRow, cursor: Cursor) -> Sequence[tuple[datetime, FileVersion]]:
-    """The files of a row that come after the cursor, in their order: by timestamp, then by name.
-
-    Those of the place itself, not of folders below; what is empty is not there yet.
-    """
-    begin = None if not row.first or cursor.at is not None else position_of(base_of(row.first), row.matches, row.format)
-    found = []
-    for stored in bucket.list(literal_start(row.pattern)):
-        at = None if "/" in stored.key or not stored.size_bytes else position_of(stored.key, row.matches, row.format)
-        if at is None or (cursor.at is not None and (at, stored.key) <= (cursor.at, cursor.key)):
-            continue
-        if begin is None or (at, stored.key) >= (begin, row.first):
-            found.append((at, version_of(stored)))
-    return sorted(found, key=lambda each: (each[0], each[1].key))
+def files_after(bucket: Bucket, row: FileRow, cursor: Cursor) -> Iterator[tuple[datetime, FileVersion]]:
+    """The files of a row that are coming, by timestamp and then by name. So many are in memory at once and no more: for
+    those after them the place is listed again, so what came meanwhile and is later has its turn."""
+    while True:
+        listed = map(version_of, bucket.list(literal_start(row.pattern)))
+        some = nsmallest(FILES_AT_ONCE, coming(listed, row, cursor), key=lambda each: (each[0], each[1].key))
+        yield from some
+        if len(some) < FILES_AT_ONCE:
+            return
+        at, last = some[-1]
+        cursor = replace(cursor, at=at, key=last.key)
 
 
 def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
@@ -132,14 +131,14 @@ def import_row(desk: Desk, plan: Plan, row: FileRow) -> Iterator[FileImport]:
             cursor = replace(cursor, at=at, key=one.file.key, missed=0)
         yield from _unless_bad(desk, plan, one.file, cursor)
     cursor = desk.ledger.cursor(row.job)
-    coming = files_after(desk.bucket, row, cursor)
-    if not coming:
-        _missing(desk, row, cursor)
-        return
-    for at, file in coming:
+    came = False
+    for at, file in files_after(desk.bucket, row, cursor):
+        came = True
         desk.beat()
         cursor = replace(desk.ledger.cursor(row.job), at=at, key=file.key, missed=0)
         yield from _unless_bad(desk, plan, file, cursor)
+    if not came:
+        _missing(desk, row, cursor)
 
 
 def _unless_bad(desk: Desk, plan: Plan, file: FileVersion, cursor: Cursor) -> Iterator[FileImport]:

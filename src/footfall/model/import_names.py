@@ -13,10 +13,12 @@ One without an offset is UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from footfall.model.imports import Cursor, FileVersion
 
 Matches = Callable[[str], bool]
 """Does a pattern match all of a text?"""
@@ -142,3 +144,17 @@ def _instant(found: re.Match[str]) -> datetime | None:
         return at
     away = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
     return at - away if offset[0] == "+" else at + away
+
+
+def coming(listed: Iterable[FileVersion], row: FileRow, cursor: Cursor) -> Iterator[tuple[datetime, FileVersion]]:
+    """Of what a place lists, the files of a row that come after the cursor, and when they are of; in no other order.
+
+    Those of the place itself, not of folders below; what is empty is not there yet.
+    """
+    begin = None if not row.first or cursor.at is not None else position_of(base_of(row.first), row.matches, row.format)
+    for file in listed:
+        at = None if "/" in file.key or not file.size_bytes else position_of(file.key, row.matches, row.format)
+        if at is None or (cursor.at is not None and (at, file.key) <= (cursor.at, cursor.key)):
+            continue
+        if begin is None or (at, file.key) >= (begin, row.first):
+            yield at, file

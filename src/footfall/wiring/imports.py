@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -174,15 +175,15 @@ def _by_command(desk: Desk, settings: ImportSettings) -> Iterator[FileImport]:
     tidy(desk, scope)
 
 
-def chosen_files(bucket: Bucket, settings: ImportSettings) -> Sequence[FileVersion]:
+def chosen_files(bucket: Bucket, settings: ImportSettings) -> Iterator[FileVersion]:
     """The files that settings name, as they are now, in their order. Raises ``Refused`` when there is none."""
     if not settings.prefix:
-        return [one_file(bucket, settings.file)]
+        return iter([one_file(bucket, settings.file)])
     row = FileRow("", settings.prefix, settings.matches, settings.format, settings.file)
-    found = [file for _, file in files_after(bucket, row, Cursor(""))]
-    if not found:
+    coming = (file for _, file in files_after(bucket, row, Cursor("")))
+    if (first := next(coming, None)) is None:
         raise Refused(f"no file in {bucket.url} matches {settings.prefix!r} up to a timestamp", "List them with --list")
-    return found
+    return chain([first], coming)
 
 
 def known_before(hub: Footfall, origin: Origin, settings: ImportSettings) -> set[str]:
@@ -313,12 +314,13 @@ def _rehearsed(
 ) -> Iterator[FileFacts]:
     """What would be read: each file that is new, its rows counted and not one of them applied."""
     ledger, private = ledger_of(hub), origin.private_key(hub)
+    files: Iterator[FileVersion]
     if settings.prefix:
-        files = [file for _, file in files_after(bucket, _row(settings, job.name), ledger.cursor(job.name))]
+        files = (file for _, file in files_after(bucket, _row(settings, job.name), ledger.cursor(job.name)))
     else:
         file = one_file(bucket, settings.file)
         known = ledger.known(job.name, bucket.url, file)
-        files = [] if known is not None and known.state == "done" else [file]
+        files = iter(() if known is not None and known.state == "done" else (file,))
     for file in files:
         rows = bad = 0
         text = unpacked(file.key, bucket.open(file.key, version=file.version), private, spool_of(hub))
