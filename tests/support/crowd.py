@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from footfall.codecs.zstd_frame import ZstdFrame
@@ -99,9 +101,15 @@ def traces(folder: Path, people: Iterable[int], *, opener: Codec | None = None) 
 
 def named(name: str, body: bytes, people: Iterable[int], opener: Codec | None = None) -> bool:
     """Whether a file names any of these people, in its bytes or in what is packed in them."""
-    wanted = {str(person).zfill(6).encode() for person in people}
+    wanted = digits_of(tuple(people))
     texts = [name.encode(), body, *unpacked(name, body, opener)]
-    return any(found in wanted for text in texts for found in re.findall(rb"person-(\d{6})x", text))
+    return any(found.decode() in wanted for text in texts for found in set(re.findall(rb"person-(\d{6})x", text)))
+
+
+@cache
+def digits_of(people: tuple[int, ...]) -> frozenset[str]:
+    """What tells these people apart in a text: built once, for it is asked of every row."""
+    return frozenset(str(person).zfill(6) for person in people)
 
 
 def unpacked(name: str, body: bytes, opener: Codec | None = None) -> list[bytes]:
@@ -124,8 +132,16 @@ def unpacked(name: str, body: bytes, opener: Codec | None = None) -> list[bytes]
                 repr(file.metadata.row_group(group).column(n).statistics).encode()
                 for n in range(file.metadata.num_columns)
             ]
-        return [*told, json.dumps(file.read().to_pylist(), default=str).encode()]
+        return [*told, _laid_out(file.read())]
     return []
+
+
+def _laid_out(table: pa.Table) -> bytes:
+    """Every value of a table, one after the other and packed in nothing."""
+    laid = pa.BufferOutputStream()
+    with pa.ipc.new_stream(laid, table.schema) as stream:
+        stream.write_table(table)
+    return laid.getvalue().to_pybytes()
 
 
 def rows_of(name: str, body: bytes, opener: Codec | None = None) -> list[str]:
@@ -134,14 +150,14 @@ def rows_of(name: str, body: bytes, opener: Codec | None = None) -> list[str]:
         return [json.dumps(row, default=str) for row in pq.read_table(io.BytesIO(body)).to_pylist()]
     [text] = unpacked(name, body, opener) or [body]
     if ".csv" in name:
-        return [json.dumps(row) for row in csv.reader(io.StringIO(text.decode()))]
+        return ["\x1f".join(row) for row in csv.reader(io.StringIO(text.decode()))]
     if ".xml" in name:
         return re.findall(r"<row>.*?</row>", text.decode(), re.DOTALL)
     return text.decode().splitlines()
 
 
 def is_about(row: str, people: Iterable[int]) -> bool:
-    wanted = {str(person).zfill(6) for person in people}
+    wanted = digits_of(tuple(people))
     return any(found in wanted for found in re.findall(r"person-(\d{6})x", row))
 
 
