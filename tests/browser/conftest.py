@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import chromium
 import pytest
@@ -13,6 +16,8 @@ import served_api
 import web_site
 
 KEY = "write-key-of-pages"
+NODE = Path(__file__).with_name("node")
+TAG = Path(__file__).parents[2] / "src" / "footfall" / "tag"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,6 +45,28 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[served_api.Api]:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chromium.Browser]:
     with chromium.browser(tmp_path_factory.mktemp("browser")) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], str]:
+    """Make one script of other people's libraries, as a site does: ``bundled(module, name of its global)``."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    libraries, tool = tmp_path_factory.mktemp("libraries"), tmp_path_factory.mktemp("tool")
+    for folder, place in ((NODE, libraries), (TAG, tool)):
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(folder / name, place)
+        install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run(install, cwd=place, check=True, capture_output=True, timeout=240)
+
+    def make(module: str, name: str) -> str:
+        entry = libraries / f"{name}.js"
+        entry.write_text(module)
+        esbuild = [tool / "node_modules" / ".bin" / "esbuild", entry, f"--global-name={name}"]
+        command = [*esbuild, "--bundle", "--format=iife", "--log-level=error"]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+    return make
 
 
 @dataclass

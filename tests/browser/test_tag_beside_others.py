@@ -5,16 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from footfall.wiring.user_keys import release_user_hash, require_user_hash
-
-NODE = Path(__file__).with_name("node")
-TAG = Path(__file__).parents[2] / "src" / "footfall" / "tag"
 
 
 @pytest.fixture
@@ -58,19 +52,8 @@ def test_events_of_users_count_only_with_the_hash_of_the_sites_server(proven_sou
     assert "userHash" not in world.line.one("identify", 3).get("user", {})
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
-def test_segments_own_library_and_the_tag_run_side_by_side(world, tmp_path):
-    for folder, place in ((NODE, tmp_path / "segment"), (TAG, tmp_path / "tool")):
-        place.mkdir()
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(folder / name, place)
-        install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(install, cwd=place, check=True, capture_output=True, timeout=240)
-    entry = tmp_path / "segment" / "entry.js"
-    entry.write_text("export { AnalyticsBrowser } from '@segment/analytics-next'")
-    esbuild = tmp_path / "tool" / "node_modules" / ".bin" / "esbuild"
-    bundle = ["--bundle", "--format=iife", "--global-name=segment", "--log-level=error"]
-    made = subprocess.run([esbuild, entry, *bundle], check=True, capture_output=True, text=True, timeout=120).stdout
+def test_segments_own_library_and_the_tag_run_side_by_side(world, bundled):
+    made = bundled("export { AnalyticsBrowser } from '@segment/analytics-next'", "segment")
     world.site.add("/segment.js", made)
     page = world.open(
         world.page("/both", '<script src="/segment.js"></script><button id="b">b</button>',

@@ -96,20 +96,26 @@ def encrypted() -> Codec:
     return OpenPgp(GzipMember(), [recipient], check_private_key(bytes(key), None))
 
 
-@pytest.mark.parametrize("codec", [Plain(), GzipMember(), ZstdFrame(), ZipArchive()], ids=lambda codec: codec.name)
+CODECS: dict[str, Callable[[], Codec]] = {
+    "none": Plain, "gzip": GzipMember, "zstd": ZstdFrame, "zip": ZipArchive, "openpgp": encrypted,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("way", WAYS)
 @given(drawn=tables(), cut=st.integers(1, 100))
 @settings(max_examples=20, deadline=None)
 def test_what_was_exported_is_imported_and_exported_again_the_same(
-    way: str, codec: Codec, drawn: tuple[list[Column], Table], cut: int
+    way: str, codec: str, drawn: tuple[list[Column], Table], cut: int
 ) -> None:
     columns, table = drawn
     reader, write, expected = WAYS[way]
     if way == "csv" and sum(c.type != OBJECT for c in columns) < 2:
         return  # a line with nothing on it is no row
     data = write(columns, table)
-    stored = b"".join(codec.encode([data], name="rows"))
-    found = read(reader, b"".join(codec.decode(pieces(stored, cut))), cut=cut)
+    packed = CODECS[codec]()
+    stored = b"".join(packed.encode([data], name="rows"))
+    found = read(reader, b"".join(packed.decode(pieces(stored, cut))), cut=cut)
     assert not found.bad
     assert found.values == [expected(columns, row) for row in table]
     again = found.values
