@@ -427,6 +427,21 @@ def test_custom_attributes_are_spelled_and_typed_by_their_earliest_use(stores, f
     assert attributes(stores, who="bob") == {"Team Size": 3, "since": "2026-01-31T10:00:00.000Z", "beta": True}
 
 
+def test_names_of_attributes_are_counted_and_of_too_many_those_that_came_first_are_kept(
+    stores, facts, zone, monkeypatch
+):
+    monkeypatch.setattr("footfall.stores.histories.CUSTOM_MAX", 3)
+    stores.people.learn(facts((NOON, "user", "ada", None, {"a": 1, "B": 2, "title": "x"})), zone)
+    stores.people.learn(facts((NOON, "account", None, "x", {"a": 1, "d": 2})), zone)
+    many = {f"n{n}": n for n in range(1_000)}
+    stores.people.learn(facts((EVENING, "user", "ada", None, {**many, "A": 5, "lastName": "y", "none": None})), zone)
+    stores.people.learn(facts((EVENING, "user", "bob", None, {**many, "b": 6})), zone)
+    assert [name for name, _ in stores.people.custom_attributes("user")] == ["B", "a", "n0"]
+    assert attributes(stores) == {"a": 5, "B": 2, "title": "x", "lastName": "y", "n0": 0}
+    assert attributes(stores, who="bob") == {"B": 6, "n0": 0}
+    assert [name for name, _ in stores.people.custom_attributes("account")] == ["a", "d"]
+
+
 def test_a_value_that_does_not_fit_its_type_is_left_out_and_kept(stores, facts, zone):
     stores.people.learn(facts((NOON, "user", "ada", None, {"size": 3})), zone)
     stores.people.learn(facts((EVENING, "user", "ada", None, {"size": "many"})), zone)

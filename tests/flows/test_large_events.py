@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -86,3 +89,22 @@ def test_where_it_does_for_nothing_the_error_says_what_would_help(
         monkeypatch.setattr(small_activity, "LIMITS", Limits(memory_mb=2, threads=2))
         with pytest.raises(Unavailable, match=r"(?s)Out of Memory.*Give the engine more memory"):
             export_activity(hub, LocalBucket(tmp_path / "out"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "report"), [("identify", "Users"), ("group", "Accounts")])
+def test_people_with_much_said_about_them_are_reported(tmp_path: Path, kind: str, report: str) -> None:
+    traits = {f"k{n}": f"value {n}" for n in range(800)}
+    about = {"type": kind, "timestamp": f"{DAY}T15:00:00Z", "traits": traits}
+    with small_hub(tmp_path / "hub") as hub:
+        for first in range(0, 2_100, 300):
+            numbers = range(first, first + 300)
+            hub.accept([{**about, "userId": f"u{n}", "groupId": f"g{n}", "messageId": f"m{n}"} for n in numbers])
+        hub.settle()
+        out = LocalBucket(tmp_path / "out")
+        hub.export(DAY, out, [report])
+        assert findings(out) == []
+        [file] = (tmp_path / "out").glob("*.csv.gz")
+        header, *rows = csv.reader(io.StringIO(gzip.decompress(file.read_bytes()).decode()))
+        assert (len(rows), {len(row) for row in rows}) == (2_100, {len(header)})
+        assert {row[header.index("customAttribute_k799")] for row in rows} == {"value 799"}

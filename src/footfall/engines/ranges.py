@@ -6,6 +6,7 @@ is bounded, and since a range holds the first key of the order, what the ranges 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from footfall.engines.database import Database, text_literal
 from footfall.model.event import EventType
 from footfall.model.reports import Report
+from footfall.portions import JSON_AT_ONCE
 
 # What stands in the query of a relation for the slice.
 Slice = Mapping[str, str]
@@ -26,6 +28,7 @@ EVENT_ROWS: Final = {
 }
 # Keys looked at to find ranges.
 _SAMPLE: Final = 20_000
+_ROWS_TOGETHER: Final = 2_048
 _MEASURE: Final = "measure a report"
 
 
@@ -35,6 +38,8 @@ def slices(database: Database, report: Report) -> Iterator[Slice]:
         yield from _of_views(database)
     elif report.relation == "users":
         yield from _of_users(database)
+    elif report.relation == "accounts":
+        yield from _of_accounts(database)
     elif report.relation in EVENT_ROWS:
         yield from _of_events(database, EVENT_ROWS[report.relation])
     else:
@@ -52,12 +57,27 @@ def _of_views(database: Database) -> Iterator[Slice]:
 def _of_users(database: Database) -> Iterator[Slice]:
     """Totals are narrowed to the range first: else DuckDB keeps users, who are wide, to be found by totals of all."""
     key = "coalesce(u.identify_id, '')"
-    bounds = _bounds(database, key, "FROM users u WHERE true", database.limits.users_at_once)
+    bounds = _bounds(
+        database, key, "FROM users u WHERE true", min(database.limits.users_at_once, _readable(database, "users"))
+    )
     if not bounds:
         yield {"$totals": "user_totals", "$slice": "true"}
     for each in _ranges(key, [text_literal(str(bound)) for bound in bounds]):
         totals = f"SELECT * FROM user_totals WHERE user_key IN (SELECT u.user_key FROM users u WHERE {each})"
         yield {"$totals": f"({totals})", "$slice": each}
+
+
+def _of_accounts(database: Database) -> Iterator[Slice]:
+    key = "coalesce(a.account_id, '')"
+    bounds = _bounds(database, key, "FROM accounts a WHERE true", _readable(database, "accounts"))
+    for each in _ranges(key, [text_literal(str(bound)) for bound in bounds]) if bounds else ("true",):
+        yield {"$slice": each}
+
+
+def _readable(database: Database, table: str) -> int:
+    """Rows whose attributes are read at once: few, where so many as DuckDB reads together are too long."""
+    length = database.number(f"SELECT ceil(avg(strlen(attributes)))::BIGINT FROM {table}", _MEASURE)
+    return sys.maxsize if length * _ROWS_TOGETHER <= JSON_AT_ONCE else max(1, JSON_AT_ONCE // length)
 
 
 def _of_events(database: Database, type: EventType) -> Iterator[Slice]:

@@ -171,10 +171,13 @@ def _relation(database: Database, rows: Rows, part: Slice) -> tuple[str, dict[st
     if report.relation not in _SNAPSHOT_TEXTS:
         return sql, {}
     present = snapshots.present_attributes(database, report.relation)
-    found = {f.source: snapshots.attribute_sql(f, present) for f in rows.fields if snapshots.is_attribute(f)}
-    columns = {source: "NULL" if value == "NULL" else f"r.a{i}" for i, (source, value) in enumerate(found.items())}
-    picked = "".join(f", {value} AS a{i}" for i, value in enumerate(found.values()) if value != "NULL")
-    return f"SELECT * EXCLUDE (attributes){picked} FROM ({sql})", columns
+    wanted = [f for f in rows.fields if snapshots.is_attribute(f)]
+    there = [f for f in wanted if snapshots.attribute_name(f) in present]
+    columns = dict.fromkeys((f.source for f in wanted), "NULL") | {f.source: f"r.a{n}" for n, f in enumerate(there)}
+    picked = "".join(f", {snapshots.attribute_sql(f, f'said[{n}]')} AS a{n - 1}" for n, f in enumerate(there, 1))
+    # One reading of the JSON serves all of them: each one's own would keep what it read in memory.
+    said = f"(SELECT *, {snapshots.attributes_sql(there)} AS said FROM ({sql}))" if there else f"({sql})"
+    return f"SELECT * EXCLUDE (attributes{', said' if there else ''}){picked} FROM {said}", columns
 
 
 def _value(f: Field, report: Report, attributes: dict[str, str]) -> str | None:

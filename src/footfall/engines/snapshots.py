@@ -59,13 +59,19 @@ def is_attribute(f: Field) -> bool:
     return f.source.partition(".")[0] in ("attribute", "custom")
 
 
-def attribute_sql(f: Field, present: frozenset[str]) -> str:
-    """SQL for an attribute column over the relation's ``attributes``; ``NULL`` when nobody has it."""
-    name = f.source.partition(".")[2]
-    if name not in present:
-        return "NULL"
-    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-    text = f"json_extract_string(attributes, {literal(pointer)})"
+def attribute_name(f: Field) -> str:
+    """Which attribute it is filled from."""
+    return f.source.partition(".")[2]
+
+
+def attributes_sql(fields: Sequence[Field]) -> str:
+    """SQL for a list of texts over the relation's ``attributes``, one for each field."""
+    pointers = ("/" + attribute_name(f).replace("~", "~0").replace("/", "~1") for f in fields)
+    return f"json_extract_string(attributes, [{', '.join(map(literal, pointers))}])"
+
+
+def attribute_sql(f: Field, text: str) -> str:
+    """SQL for an attribute column. text: SQL of its text."""
     return {
         LONG: f"whole_number({text})",
         NUMBER: f"number_text({text})",

@@ -32,6 +32,8 @@ class Type(StrEnum):
     DATE = "Date"
 
 
+# Of users, and as many of accounts. Whoever writes values into names would fill memory and every file with them.
+CUSTOM_MAX: Final = 1_000
 CUSTOM_TYPES: Final = ("STRING", "NUMBER", "BOOLEAN", "DATE_TIME")
 
 

@@ -27,6 +27,8 @@ Scalar = str | int | float | bool | None
 
 # What every JSON reader and every column of 64 bits can hold; larger whole numbers are kept as text.
 _INTEGER_LIMIT: Final = 2**63
+# Of a call, for which they are remembered.
+NAMES_KEPT: Final = 250
 _canonical: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _AS_THEY_ARE: Final = frozenset({str, bool, float, type(None)})
 
@@ -78,9 +80,9 @@ def said(entity: str, attributes: Mapping[str, object]) -> tuple[Names, list[Sca
         given, values = tuple(name for name, _ in pairs), [value for _, value in pairs]
     else:
         given, values = tuple(attributes), list(attributes.values())
-    return _names(entity, given), [
-        cast("Scalar", value) if type(value) in _AS_THEY_ARE else _scalar(value) for value in values
-    ]
+    # A call with so many names is hardly made twice, and what is remembered of some thousand would be gigabytes.
+    names = (_names if len(given) <= NAMES_KEPT else _names.__wrapped__)(entity, given)
+    return names, [cast("Scalar", value) if type(value) in _AS_THEY_ARE else _scalar(value) for value in values]
 
 
 @lru_cache(maxsize=4096)

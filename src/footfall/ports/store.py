@@ -35,6 +35,8 @@ class People(Protocol):
        nor a repetition changes the result.
     2. A key, once given, is never given to another string.
     3. ``users``/``accounts`` as of a day contain nothing that happened after that day's end.
+    4. There are at most ``model.attributes.CUSTOM_MAX`` custom attributes of users, and as many of accounts: those
+       whose names came first, and those that people defined. Of the others nothing is kept.
     """
 
     def keys(self, shape: Shape) -> Keys:

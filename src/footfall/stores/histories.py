@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
-from footfall.model.people import Definition, History, Names, Registers, define, said
+from footfall import observe
+from footfall.model.attributes import CUSTOM_MAX
+from footfall.model.people import NAMES_KEPT, Definition, History, Names, Registers, define, said
 from footfall.stores import schema
 from footfall.stores.database import raw
 from footfall.stores.defined import read_defined
@@ -51,6 +53,7 @@ class Histories:
         self._definitions = {name: Definition(first_at, api, type_) for name, first_at, api, type_ in rows}
         self._defined: set[str] = set()
         self._used: dict[Names, int] = {}
+        self._left_out = 0
         self.defined = read_defined(connection, entity)
 
     def tell(self, sayings: pa.Table) -> None:
@@ -77,11 +80,22 @@ class Histories:
         # A use that is later than the earliest of each of these names defines nothing.
         if names.custom and self._used.get(names, first_at) >= first_at:
             for place, name, spelling in names.custom:
-                if define(self._definitions, name, spelling, values[place], first_at):
+                if self._has_room(name) and define(self._definitions, name, spelling, values[place], first_at):
                     self._defined.add(name)
-            uses = [self._definitions.get(name) for _, name, _ in names.custom]
-            self._used[names] = max(_AFTER_ALL if use is None else use.first_at for use in uses)
-        return names.registers(values, at)
+            if len(names.kept) <= NAMES_KEPT:
+                uses = [self._definitions.get(name) for _, name, _ in names.custom]
+                self._used[names] = max(_AFTER_ALL if use is None else use.first_at for use in uses)
+        told = names.registers(values, at)
+        if len(self._definitions) >= CUSTOM_MAX:
+            for _, name, _ in names.custom:
+                if name not in self._definitions and not self._has_room(name):
+                    told.pop(name, None)
+                    self._left_out += 1
+        return told
+
+    def _has_room(self, name: str) -> bool:
+        """May there be a custom attribute of that name? What people defined or use already may."""
+        return len(self._definitions) < CUSTOM_MAX or name in self._definitions or name in self.defined.definitions
 
     def _sayings(self, ordered: pa.Table) -> Iterator[Saying]:
         columns = (ordered[name] for name in ("key", "day", "attributes", "at", "first_at"))
@@ -128,7 +142,10 @@ class Histories:
         return found
 
     def write_definitions(self) -> None:
-        """Write what ``note_use`` found."""
+        """Write what ``registers`` found."""
+        if self._left_out:
+            observe.happened("attributes left out", entity=self.entity, names=self._left_out, most=CUSTOM_MAX)
+            self._left_out = 0
         rows = [
             (self.entity, name, definition.api_name, definition.type, definition.first_at)
             for name in sorted(self._defined)

@@ -1,4 +1,4 @@
--- Every account as of the day's end. Needs activity(day, user_key, account_key, …) and user_totals.
+-- Every account as of the day's end, of one slice: see ranges.py. Needs activity(day, user_key, account_key, …) and user_totals.
 WITH members AS (
     SELECT u.account_key, count(*) FILTER (NOT u.deleted) AS users, max(t.seen_at) AS seen_at
     FROM users u
@@ -23,3 +23,4 @@ SELECT
 FROM accounts a
 LEFT JOIN members m ON m.account_key = a.account_key
 LEFT JOIN active c ON c.account_key = a.account_key
+WHERE $slice
