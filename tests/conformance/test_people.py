@@ -442,6 +442,14 @@ def test_names_of_attributes_are_counted_and_of_too_many_those_that_came_first_a
     assert [name for name, _ in stores.people.custom_attributes("account")] == ["a", "d"]
 
 
+def test_a_text_that_is_too_long_for_an_attribute_is_left_out(stores, facts, zone):
+    stores.people.learn(facts((NOON, "user", "ada", None, {"title": "x" * 8_192, "bio": "short", "n": 1})), zone)
+    stores.people.learn(
+        facts((EVENING, "user", "ada", None, {"title": "x" * 8_193, "bio": ["y"] * 4_096, "n": 2})), zone
+    )
+    assert attributes(stores) == {"title": "x" * 8_192, "bio": "short", "n": 2}
+
+
 def test_a_value_that_does_not_fit_its_type_is_left_out_and_kept(stores, facts, zone):
     stores.people.learn(facts((NOON, "user", "ada", None, {"size": 3})), zone)
     stores.people.learn(facts((EVENING, "user", "ada", None, {"size": "many"})), zone)

@@ -6,7 +6,6 @@ is bounded, and since a range holds the first key of the order, what the ranges 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -28,7 +27,8 @@ EVENT_ROWS: Final = {
 }
 # Keys looked at to find ranges.
 _SAMPLE: Final = 20_000
-_ROWS_TOGETHER: Final = 2_048
+# Of attributes: 2,048 of these are as much as may be read at once.
+LONG_ATTRIBUTES: Final = JSON_AT_ONCE // 2_048
 _MEASURE: Final = "measure a report"
 
 
@@ -57,9 +57,8 @@ def _of_views(database: Database) -> Iterator[Slice]:
 def _of_users(database: Database) -> Iterator[Slice]:
     """Totals are narrowed to the range first: else DuckDB keeps users, who are wide, to be found by totals of all."""
     key = "coalesce(u.identify_id, '')"
-    bounds = _bounds(
-        database, key, "FROM users u WHERE true", min(database.limits.users_at_once, _readable(database, "users"))
-    )
+    bounds = _bounds(database, key, "FROM users u WHERE true", database.limits.users_at_once)
+    bounds = sorted({*bounds, *_cuts(database, key, "users u")}, key=_binary)
     if not bounds:
         yield {"$totals": "user_totals", "$slice": "true"}
     for each in _ranges(key, [text_literal(str(bound)) for bound in bounds]):
@@ -69,15 +68,19 @@ def _of_users(database: Database) -> Iterator[Slice]:
 
 def _of_accounts(database: Database) -> Iterator[Slice]:
     key = "coalesce(a.account_id, '')"
-    bounds = _bounds(database, key, "FROM accounts a WHERE true", _readable(database, "accounts"))
+    bounds = _cuts(database, key, "accounts a")
     for each in _ranges(key, [text_literal(str(bound)) for bound in bounds]) if bounds else ("true",):
         yield {"$slice": each}
 
 
-def _readable(database: Database, table: str) -> int:
-    """Rows whose attributes are read at once: few, where so many as DuckDB reads together are too long."""
-    length = database.number(f"SELECT ceil(avg(strlen(attributes)))::BIGINT FROM {table}", _MEASURE)
-    return sys.maxsize if length * _ROWS_TOGETHER <= JSON_AT_ONCE else max(1, JSON_AT_ONCE // length)
+def _cuts(database: Database, key: str, table: str) -> Sequence[object]:
+    """Keys that part those with long attributes, in order: DuckDB reads 2,048 rows together, and these would be too
+    much."""
+    long = (
+        f"SELECT {key} AS key, strlen(attributes) AS length FROM {table} WHERE strlen(attributes) > {LONG_ATTRIBUTES}"
+    )
+    parts = f"SELECT key, (sum(length) OVER (ORDER BY key)) // {JSON_AT_ONCE} AS part FROM ({long})"
+    return [cut for (cut,) in database.rows(f"SELECT max(key) FROM ({parts}) GROUP BY part ORDER BY 1", _MEASURE, {})]
 
 
 def _of_events(database: Database, type: EventType) -> Iterator[Slice]:

@@ -172,7 +172,7 @@ def _relation(database: Database, rows: Rows, part: Slice) -> tuple[str, dict[st
         return sql, {}
     present = snapshots.present_attributes(database, report.relation)
     wanted = [f for f in rows.fields if snapshots.is_attribute(f)]
-    there = [f for f in wanted if snapshots.attribute_name(f) in present]
+    there = [f for f in wanted if present is None or snapshots.attribute_name(f) in present]
     columns = dict.fromkeys((f.source for f in wanted), "NULL") | {f.source: f"r.a{n}" for n, f in enumerate(there)}
     picked = "".join(f", {snapshots.attribute_sql(f, f'said[{n}]')} AS a{n - 1}" for n, f in enumerate(there, 1))
     # One reading of the JSON serves all of them: each one's own would keep what it read in memory.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from footfall.engines.database import Database, literal, query
+from footfall.engines.ranges import LONG_ATTRIBUTES
 from footfall.model.columns import BOOLEAN, LONG, NUMBER, Field
 
 if TYPE_CHECKING:
@@ -46,8 +47,13 @@ def build_totals(database: Database, day: DayInput) -> None:
     )
 
 
-def present_attributes(database: Database, table: str) -> frozenset[str]:
-    """Names of the attributes that anybody of the snapshot has. Found once: reading all attributes takes its time."""
+def present_attributes(database: Database, table: str) -> frozenset[str] | None:
+    """Names of the attributes that anybody of the snapshot has. Found once: reading all attributes takes its time.
+
+    None where some are too long to be read together: then any may be there.
+    """
+    if database.number(f"SELECT count(*) FROM {table} WHERE strlen(attributes) > {LONG_ATTRIBUTES}", _SNAPSHOT):
+        return None
     found = f"SELECT DISTINCT unnest(json_keys(attributes)) AS name FROM {table}"
     database.run(f"CREATE TABLE IF NOT EXISTS {table}_attributes AS {found}", _SNAPSHOT)
     names = database.one(f"SELECT list(name) FROM {table}_attributes", _SNAPSHOT)[0]

@@ -34,6 +34,8 @@ class Type(StrEnum):
 
 # Of users, and as many of accounts. Whoever writes values into names would fill memory and every file with them.
 CUSTOM_MAX: Final = 1_000
+# Of a value; longer ones would make a report's row of one person larger than the memory that may be used for it.
+VALUE_CHARACTERS_MAX: Final = 8_192
 CUSTOM_TYPES: Final = ("STRING", "NUMBER", "BOOLEAN", "DATE_TIME")
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, cast
 
-from footfall.model.attributes import custom_type, flattened, named
+from footfall.model.attributes import VALUE_CHARACTERS_MAX, custom_type, flattened, named
 
 # (value, at in µs). The value is JSON-shaped.
 Register = tuple[object, int]
@@ -97,6 +97,11 @@ def _scalar(value: object) -> Scalar:
     if isinstance(value, int):
         return value if abs(value) < _INTEGER_LIMIT else str(value)
     return canonical_json(value)
+
+
+def has_room(value: object) -> bool:
+    """Whether an attribute may have this value. One that is longer counts as not said."""
+    return not isinstance(value, str) or len(value) <= VALUE_CHARACTERS_MAX
 
 
 def define(definitions: dict[str, Definition], name: str, spelling: str, value: Scalar, at: int) -> bool:

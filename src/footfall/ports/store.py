@@ -36,7 +36,8 @@ class People(Protocol):
     2. A key, once given, is never given to another string.
     3. ``users``/``accounts`` as of a day contain nothing that happened after that day's end.
     4. There are at most ``model.attributes.CUSTOM_MAX`` custom attributes of users, and as many of accounts: those
-       whose names came first, and those that people defined. Of the others nothing is kept.
+       whose names came first, and those that people defined. Of the others nothing is kept, nor are texts of more than
+       ``VALUE_CHARACTERS_MAX``.
     """
 
     def keys(self, shape: Shape) -> Keys:

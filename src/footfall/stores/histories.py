@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from sqlalchemy import select
 
 from footfall import observe
-from footfall.model.attributes import CUSTOM_MAX
-from footfall.model.people import NAMES_KEPT, Definition, History, Names, Registers, define, said
+from footfall.model.attributes import CUSTOM_MAX, VALUE_CHARACTERS_MAX
+from footfall.model.people import NAMES_KEPT, Definition, History, Names, Registers, define, has_room, said
 from footfall.stores import schema
 from footfall.stores.database import raw
 from footfall.stores.defined import read_defined
@@ -91,7 +91,12 @@ class Histories:
                 if name not in self._definitions and not self._has_room(name):
                     told.pop(name, None)
                     self._left_out += 1
-        return told
+        return told if len(text) <= VALUE_CHARACTERS_MAX else self._without_long(told)
+
+    def _without_long(self, told: Registers) -> Registers:
+        kept = {name: register for name, register in told.items() if has_room(register[0])}
+        self._left_out += len(told) - len(kept)
+        return kept
 
     def _has_room(self, name: str) -> bool:
         """May there be a custom attribute of that name? What people defined or use already may."""
@@ -144,7 +149,7 @@ class Histories:
     def write_definitions(self) -> None:
         """Write what ``registers`` found."""
         if self._left_out:
-            observe.happened("attributes left out", entity=self.entity, names=self._left_out, most=CUSTOM_MAX)
+            observe.happened("attributes left out", entity=self.entity, count=self._left_out)
             self._left_out = 0
         rows = [
             (self.entity, name, definition.api_name, definition.type, definition.first_at)
