@@ -177,7 +177,8 @@ class _Choice:
 
     def _typed(self) -> tuple[list[UserField], list[str]]:
         """The fields as they turn out to be, and SQL over ``people`` p for the text of each."""
-        self._people = self._values.spread(self._present())
+        asked = {"email", *(field.source.partition(".")[2] for field in self._fields)}  # e-mail: for join keys
+        self._people = self._values.spread(self._present() & asked)
         fields = [*self._fields, *([SEGMENTS_FIELD] if self._export.memberships else [])]
         if self._export.mode == "diff" and PROFILE not in {field.name for field in fields}:
             fields.insert(0, field_named(user_fields(()), PROFILE))
