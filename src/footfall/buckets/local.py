@@ -222,22 +222,21 @@ def _open_file(folder: int, name: str) -> int:
 
 def _walk(folder: Path, path: str, prefix: str) -> Iterator[Stored]:
     """Objects below ``folder`` whose keys (``path`` + name) begin with ``prefix``, in the order of their bytes."""
-    entries: list[tuple[bytes, os.DirEntry[str]]] = []
+    names: list[bytes] = []  # and nothing else of them: there may be a million
     with os.scandir(folder) as found:
         for entry in found:
             is_folder = entry.is_dir(follow_symlinks=False)
-            if entry.name.startswith(".") or not (is_folder or entry.is_file(follow_symlinks=False)):
-                continue
-            # A folder sorts as its keys do, with the slash: "a.b" < "a/b" < "a0".
-            entries.append((os.fsencode(entry.name + "/" * is_folder), entry))
-    for _, entry in sorted(entries, key=lambda pair: pair[0]):
-        key = path + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            inner = key + "/"
-            if inner.startswith(prefix) or prefix.startswith(inner):
-                yield from _walk(folder / entry.name, inner, prefix)
+            if not entry.name.startswith(".") and (is_folder or entry.is_file(follow_symlinks=False)):
+                # A folder sorts as its keys do, with the slash: "a.b" < "a/b" < "a0".
+                names.append(os.fsencode(entry.name + "/" * is_folder))
+    names.sort()
+    for name in map(os.fsdecode, names):
+        key = path + name
+        if name.endswith("/"):
+            if key.startswith(prefix) or prefix.startswith(key):
+                yield from _walk(folder / name, key, prefix)
         elif key.startswith(prefix):
-            yield _stored(key, entry.stat(follow_symlinks=False))
+            yield _stored(key, os.lstat(f"{folder}/{name}"))
 
 
 def _stored(key: str, found: os.stat_result) -> Stored:
