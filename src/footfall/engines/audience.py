@@ -18,7 +18,7 @@ import pyarrow as pa
 from footfall import disk
 from footfall.engines.audience_draft import KINDS_KEY, Draft, describe_draft
 from footfall.engines.audience_filter import parameters, where
-from footfall.engines.audience_values import Values
+from footfall.engines.audience_values import Values, attribute_name
 from footfall.engines.database import Database, Limits, literal, query, scratch
 from footfall.engines.hiding import hidden_sql
 from footfall.errors import Refused
@@ -177,7 +177,7 @@ class _Choice:
 
     def _typed(self) -> tuple[list[UserField], list[str]]:
         """The fields as they turn out to be, and SQL over ``people`` p for the text of each."""
-        asked = {"email", *(field.source.partition(".")[2] for field in self._fields)}  # e-mail: for join keys
+        asked = {"email", *(attribute_name(field.source) for field in self._fields)}  # e-mail: for join keys
         self._people = self._values.spread(self._present() & asked)
         fields = [*self._fields, *([SEGMENTS_FIELD] if self._export.memberships else [])]
         if self._export.mode == "diff" and PROFILE not in {field.name for field in fields}:

@@ -86,14 +86,10 @@ class Values:
         """SQL for the value: BIGINT, BOOLEAN, or text; ``NULL`` when nobody has it."""
         if field.source in _VALUES:
             return _VALUES[field.source]
-        text = self._attribute(field.source.partition(".")[2])
+        text = self._attribute(attribute_name(field.source))
         if text == "NULL":
             return text
-        return {
-            LONG: f"whole_number({text})",
-            NUMBER: f"number_text({text})",
-            BOOLEAN: f"try_cast({text} AS BOOLEAN)",
-        }.get(field.type, text)
+        return as_type(field.type, text)
 
     def join_key(self) -> str:
         """SQL for the join key; ``NULL`` where files need none."""
@@ -105,6 +101,20 @@ class Values:
         if self._places is None:
             return f"json_extract_string(p.attributes, {literal(attribute_pointer(name))})"
         return self._places.get(name, "NULL")
+
+
+def attribute_name(source: str) -> str:
+    """Which attribute a field is filled from, if it is from one: ``plan`` of ``custom.plan``."""
+    return source.partition(".")[2]
+
+
+def as_type(type: str, text: str) -> str:
+    """SQL for a value of a type of columns. text: SQL of its text."""
+    return {
+        LONG: f"whole_number({text})",
+        NUMBER: f"number_text({text})",
+        BOOLEAN: f"try_cast({text} AS BOOLEAN)",
+    }.get(type, text)
 
 
 def attribute_pointer(name: str) -> str:

@@ -34,7 +34,6 @@ _ASKED: Final = """SELECT nullif(json_extract_string(properties, '$.user_agent')
             json_extract_string(user_attributes, '$.Email')), '@([^@\\s]+)$', 1) AS domain
     FROM given"""
 _READ: Final = ("properties", "user_attributes")
-_AT_ONCE: Final = 8_192
 _SERVER: Final = "server"
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, str]).decode
@@ -107,7 +106,7 @@ class Inference:
 
     def _asked(self, rows: pa.Table) -> pa.Table:
         """(agent, domain): what each event says of its client, and the domain of the person's e-mail address."""
-        self._engine.register("given", in_batches(rows.select(_READ), _READ, _AT_ONCE))
+        self._engine.register("given", in_batches(rows.select(_READ), _READ))
         try:
             return self._engine.sql(_ASKED).to_arrow_table().combine_chunks()
         finally:

@@ -16,10 +16,9 @@ import pyarrow as pa
 from footfall.engines.database import Database, out_of_memory
 from footfall.engines.fields import COLUMNS_MAX, LIST, MIXED, NULL, TEXT, Tree, fitted, nodes, pointer
 from footfall.errors import Unavailable
-from footfall.portions import portions
+from footfall.portions import ROWS_AT_ONCE, portions
 
 _WHAT: Final = "find the fields of events"
-_ROWS_AT_ONCE: Final = 2_048
 _BYTES_AT_ONCE: Final = 1 << 20
 _KINDS: Final = {"OBJECT": "object", "ARRAY": LIST}
 Path = tuple[str, ...]
@@ -61,8 +60,8 @@ class Observed:
         """The same, a portion after the other: where objects are long, or have much in them."""
         columns = list(self.trees)
         with self._database.session() as session:
-            for batch in session.stream(f"SELECT {', '.join(columns)} FROM ({objects})", _ROWS_AT_ONCE, _WHAT):
-                for portion in portions(pa.Table.from_batches([batch]), columns, _ROWS_AT_ONCE, _BYTES_AT_ONCE):
+            for batch in session.stream(f"SELECT {', '.join(columns)} FROM ({objects})", ROWS_AT_ONCE, _WHAT):
+                for portion in portions(pa.Table.from_batches([batch]), columns, ROWS_AT_ONCE, _BYTES_AT_ONCE):
                     self._database.register("looked_at", portion)
                     self._look("SELECT * FROM looked_at")
                     self._database.forget("looked_at")

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from footfall.engines.database import Database, text_literal
+from footfall.engines.snapshots import ARE_LONG
 from footfall.model.event import EventType
 from footfall.model.reports import Report
 from footfall.portions import JSON_AT_ONCE
@@ -27,8 +28,6 @@ EVENT_ROWS: Final = {
 }
 # Keys looked at to find ranges.
 _SAMPLE: Final = 20_000
-# Of attributes: 2,048 of these are as much as may be read at once.
-LONG_ATTRIBUTES: Final = JSON_AT_ONCE // 2_048
 _MEASURE: Final = "measure a report"
 
 
@@ -74,11 +73,8 @@ def _of_accounts(database: Database) -> Iterator[Slice]:
 
 
 def _cuts(database: Database, key: str, table: str) -> Sequence[object]:
-    """Keys that part those with long attributes, in order: DuckDB reads 2,048 rows together, and these would be too
-    much."""
-    long = (
-        f"SELECT {key} AS key, strlen(attributes) AS length FROM {table} WHERE strlen(attributes) > {LONG_ATTRIBUTES}"
-    )
+    """Keys that part those with long attributes, in order, so that what is read at once is not too much."""
+    long = f"SELECT {key} AS key, strlen(attributes) AS length FROM {table} WHERE {ARE_LONG}"
     parts = f"SELECT key, (sum(length) OVER (ORDER BY key)) // {JSON_AT_ONCE} AS part FROM ({long})"
     return [cut for (cut,) in database.rows(f"SELECT max(key) FROM ({parts}) GROUP BY part ORDER BY 1", _MEASURE, {})]
 

@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from footfall.engines import snapshots
+from footfall.engines.audience_values import as_type, attribute_name
 from footfall.engines.database import Database, literal, query, text_literal
 from footfall.engines.dimensions import DIMENSION_OF, place
 from footfall.engines.ranges import EVENT_ROWS, Slice, slices
@@ -172,9 +173,9 @@ def _relation(database: Database, rows: Rows, part: Slice) -> tuple[str, dict[st
         return sql, {}
     present = snapshots.present_attributes(database, report.relation)
     wanted = [f for f in rows.fields if snapshots.is_attribute(f)]
-    there = [f for f in wanted if present is None or snapshots.attribute_name(f) in present]
-    columns = dict.fromkeys((f.source for f in wanted), "NULL") | {f.source: f"r.a{n}" for n, f in enumerate(there)}
-    picked = "".join(f", {snapshots.attribute_sql(f, f'said[{n}]')} AS a{n - 1}" for n, f in enumerate(there, 1))
+    there = [f for f in wanted if present is None or attribute_name(f.source) in present]
+    columns = dict.fromkeys((f.source for f in wanted), "NULL") | {f.source: f"r.a{n}" for n, f in enumerate(there, 1)}
+    picked = "".join(f", {as_type(f.type, f'said[{n}]')} AS a{n}" for n, f in enumerate(there, 1))
     # One reading of the JSON serves all of them: each one's own would keep what it read in memory.
     said = f"(SELECT *, {snapshots.attributes_sql(there)} AS said FROM ({sql}))" if there else f"({sql})"
     return f"SELECT * EXCLUDE (attributes{', said' if there else ''}){picked} FROM {said}", columns

@@ -53,7 +53,6 @@ _WITH_WHO: Final = SESSION.append(pa.field("who", pa.int64()))
 _TOLD: Final = (*_TEXTS[:-1], "locale", "position", "occurred_us", "received_us", "properties")
 _NONE: Final = -1
 _KEYS_MAX: Final = 2**62
-_AT_ONCE: Final = 8_192
 
 # The id of a session: a UUID of version 8 made of what tells its first event from all others.
 _IDS: Final = """SELECT concat(h[:12], '8', h[14:16], '8', h[18:])::UUID::VARCHAR AS session_id
@@ -201,7 +200,7 @@ class IdleSessions:
             return None
         ids = _whole(seen.sessions["session_id"].slice(seen.known))
         rows = events.select(_TOLD).take(seen.first)
-        said = self._asked(_SAID, in_batches(rows.select(["properties"]), ["properties"], _AT_ONCE))
+        said = self._asked(_SAID, in_batches(rows.select(["properties"]), ["properties"]))
         rows = rows.set_column(rows.schema.get_field_index("properties"), "properties", said)
         texts = {name: _texts(rows[name]) for name in (*_PLACE, "channel")}
         rows = pa.table({name: texts.get(name, rows[name]) for name in rows.column_names})

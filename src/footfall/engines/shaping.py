@@ -226,7 +226,7 @@ class DuckShaper:
         )
         # The source is dictionary-coded until here.
         told = good.select(_TOLD.names).filter(telling).cast(_TOLD)
-        self._told.batches = in_batches(told, _TRAITS, EVENTS_AT_ONCE).to_batches()
+        self._told.batches = in_batches(told, _TRAITS).to_batches()
         facts = self._reader.sql("EXECUTE read_facts").to_arrow_table()
         self._told.batches = ()
         return facts.set_column(0, "at", facts.column("at").cast(pa.timestamp("us", "UTC")))

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from footfall.engines.audience_values import attribute_name, attribute_pointer
 from footfall.engines.database import Database, literal, query
-from footfall.engines.ranges import LONG_ATTRIBUTES
-from footfall.model.columns import BOOLEAN, LONG, NUMBER, Field
+from footfall.model.columns import Field
+from footfall.portions import JSON_AT_ONCE, ROWS_AT_ONCE
 
 if TYPE_CHECKING:
     from footfall.model.metadata import Engagement, Metadata
     from footfall.ports import DayInput
 
+# SQL that is true of attributes of which ROWS_AT_ONCE are more than may be read at once.
+ARE_LONG: Final = f"strlen(attributes) > {JSON_AT_ONCE // ROWS_AT_ONCE}"
 _TOTALS: Final = "add up the days' activity"
 _SNAPSHOT: Final = "read users and accounts"
 
@@ -52,7 +55,7 @@ def present_attributes(database: Database, table: str) -> frozenset[str] | None:
 
     None where some are too long to be read together: then any may be there.
     """
-    if database.number(f"SELECT count(*) FROM {table} WHERE strlen(attributes) > {LONG_ATTRIBUTES}", _SNAPSHOT):
+    if database.number(f"SELECT count(*) FROM {table} WHERE {ARE_LONG}", _SNAPSHOT):
         return None
     found = f"SELECT DISTINCT unnest(json_keys(attributes)) AS name FROM {table}"
     database.run(f"CREATE TABLE IF NOT EXISTS {table}_attributes AS {found}", _SNAPSHOT)
@@ -65,24 +68,10 @@ def is_attribute(f: Field) -> bool:
     return f.source.partition(".")[0] in ("attribute", "custom")
 
 
-def attribute_name(f: Field) -> str:
-    """Which attribute it is filled from."""
-    return f.source.partition(".")[2]
-
-
 def attributes_sql(fields: Sequence[Field]) -> str:
     """SQL for a list of texts over the relation's ``attributes``, one for each field."""
-    pointers = ("/" + attribute_name(f).replace("~", "~0").replace("/", "~1") for f in fields)
-    return f"json_extract_string(attributes, [{', '.join(map(literal, pointers))}])"
-
-
-def attribute_sql(f: Field, text: str) -> str:
-    """SQL for an attribute column. text: SQL of its text."""
-    return {
-        LONG: f"whole_number({text})",
-        NUMBER: f"number_text({text})",
-        BOOLEAN: f"try_cast({text} AS BOOLEAN)",
-    }.get(f.type, text)
+    pointers = (literal(attribute_pointer(attribute_name(f.source))) for f in fields)
+    return f"json_extract_string(attributes, [{', '.join(pointers)}])"
 
 
 def register_metadata(database: Database, metadata: Metadata) -> None:

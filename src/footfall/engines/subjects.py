@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines.audience_values import Values, attribute_pointer
+from footfall.engines.audience_values import Values, attribute_name, attribute_pointer
 from footfall.engines.database import Database, literal
 from footfall.engines.filtered_usage import meant
 from footfall.model.audience_export import CSV
@@ -155,7 +155,7 @@ class Subjects:
             return "NULL::VARCHAR"
         if field.source in _ACCOUNT_VALUES:
             return _ACCOUNT_VALUES[field.source]
-        pointer = attribute_pointer(field.source.partition(".")[2])
+        pointer = attribute_pointer(attribute_name(field.source))
         text = f"json_extract_string(p.attributes, {literal(pointer)})"
         return _TYPED.get(field.type, "{}").format(text)
 
@@ -257,4 +257,4 @@ def _is_joined(field: UserField | None) -> bool:
 
 def _custom_names(fields: Iterable[UserField]) -> Sequence[str]:
     """The attributes that fields are read from; the others are facts of their own."""
-    return sorted({f.source.partition(".")[2] for f in fields if f.source.startswith(("attribute.", "custom."))})
+    return sorted({attribute_name(f.source) for f in fields if f.source.startswith(("attribute.", "custom."))})

@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 
 from footfall.lakes.durable import sync
 from footfall.model.event import LAKE_COLUMNS
-from footfall.portions import JSON_AT_ONCE, portions, text_bytes
+from footfall.portions import JSON_AT_ONCE, ROWS_AT_ONCE, portions, text_bytes
 
-ROW_GROUP_ROWS = 122_880  # what DuckDB gives one thread at a time
-VECTOR_ROWS = 2_048  # what it reads at once, of which ROW_GROUP_ROWS is a multiple
+ROW_GROUP_ROWS = 122_880  # what DuckDB gives one thread at a time, a multiple of ROWS_AT_ONCE
 HELD_BYTES = 128 << 20  # of JSON that a rewrite has in memory
 FILE_ROWS = 16_000_000
 _ARROW = {
@@ -172,13 +171,13 @@ def _groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:
     """The same rows in tables of ROW_GROUP_ROWS; where so many as are read at once are too long for it, of fewer."""
     begin = 0
-    for first in range(0, rows.num_rows, VECTOR_ROWS):
-        vector = rows.slice(first, VECTOR_ROWS)
+    for first in range(0, rows.num_rows, ROWS_AT_ONCE):
+        vector = rows.slice(first, ROWS_AT_ONCE)
         end = first + vector.num_rows
         if text_bytes(vector, _JSON) > JSON_AT_ONCE:
             if first > begin:
                 yield rows.slice(begin, first - begin)
-            yield from portions(vector, _JSON, VECTOR_ROWS)
+            yield from portions(vector, _JSON, ROWS_AT_ONCE)
             begin = end
         elif end - begin >= ROW_GROUP_ROWS or end == rows.num_rows:
             yield rows.slice(begin, end - begin)

@@ -147,7 +147,7 @@ def _instant(found: re.Match[str]) -> datetime | None:
 
 
 def coming(listed: Iterable[FileVersion], row: FileRow, cursor: Cursor) -> Iterator[tuple[datetime, FileVersion]]:
-    """Of what a place lists, the files of a row that come after the cursor, and when they are of; in no other order.
+    """Of what a place lists, the files of a row that come after the cursor, with their instants, as listed.
 
     Those of the place itself, not of folders below; what is empty is not there yet.
     """

@@ -27,7 +27,7 @@ Scalar = str | int | float | bool | None
 
 # What every JSON reader and every column of 64 bits can hold; larger whole numbers are kept as text.
 _INTEGER_LIMIT: Final = 2**63
-# Of a call, for which they are remembered.
+# Calls with more names are looked up each time: they are hardly made twice, and some thousand of them are gigabytes.
 NAMES_KEPT: Final = 250
 _canonical: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _AS_THEY_ARE: Final = frozenset({str, bool, float, type(None)})
@@ -80,17 +80,18 @@ def said(entity: str, attributes: Mapping[str, object]) -> tuple[Names, list[Sca
         given, values = tuple(name for name, _ in pairs), [value for _, value in pairs]
     else:
         given, values = tuple(attributes), list(attributes.values())
-    # A call with so many names is hardly made twice, and what is remembered of some thousand would be gigabytes.
-    names = (_names if len(given) <= NAMES_KEPT else _names.__wrapped__)(entity, given)
+    names = (_known_names if len(given) <= NAMES_KEPT else _names)(entity, given)
     return names, [cast("Scalar", value) if type(value) in _AS_THEY_ARE else _scalar(value) for value in values]
 
 
-@lru_cache(maxsize=4096)
 def _names(entity: str, given: tuple[str, ...]) -> Names:
     found = [named(entity, each) for each in given]
     kept = tuple(name for name, _ in found)
     custom = tuple((place, name, spelling) for place, (name, spelling) in enumerate(found) if spelling is not None)
     return Names(kept, custom, "" not in kept and len(set(kept)) == len(kept))
+
+
+_known_names: Final = lru_cache(maxsize=4096)(_names)
 
 
 def _scalar(value: object) -> Scalar:
@@ -99,7 +100,7 @@ def _scalar(value: object) -> Scalar:
     return canonical_json(value)
 
 
-def has_room(value: object) -> bool:
+def fits(value: object) -> bool:
     """Whether an attribute may have this value. One that is longer counts as not said."""
     return not isinstance(value, str) or len(value) <= VALUE_CHARACTERS_MAX
 

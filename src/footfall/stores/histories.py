@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from footfall import observe
 from footfall.model.attributes import CUSTOM_MAX, VALUE_CHARACTERS_MAX
-from footfall.model.people import NAMES_KEPT, Definition, History, Names, Registers, define, has_room, said
+from footfall.model.people import NAMES_KEPT, Definition, History, Names, Registers, define, fits, said
 from footfall.stores import schema
 from footfall.stores.database import raw
 from footfall.stores.defined import read_defined
@@ -80,7 +80,7 @@ class Histories:
         # A use that is later than the earliest of each of these names defines nothing.
         if names.custom and self._used.get(names, first_at) >= first_at:
             for place, name, spelling in names.custom:
-                if self._has_room(name) and define(self._definitions, name, spelling, values[place], first_at):
+                if self._may_be(name) and define(self._definitions, name, spelling, values[place], first_at):
                     self._defined.add(name)
             if len(names.kept) <= NAMES_KEPT:
                 uses = [self._definitions.get(name) for _, name, _ in names.custom]
@@ -88,17 +88,17 @@ class Histories:
         told = names.registers(values, at)
         if len(self._definitions) >= CUSTOM_MAX:
             for _, name, _ in names.custom:
-                if name not in self._definitions and not self._has_room(name):
+                if not self._may_be(name):
                     told.pop(name, None)
                     self._left_out += 1
         return told if len(text) <= VALUE_CHARACTERS_MAX else self._without_long(told)
 
     def _without_long(self, told: Registers) -> Registers:
-        kept = {name: register for name, register in told.items() if has_room(register[0])}
+        kept = {name: register for name, register in told.items() if fits(register[0])}
         self._left_out += len(told) - len(kept)
         return kept
 
-    def _has_room(self, name: str) -> bool:
+    def _may_be(self, name: str) -> bool:
         """May there be a custom attribute of that name? What people defined or use already may."""
         return len(self._definitions) < CUSTOM_MAX or name in self._definitions or name in self.defined.definitions
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from footfall.model.identity import compared
 from footfall.model.merging import SPOKEN, hear, saying
-from footfall.model.people import History, Registers, canonical_json, has_room, said
+from footfall.model.people import History, Registers, canonical_json, fits, said
 from footfall.stores.database import raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import local_day_numbers
@@ -147,7 +147,7 @@ class _Making:
     def _from_sayings(self, keys: Sequence[int]) -> Iterator[_Said]:
         for key, _, _, at, text in self._sayings.of(keys):
             names, values = said(self._entity, attributes_of(text))
-            if self._name in names.kept and has_room(value := names.registers(values, at)[self._name][0]):
+            if self._name in names.kept and fits(value := names.registers(values, at)[self._name][0]):
                 yield key, at, value
 
     def _from_rows(self, rows: Rows) -> Iterator[_Said]:
