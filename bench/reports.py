@@ -9,11 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+
 from bench import report_day
+from footfall.codecs.gzip_member import GzipMember
+from footfall.engines.day import DuckDBEngine
+from footfall.formats.csv_rows import CsvRows
+from footfall.model.reports import Report, catalogue
 
 EVENTS: Final = 20_000_000
 VERSION: Final = "2.0"
@@ -78,18 +84,12 @@ def shared(made: report_day.Made, out: Path) -> int:
 
 
 def _rendered(made: report_day.Made, out: Path, wanted: Callable[[str], bool]) -> int:
-    from footfall.codecs.gzip_member import GzipMember
-    from footfall.engines.day import DuckDBEngine
-    from footfall.formats.csv_rows import CsvRows
-    from footfall.model.reports import catalogue
-
     rows_format, codec, rows = CsvRows(), GzipMember(), 0
-    day = report_day.day_input(made)
     began = time.perf_counter()
-    opened = DuckDBEngine(out / "spill").open(day)
+    opened = DuckDBEngine(out / "spill").open(report_day.day_input(made))
     _told("open", began)
 
-    def body(report: Any) -> Any:
+    def body(report: Report) -> Iterator[memoryview | bytes]:
         nonlocal rows
         yield rows_format.head(opened.columns(report, VERSION), report.name, VERSION, report_day.DAY)
         for count, text in opened.render(report, VERSION, rows_format):
@@ -111,8 +111,6 @@ def naive(made: report_day.Made, out: Path) -> int:
 
     It leaves out what it cannot say in one plain statement: view states, peaks of sessions, totals of users.
     """
-    import duckdb
-
     connection = duckdb.connect()
     source = f"read_parquet({made.plain})"
     rows = 0
@@ -169,8 +167,6 @@ _NAIVE: Final = {
 
 def cube(made: report_day.Made, out: Path) -> int:
     """One scan of the string Parquet into the finest groups, materialised as Arrow."""
-    import duckdb
-
     sql = f"SELECT {DIMENSIONS}, type, name, detail, count(*) AS n FROM read_parquet({made.plain}) GROUP BY ALL"
     return int(duckdb.connect().sql(sql).to_arrow_table().num_rows)
 

@@ -22,6 +22,7 @@ from random_day import ACCOUNTS, START, USERS, Facts, counted, facts, peaks
 from readers import FORMATS, Row, rows_of, whole
 from small_day import DAY, SCHEMA, World, build, day_input, events, small_day
 
+from footfall.engines import counting
 from footfall.engines.database import Limits
 from footfall.engines.day import DuckDBEngine, OpenedDay
 from footfall.errors import Damaged
@@ -90,8 +91,10 @@ def keyed(day: OpenedDay, format: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_bytes_depend_on_neither_the_order_of_rows_nor_keys_nor_files_nor_threads(
-    seed: int, expected: dict[str, str], tmp_path: Path
+    seed: int, expected: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(counting, "BATCH_ROWS", 3)
+    few = Limits(64 + 64 * seed, 1 + seed, views_at_once=1, users_at_once=3, events_at_once=2, texts_at_once=1 + seed)
     rng = random.Random(seed)
     small_day_rows = events()
     first = small_day(tmp_path)
@@ -103,9 +106,7 @@ def test_bytes_depend_on_neither_the_order_of_rows_nor_keys_nor_files_nor_thread
     folder = tmp_path / "shuffled"
     folder.mkdir()
     shuffled = build(world, small_day_rows, folder, files=1 + seed)
-    with opened(
-        shuffled, folder, Limits(64 + 64 * seed, threads=1 + seed, views_at_once=1, users_at_once=3, events_at_once=2)
-    ) as day:
+    with opened(shuffled, folder, few) as day:
         assert {name: text for each in FORMATS for name, text in keyed(day, each)} == expected
 
 

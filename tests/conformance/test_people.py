@@ -450,6 +450,16 @@ def test_a_text_that_is_too_long_for_an_attribute_is_left_out(stores, facts, zon
     assert attributes(stores) == {"title": "x" * 8_192, "bio": "short", "n": 2}
 
 
+def test_people_with_long_attributes_are_read_a_few_at_a_time(stores, facts, zone, monkeypatch):
+    monkeypatch.setattr("footfall.stores.snapshots._FETCHED", 1)
+    monkeypatch.setattr("footfall.stores.snapshots._CHUNK_TEXT", 5_000)
+    told = [(NOON, "user", f"u{n:02}", None, {"bio": "x" * 3_000}) for n in range(15)]
+    stores.people.learn(facts(*told), zone)
+    batches = list(stores.people.users(DAY))
+    assert [batch.num_rows for batch in batches] == [2] * 7 + [1]
+    assert sorted(name for batch in batches for name in batch["identify_id"].to_pylist()) == [t[2] for t in told]
+
+
 def test_a_value_that_does_not_fit_its_type_is_left_out_and_kept(stores, facts, zone):
     stores.people.learn(facts((NOON, "user", "ada", None, {"size": 3})), zone)
     stores.people.learn(facts((EVENING, "user", "ada", None, {"size": "many"})), zone)

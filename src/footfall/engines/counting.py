@@ -7,8 +7,8 @@ side by Arrow. Measured against joining fragments and sorting rows of text in SQ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from datetime import date
 from typing import Final
 
@@ -23,8 +23,8 @@ from footfall.ports import Column, Format
 
 # Small batches stay in the processor's cache while their rows are put together.
 BATCH_ROWS: Final = 16_384
-KEPT_BYTES: Final = 64 << 20
 _COUNT: Final = "value.count"
+_MAKE: Final = "make fragments"
 _USERS: Final = (
     'SELECT w.rank AS place, u.text AS "user", a.text AS account '
     'FROM who w JOIN user_dimension u ON u.rank = w."user" LEFT JOIN account_dimension a ON a.rank = w.account'
@@ -32,44 +32,23 @@ _USERS: Final = (
 _ACCOUNTS: Final = "SELECT rank - 1 AS place, text AS account FROM account_dimension"
 
 
-@dataclass(slots=True)
-class Fragments:
-    """Texts by place, kept for the next report while there is room: of a million users they are 100 MB."""
-
-    database: Database
-    _made: dict[str, pa.Array] = field(default_factory=dict)
-
-    def of(self, sql: str) -> pa.Array:
-        """sql: for (fragment) in the order of places."""
-        made = self._made.pop(sql, None)
-        if made is None:
-            batches = list(self.database.stream(sql, 1_000_000, "make fragments"))
-            made = pa.concat_arrays([b.column(0) for b in batches] or [pa.array([], pa.string())])
-        self._made[sql] = made  # the last one used is the last one forgotten
-        while len(self._made) > 1 and sum(texts.nbytes for texts in self._made.values()) > KEPT_BYTES:
-            del self._made[next(iter(self._made))]
-        return made
-
-
 def serves(rows: Rows) -> bool:
     """Whether every column of the report is a count, the day, or a text of one key."""
     return rows.report.relation in ("counts", "hours")
 
 
-def render(
-    database: Database, fragments: Fragments, rows: Rows, format: Format, date: str
-) -> Iterator[tuple[int, memoryview]]:
+def render(database: Database, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a counted report's body, in its order."""
     pieces = _pieces(database, rows, format, date)
-    for count, columns in _gathered(database, fragments, rows, pieces):
+    for count, columns in _gathered(database, rows, pieces):
         yield count, text_of(pc.binary_join_element_wise(*columns, ""))
 
 
-def values(database: Database, fragments: Fragments, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
+def values(database: Database, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a counted report in its order, a column per field: ``c0``, ``c1`` …"""
     pieces = [(_lane(f), "n" if f.source == _COUNT else f'"{f.source}"') for f in rows.fields if f.source != "day"]
     names = [f"c{number}" for number in range(len(rows.fields))]
-    for count, columns in _gathered(database, fragments, rows, pieces):
+    for count, columns in _gathered(database, rows, pieces):
         made = iter(columns)
         arrays = [pa.repeat(pa.scalar(date), count) if f.source == "day" else next(made) for f in rows.fields]
         yield pa.record_batch(arrays, names)
@@ -88,27 +67,58 @@ def parts(database: Database, rows: Rows, sources: Sequence[str]) -> set[tuple[s
 
 
 def _gathered(
-    database: Database, fragments: Fragments, rows: Rows, pieces: Sequence[tuple[str, str]]
+    database: Database, rows: Rows, pieces: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[int, list[pa.Array]]]:
     """Yield (rows, an array per piece) in the report's order. pieces: (``who``, ``what`` or ``n``, SQL)."""
     places = _places(rows)
     found, different = database.one(f"SELECT count(*), count(DISTINCT place) FROM ({places})", "look for rows")
     if not found:
         return
-    relations = {"who": _ACCOUNTS if rows.report.about == "account" else _USERS, "what": _first_of(places)}
-    texts = [
-        fragments.of(f"SELECT {sql} FROM ({relations[lane]}) ORDER BY place") for lane, sql in pieces if lane != "n"
-    ]
-    grouped = _grouped(rows, places, finest=found == different)
     count = next(sql for lane, sql in pieces if lane == "n")
+    grouped = _grouped(rows, places, finest=found == different)
     sql = f"SELECT who, what, {count} AS n FROM ({grouped}) ORDER BY who, what"
-    for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
-        if batch.num_rows:
-            made = iter(texts)
-            yield (
-                batch.num_rows,
-                [batch.column("n") if lane == "n" else next(made).take(batch.column(lane)) for lane, _ in pieces],
-            )
+    with ExitStack() as reading:
+        takes = [_take(database, rows, places, lane, sql, reading) for lane, sql in pieces]
+        for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
+            if batch.num_rows:
+                yield batch.num_rows, [take(batch) for take in takes]
+
+
+def _take(
+    database: Database, rows: Rows, places: str, lane: str, sql: str, reading: ExitStack
+) -> Callable[[pa.RecordBatch], pa.Array]:
+    """What gives the texts of one piece for a batch of (who, what, n)."""
+    if lane == "n":
+        return lambda batch: batch.column("n")
+    if lane == "who":
+        relation = _ACCOUNTS if rows.report.about == "account" else _USERS
+        texts = database.stream(f"SELECT {sql} FROM ({relation}) ORDER BY place", database.limits.texts_at_once, _MAKE)
+        return _Following(reading.enter_context(closing(texts))).take
+    made = database.stream(f"SELECT {sql} FROM ({_first_of(places)}) ORDER BY place", BATCH_ROWS, _MAKE)
+    fragments = pa.concat_arrays([batch.column(0) for batch in made])
+    return lambda batch: fragments.take(batch.column("what"))
+
+
+class _Following:
+    """Texts of *who*, read along with the rows, which are sorted by it: of a million users they would be 70 MB."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._texts = pa.array([], pa.string())
+        self._first = 0  # place of the first of them
+
+    def take(self, batch: pa.RecordBatch) -> pa.Array:
+        """The texts of its places, which are no lower than those of the batch before."""
+        places, taken = batch.column("who"), []
+        while True:
+            end = self._first + len(self._texts)
+            here = pc.sum(pc.less(places, end)).as_py()
+            if here:
+                taken.append(self._texts.take(pc.subtract(places[:here], pa.scalar(self._first, places.type))))
+            if here == len(places):
+                return taken[0] if len(taken) == 1 else pa.concat_arrays(taken)
+            places = places[here:]
+            self._first, self._texts = end, next(self._batches).column(0)
 
 
 def _lane(f: Field) -> str:

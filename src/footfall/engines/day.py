@@ -24,7 +24,7 @@ from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
 
 _OPEN: Final = "open the day"
-_PEOPLE: Final = ("links", "merges", "members")
+_FACTS: Final = ("links", "members")
 _TEXTS: Final = {"users": "user_texts", "accounts": "account_texts", "terms": "term_texts"}
 _WORDS: Final = {int(event): word for r in CATALOGUE for event, word in r.words.items()}
 
@@ -121,15 +121,14 @@ class OpenedDay:
         self._give_back = give_back
         _load(database, day)
         dimensions.build(database, day.metadata, _WORDS)
-        snapshots.register_metadata(database, day.metadata)
+        snapshots.take_metadata(database, day.metadata)
         snapshots.build_totals(database, day)
         hours.build(database, day)
         self._excluded = cube.excluded(database)
         cube.rank(database)
-        database.forget(*_TEXTS.values(), "links", "members")  # merges are part of ``events``
+        database.forget(*_TEXTS.values(), *_FACTS)
         for name in ("users", "accounts"):
             database.take(name, getattr(day, name)())
-        self._fragments = counting.Fragments(database)
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
@@ -152,14 +151,14 @@ class OpenedDay:
         rows = rendering.Rows(report, version, fields, part)
         date = self._day.isoformat()
         if counting.serves(rows):
-            return counting.render(self._database, self._fragments, rows, format, date)
+            return counting.render(self._database, rows, format, date)
         return rendering.render(self._database, rows, format, date)
 
     def values(self, report: Report, version: str, part: Part = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows as values, a column per column."""
         rows = rendering.Rows(report, version, self._fields(report, version), part)
         if counting.serves(rows):
-            return counting.values(self._database, self._fragments, rows, self._day)
+            return counting.values(self._database, rows, self._day)
         return rendering.values(self._database, rows, self._day.isoformat())
 
     def excluded(self) -> Mapping[str, int]:
@@ -179,8 +178,9 @@ def _load(database: Database, day: DayInput) -> None:
     database.events(day.files)
     for name, table in _TEXTS.items():
         database.register(table, day.texts[name])
-    for name in _PEOPLE:
+    for name in _FACTS:
         database.register(name, getattr(day, name))
+    database.take("merges", day.merges.to_reader())  # not forgotten: it is part of ``events``
     attribution = attribute(database, microseconds(day.start), microseconds(day.end))
     cube.build(database, attribution)
     database.run(f"CREATE TABLE details AS {query('details_keep')}", _OPEN)

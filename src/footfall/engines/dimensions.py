@@ -116,6 +116,7 @@ def _lookups(database: Database, metadata: Metadata) -> None:
             _NAME,
         )
     database.run(f"CREATE TABLE article_dimension AS {query('articles_name')}", _NAME)
+    database.forget("engagement_names", "feature_names", "article_names")
 
 
 def _strings(values: object) -> pa.Array:

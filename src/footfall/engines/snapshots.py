@@ -74,13 +74,13 @@ def attributes_sql(fields: Sequence[Field]) -> str:
     return f"json_extract_string(attributes, [{', '.join(pointers)}])"
 
 
-def register_metadata(database: Database, metadata: Metadata) -> None:
-    """Make ``engagements``, ``features`` and ``question_texts`` readable."""
-    database.register("engagement_rows", _engagements(metadata.all_engagements))
+def take_metadata(database: Database, metadata: Metadata) -> None:
+    """Make tables of what is known today: ``engagement_rows``, ``feature_rows`` and ``question_texts``."""
     features = metadata.features
-    database.register(
-        "feature_rows",
-        _strings(
+    asked = [(s.id, q.id, q.text) for s in metadata.surveys for q in s.questions]
+    for name, table in {
+        "engagement_rows": _engagements(metadata.all_engagements),
+        "feature_rows": _strings(
             id=(f.id for f in features),
             name=(f.name for f in features),
             type=(f.type for f in features),
@@ -88,12 +88,11 @@ def register_metadata(database: Database, metadata: Metadata) -> None:
             propertyKey=(f.product_key for f in features),
             status=(f.status for f in features),
         ),
-    )
-    asked = [(s.id, q.id, q.text) for s in metadata.surveys for q in s.questions]
-    database.register(
-        "question_texts",
-        _strings(engagement_id=(a[0] for a in asked), question_id=(a[1] for a in asked), text=(a[2] for a in asked)),
-    )
+        "question_texts": _strings(
+            engagement_id=(a[0] for a in asked), question_id=(a[1] for a in asked), text=(a[2] for a in asked)
+        ),
+    }.items():
+        database.take(name, table.to_reader())
 
 
 def _engagements(engagements: Sequence[Engagement]) -> pa.Table:

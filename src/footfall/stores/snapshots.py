@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from footfall.model.removals import Fate
 
 _INSTANT: Final = pa.timestamp("us", "UTC")
+# Rows of a batch, or fewer when their registers are long; and rows looked at to know it.
 _CHUNK: Final = 50_000
+_CHUNK_TEXT: Final = 32 << 20
+_FETCHED: Final = 256
 _FEW: Final = 1_000  # users whose merges are sooner found one by one than with everybody's
 
 USERS: Final = pa.schema(
@@ -166,7 +169,14 @@ class Snapshots:
         query, values = _only("known.key", 3, keys)
         query = f"{_SNAPSHOT[entity]}{query} ORDER BY known.key"
         cursor = raw(self._connection).execute(query, (day_number(day), until, *values))
-        while rows := cursor.fetchmany(_CHUNK):
+        rows, length = list[Row](), 0
+        while some := cursor.fetchmany(_FETCHED):
+            rows += some
+            length += sum(len(row[-1] or "") for row in some)
+            if len(rows) >= _CHUNK or length >= _CHUNK_TEXT:
+                yield self._fated(entity, until, rows)
+                rows, length = [], 0
+        if rows:
             yield self._fated(entity, until, rows)
 
     def _fated(self, entity: str, until: int, rows: list[Row]) -> list[Row]:
