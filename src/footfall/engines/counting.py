@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -25,6 +26,7 @@ from footfall.ports import Column, Format
 BATCH_ROWS: Final = 16_384
 _COUNT: Final = "value.count"
 _MAKE: Final = "make fragments"
+_KEPT: Final = 2  # a report has a user and an account
 _USERS: Final = (
     'SELECT w.rank AS place, u.text AS "user", a.text AS account '
     'FROM who w JOIN user_dimension u ON u.rank = w."user" LEFT JOIN account_dimension a ON a.rank = w.account'
@@ -32,23 +34,45 @@ _USERS: Final = (
 _ACCOUNTS: Final = "SELECT rank - 1 AS place, text AS account FROM account_dimension"
 
 
+@dataclass(slots=True)
+class Whose:
+    """Texts of *who* by place. Few are kept for the next part of the report; many are read along with the rows."""
+
+    database: Database
+    _kept: dict[str, pa.Array] = field(default_factory=dict)
+
+    def texts(self, relation: str, sql: str, reading: ExitStack) -> Callable[[pa.Array], pa.Array]:
+        """What gives the texts of places, which are sorted. reading: closes what is read along."""
+        at_once = self.database.limits.texts_at_once
+        asked = f"SELECT {sql} FROM ({relation}) ORDER BY place"
+        if asked not in self._kept:
+            texts = self.database.stream(asked, at_once, _MAKE)
+            if self.database.number(f"SELECT count(*) FROM ({relation})", _MAKE) > at_once:
+                return _Following(reading.enter_context(closing(texts))).take
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[asked] = _joined(texts)
+        take: Callable[[pa.Array], pa.Array] = self._kept[asked].take
+        return take
+
+
 def serves(rows: Rows) -> bool:
     """Whether every column of the report is a count, the day, or a text of one key."""
     return rows.report.relation in ("counts", "hours")
 
 
-def render(database: Database, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
+def render(whose: Whose, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a counted report's body, in its order."""
-    pieces = _pieces(database, rows, format, date)
-    for count, columns in _gathered(database, rows, pieces):
+    pieces = _pieces(whose.database, rows, format, date)
+    for count, columns in _gathered(whose, rows, pieces):
         yield count, text_of(pc.binary_join_element_wise(*columns, ""))
 
 
-def values(database: Database, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
+def values(whose: Whose, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a counted report in its order, a column per field: ``c0``, ``c1`` …"""
     pieces = [(_lane(f), "n" if f.source == _COUNT else f'"{f.source}"') for f in rows.fields if f.source != "day"]
     names = [f"c{number}" for number in range(len(rows.fields))]
-    for count, columns in _gathered(database, rows, pieces):
+    for count, columns in _gathered(whose, rows, pieces):
         made = iter(columns)
         arrays = [pa.repeat(pa.scalar(date), count) if f.source == "day" else next(made) for f in rows.fields]
         yield pa.record_batch(arrays, names)
@@ -66,11 +90,9 @@ def parts(database: Database, rows: Rows, sources: Sequence[str]) -> set[tuple[s
     return found
 
 
-def _gathered(
-    database: Database, rows: Rows, pieces: Sequence[tuple[str, str]]
-) -> Iterator[tuple[int, list[pa.Array]]]:
+def _gathered(whose: Whose, rows: Rows, pieces: Sequence[tuple[str, str]]) -> Iterator[tuple[int, list[pa.Array]]]:
     """Yield (rows, an array per piece) in the report's order. pieces: (``who``, ``what`` or ``n``, SQL)."""
-    places = _places(rows)
+    database, places = whose.database, _places(rows)
     found, different = database.one(f"SELECT count(*), count(DISTINCT place) FROM ({places})", "look for rows")
     if not found:
         return
@@ -78,25 +100,28 @@ def _gathered(
     grouped = _grouped(rows, places, finest=found == different)
     sql = f"SELECT who, what, {count} AS n FROM ({grouped}) ORDER BY who, what"
     with ExitStack() as reading:
-        takes = [_take(database, rows, places, lane, sql, reading) for lane, sql in pieces]
+        takes = [_take(whose, rows, places, lane, sql, reading) for lane, sql in pieces]
         for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
             if batch.num_rows:
                 yield batch.num_rows, [take(batch) for take in takes]
 
 
 def _take(
-    database: Database, rows: Rows, places: str, lane: str, sql: str, reading: ExitStack
+    whose: Whose, rows: Rows, places: str, lane: str, sql: str, reading: ExitStack
 ) -> Callable[[pa.RecordBatch], pa.Array]:
     """What gives the texts of one piece for a batch of (who, what, n)."""
     if lane == "n":
         return lambda batch: batch.column("n")
     if lane == "who":
-        relation = _ACCOUNTS if rows.report.about == "account" else _USERS
-        texts = database.stream(f"SELECT {sql} FROM ({relation}) ORDER BY place", database.limits.texts_at_once, _MAKE)
-        return _Following(reading.enter_context(closing(texts))).take
-    made = database.stream(f"SELECT {sql} FROM ({_first_of(places)}) ORDER BY place", BATCH_ROWS, _MAKE)
-    fragments = pa.concat_arrays([batch.column(0) for batch in made])
+        take = whose.texts(_ACCOUNTS if rows.report.about == "account" else _USERS, sql, reading)
+        return lambda batch: take(batch.column("who"))
+    made = whose.database.stream(f"SELECT {sql} FROM ({_first_of(places)}) ORDER BY place", BATCH_ROWS, _MAKE)
+    fragments = _joined(made)
     return lambda batch: fragments.take(batch.column("what"))
+
+
+def _joined(texts: Iterator[pa.RecordBatch]) -> pa.Array:
+    return pa.concat_arrays([batch.column(0) for batch in texts] or [pa.array([], pa.string())])
 
 
 class _Following:
@@ -107,9 +132,9 @@ class _Following:
         self._texts = pa.array([], pa.string())
         self._first = 0  # place of the first of them
 
-    def take(self, batch: pa.RecordBatch) -> pa.Array:
-        """The texts of its places, which are no lower than those of the batch before."""
-        places, taken = batch.column("who"), []
+    def take(self, places: pa.Array) -> pa.Array:
+        """The texts of these places, which are no lower than those asked before."""
+        taken = []
         while True:
             end = self._first + len(self._texts)
             here = pc.sum(pc.less(places, end)).as_py()
