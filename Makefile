@@ -21,7 +21,7 @@ setup: $(DEV) ## Make .venv with everything locked: what Footfall needs, and its
 demo: $(RUN) ## Send the bundled events in, close every day, write and verify all 22 reports, print a table
 	$(BIN)/footfall demo $(DEMO)
 
-test: $(DEV) ## Run all tests but the slow ones (about 12 minutes on 2 cores)
+test: $(DEV) ## Run all tests but the slow ones (about 9 minutes on 2 cores)
 	$(BIN)/pytest -n $(JOBS) --dist loadscope -m "not slow and not browser" $(ARGS)
 
 check: $(DEV) ## Lint, format check, types, import directions
