@@ -35,24 +35,30 @@ _ACCOUNTS: Final = "SELECT rank - 1 AS place, text AS account FROM account_dimen
 
 
 @dataclass(slots=True)
-class Whose:
-    """Texts of *who* by place. Few are kept for the next part of the report; many are read along with the rows."""
+class WhoTexts:
+    """Texts of *who* by place. Up to ``Limits.texts_at_once`` are kept for the next part of the report; more are read
+    along with its rows."""
 
     database: Database
     _kept: dict[str, pa.Array] = field(default_factory=dict)
 
-    def texts(self, relation: str, sql: str, reading: ExitStack) -> Callable[[pa.Array], pa.Array]:
-        """What gives the texts of places, which are sorted. reading: closes what is read along."""
+    def of(self, relation: str, sql: str, reading: ExitStack) -> Callable[[pa.Array], pa.Array]:
+        """What gives the texts of places, an array for an array; these ascend, also from one to the next.
+
+        relation: SQL for (place, a text per source), places from 0 on without gaps. sql: for the text, over it.
+        reading: closes what is read along.
+        """
         at_once = self.database.limits.texts_at_once
         asked = f"SELECT {sql} FROM ({relation}) ORDER BY place"
-        if asked not in self._kept:
-            texts = self.database.stream(asked, at_once, _MAKE)
+        kept = self._kept.get(asked)
+        if kept is None:
+            read = self.database.stream(asked, at_once, _MAKE)
             if self.database.number(f"SELECT count(*) FROM ({relation})", _MAKE) > at_once:
-                return _Following(reading.enter_context(closing(texts))).take
+                return _Following(reading.enter_context(closing(read))).take
             while len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
-            self._kept[asked] = _joined(texts)
-        take: Callable[[pa.Array], pa.Array] = self._kept[asked].take
+            kept = self._kept[asked] = _joined(read)
+        take: Callable[[pa.Array], pa.Array] = kept.take
         return take
 
 
@@ -61,18 +67,18 @@ def serves(rows: Rows) -> bool:
     return rows.report.relation in ("counts", "hours")
 
 
-def render(whose: Whose, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
+def render(who_texts: WhoTexts, rows: Rows, format: Format, date: str) -> Iterator[tuple[int, memoryview]]:
     """Yield (rows, text) of a counted report's body, in its order."""
-    pieces = _pieces(whose.database, rows, format, date)
-    for count, columns in _gathered(whose, rows, pieces):
+    pieces = _pieces(who_texts.database, rows, format, date)
+    for count, columns in _gathered(who_texts, rows, pieces):
         yield count, text_of(pc.binary_join_element_wise(*columns, ""))
 
 
-def values(whose: Whose, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
+def values(who_texts: WhoTexts, rows: Rows, date: date) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a counted report in its order, a column per field: ``c0``, ``c1`` …"""
     pieces = [(_lane(f), "n" if f.source == _COUNT else f'"{f.source}"') for f in rows.fields if f.source != "day"]
     names = [f"c{number}" for number in range(len(rows.fields))]
-    for count, columns in _gathered(whose, rows, pieces):
+    for count, columns in _gathered(who_texts, rows, pieces):
         made = iter(columns)
         arrays = [pa.repeat(pa.scalar(date), count) if f.source == "day" else next(made) for f in rows.fields]
         yield pa.record_batch(arrays, names)
@@ -90,9 +96,11 @@ def parts(database: Database, rows: Rows, sources: Sequence[str]) -> set[tuple[s
     return found
 
 
-def _gathered(whose: Whose, rows: Rows, pieces: Sequence[tuple[str, str]]) -> Iterator[tuple[int, list[pa.Array]]]:
+def _gathered(
+    who_texts: WhoTexts, rows: Rows, pieces: Sequence[tuple[str, str]]
+) -> Iterator[tuple[int, list[pa.Array]]]:
     """Yield (rows, an array per piece) in the report's order. pieces: (``who``, ``what`` or ``n``, SQL)."""
-    database, places = whose.database, _places(rows)
+    database, places = who_texts.database, _places(rows)
     found, different = database.one(f"SELECT count(*), count(DISTINCT place) FROM ({places})", "look for rows")
     if not found:
         return
@@ -100,22 +108,22 @@ def _gathered(whose: Whose, rows: Rows, pieces: Sequence[tuple[str, str]]) -> It
     grouped = _grouped(rows, places, finest=found == different)
     sql = f"SELECT who, what, {count} AS n FROM ({grouped}) ORDER BY who, what"
     with ExitStack() as reading:
-        takes = [_take(whose, rows, places, lane, sql, reading) for lane, sql in pieces]
+        takes = [_take(who_texts, rows, places, lane, sql, reading) for lane, sql in pieces]
         for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
             if batch.num_rows:
                 yield batch.num_rows, [take(batch) for take in takes]
 
 
 def _take(
-    whose: Whose, rows: Rows, places: str, lane: str, sql: str, reading: ExitStack
+    who_texts: WhoTexts, rows: Rows, places: str, lane: str, sql: str, reading: ExitStack
 ) -> Callable[[pa.RecordBatch], pa.Array]:
     """What gives the texts of one piece for a batch of (who, what, n)."""
     if lane == "n":
         return lambda batch: batch.column("n")
     if lane == "who":
-        take = whose.texts(_ACCOUNTS if rows.report.about == "account" else _USERS, sql, reading)
+        take = who_texts.of(_ACCOUNTS if rows.report.about == "account" else _USERS, sql, reading)
         return lambda batch: take(batch.column("who"))
-    made = whose.database.stream(f"SELECT {sql} FROM ({_first_of(places)}) ORDER BY place", BATCH_ROWS, _MAKE)
+    made = who_texts.database.stream(f"SELECT {sql} FROM ({_first_of(places)}) ORDER BY place", BATCH_ROWS, _MAKE)
     fragments = _joined(made)
     return lambda batch: fragments.take(batch.column("what"))
 

@@ -129,7 +129,7 @@ class OpenedDay:
         database.forget(*_TEXTS.values(), *_FACTS)
         for name in ("users", "accounts"):
             database.take(name, getattr(day, name)())
-        self._whose = counting.Whose(database)
+        self._who_texts = counting.WhoTexts(database)
 
     def columns(self, report: Report, version: str) -> Sequence[Column]:
         """Names and printed types, custom attributes included. A format may still leave some out."""
@@ -152,14 +152,14 @@ class OpenedDay:
         rows = rendering.Rows(report, version, fields, part)
         date = self._day.isoformat()
         if counting.serves(rows):
-            return counting.render(self._whose, rows, format, date)
+            return counting.render(self._who_texts, rows, format, date)
         return rendering.render(self._database, rows, format, date)
 
     def values(self, report: Report, version: str, part: Part = ()) -> Iterator[pa.RecordBatch]:
         """Yield the rows as values, a column per column."""
         rows = rendering.Rows(report, version, self._fields(report, version), part)
         if counting.serves(rows):
-            return counting.values(self._whose, rows, self._day)
+            return counting.values(self._who_texts, rows, self._day)
         return rendering.values(self._database, rows, self._day.isoformat())
 
     def excluded(self) -> Mapping[str, int]:
