@@ -36,6 +36,13 @@ MIX: Final = (
     (T.IDENTIFY, 3),
 )  # fmt: skip
 
+# Nothing to resolve. Made here and not with a day: the first Arrow table imports pandas where that is installed, as it
+# is for the tests and not for the product.
+_AT: Final = ("at", pa.timestamp("us", "UTC"))
+_LINKS: Final = pa.schema([("anonymous_key", pa.int32()), ("user_key", pa.int32()), _AT]).empty_table()
+_MERGES: Final = pa.schema([("user_key", pa.int32()), ("into_key", pa.int32())]).empty_table()
+_MEMBERS: Final = pa.schema([("user_key", pa.int32()), ("account_key", pa.int32()), _AT]).empty_table()
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -78,17 +85,14 @@ def make(folder: Path, events: int, row_groups: int = 20) -> Made:
 def day_input(made: Made, **parts: Any) -> DayInput:
     """What the engine is given. Every event names its user and its account, so nothing is left to resolve."""
     tables = {name: pq.read_table(made.folder / f"{name}.table") for name in ("users", "accounts", "terms")}
-    at = pa.timestamp("us", "UTC")
     bounds = ZONE.bounds(DAY)
     given: dict[str, Any] = {
         "day": DAY, "start": bounds.start, "end": bounds.end, "zone": ZONE, "files": made.lake, "activity": {},
         "users": partial(_streamed, made.folder / "people.table"),
         "accounts": partial(_streamed, made.folder / "firms.table"),
-        "links": pa.table({"anonymous_key": pa.array([], pa.int32()), "user_key": pa.array([], pa.int32()),
-                           "at": pa.array([], at)}),
-        "merges": pa.table({"user_key": pa.array([], pa.int32()), "into_key": pa.array([], pa.int32())}),
-        "members": pa.table({"user_key": pa.array([], pa.int32()), "account_key": pa.array([], pa.int32()),
-                             "at": pa.array([], at)}),
+        "links": _LINKS,
+        "merges": _MERGES,
+        "members": _MEMBERS,
         "texts": {name: tables[name] for name in ("users", "accounts", "terms")},
         "metadata": metadata(),
         "custom_attributes": {"user": [("tier", "STRING")], "account": []},

@@ -101,31 +101,36 @@ def _gathered(
 ) -> Iterator[tuple[int, list[pa.Array]]]:
     """Yield (rows, an array per piece) in the report's order. pieces: (``who``, ``what`` or ``n``, SQL)."""
     database, places = who_texts.database, _places(rows)
-    found, different = database.one(f"SELECT count(*), count(DISTINCT place) FROM ({places})", "look for rows")
-    if not found:
+    whats = _whats(database, places, [sql for lane, sql in pieces if lane == "what"])
+    if not whats.num_rows:
         return
+    finest = whats.column("kinds")[0].as_py() == whats.num_rows
     count = next(sql for lane, sql in pieces if lane == "n")
-    grouped = _grouped(rows, places, finest=found == different)
-    sql = f"SELECT who, what, {count} AS n FROM ({grouped}) ORDER BY who, what"
+    sql = f"SELECT who, what, {count} AS n FROM ({_grouped(rows, places, finest=finest)}) ORDER BY who, what"
+    whos = _ACCOUNTS if rows.report.about == "account" else _USERS
     with ExitStack() as reading:
-        takes = [_take(who_texts, rows, places, lane, sql, reading) for lane, sql in pieces]
+        taking: dict[str, Callable[[str], Callable[[pa.Array], pa.Array]]] = {
+            "who": lambda sql: who_texts.of(whos, sql, reading),
+            "what": lambda sql: whats.column(sql).combine_chunks().take,
+            "n": lambda _: lambda counts: counts,
+        }
+        takes = [(lane, taking[lane](sql)) for lane, sql in pieces]
         for batch in database.stream(sql, BATCH_ROWS, f"render {rows.report.name}"):
             if batch.num_rows:
-                yield batch.num_rows, [take(batch) for take in takes]
+                yield batch.num_rows, [take(batch.column(lane)) for lane, take in takes]
 
 
-def _take(
-    who_texts: WhoTexts, rows: Rows, places: str, lane: str, sql: str, reading: ExitStack
-) -> Callable[[pa.RecordBatch], pa.Array]:
-    """What gives the texts of one piece for a batch of (who, what, n)."""
-    if lane == "n":
-        return lambda batch: batch.column("n")
-    if lane == "who":
-        take = who_texts.of(_ACCOUNTS if rows.report.about == "account" else _USERS, sql, reading)
-        return lambda batch: take(batch.column("who"))
-    made = who_texts.database.stream(f"SELECT {sql} FROM ({_first_of(places)}) ORDER BY place", BATCH_ROWS, _MAKE)
-    fragments = _joined(made)
-    return lambda batch: fragments.take(batch.column("what"))
+def _whats(database: Database, places: str, pieces: Sequence[str]) -> pa.Table:
+    """A row per place of *what*, in order: a column for each SQL of ``pieces``, called like it; and ``kinds``, how many
+    kinds there are, the same in each row."""
+    different = list(dict.fromkeys(pieces))
+    picked = "".join(f"{sql} AS c{number}, " for number, sql in enumerate(different))
+    sql = (
+        f"WITH places AS ({places}) SELECT {picked}(SELECT count(*) FROM places) AS kinds "
+        "FROM (SELECT DISTINCT ON (place) * FROM places) ORDER BY place"
+    )
+    with database.session() as session:
+        return session.table(sql, BATCH_ROWS, _MAKE).rename_columns([*different, "kinds"])
 
 
 def _joined(texts: Iterator[pa.RecordBatch]) -> pa.Array:
@@ -169,10 +174,6 @@ def _places(rows: Rows) -> str:
     if rows.report.relation == "hours":
         return f"SELECT {place} AS place, * FROM ({query('hours_what')}) WHERE true{kept}"
     return f"SELECT {place} AS place, * FROM what WHERE {_types(rows)}{kept}"
-
-
-def _first_of(places: str) -> str:
-    return f"SELECT DISTINCT ON (place) * FROM ({places})"
 
 
 def _grouped(rows: Rows, places: str, *, finest: bool) -> str:
