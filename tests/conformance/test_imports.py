@@ -175,6 +175,8 @@ def test_imports_are_listed_newest_first(ledger):
     assert [each.id for each in ledger.all(stream="crm")] == [first.id]
     assert [each.id for each in ledger.all(scope="@s")] == [second.id]
     assert [each.id for each in ledger.all(limit=1)] == [second.id]
+    assert [each.id for each in ledger.all(ids=[first.id, "im-unknown"])] == [first.id]
+    assert ledger.all(ids=[]) == []
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])

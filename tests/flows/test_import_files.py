@@ -21,6 +21,7 @@ from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.flows import import_files
 from footfall.flows.import_files import (
     files_after,
+    half_applied,
     import_changed,
     import_file,
     import_row,
@@ -33,6 +34,7 @@ from footfall.model.imports import Cursor
 from footfall.sources.csv_rows import CsvReader
 from footfall.sources.json_rows import JsonReader
 from footfall.sources.parquet_rows import ParquetReader
+from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
 
 CSV = b"id,name\n1,Ana\n2,Ben\n3,Cem\n"
@@ -258,6 +260,24 @@ def test_a_half_applied_file_is_finished_though_another_lies_under_its_name_by_n
         assert sum(each.applied for each in read(desk_of(hub, tmp_path), plan)) >= 5
         events = [json.loads(said)["attributes"]["id"] for _, said in imported(hub, plan.stream)]
         assert sorted(events)[:5] == ["1", "2", "3", "4", "5"]
+
+
+def test_what_broke_off_is_found_however_many_files_were_imported_since(hub, tmp_path, place, monkeypatch):
+    hand_over_often(monkeypatch)
+    monkeypatch.setattr(import_files, "LOOKED_AT", 2)
+    (place / "crm.csv").write_bytes(CSV)
+    falling = Falling()
+    import_file(desk_of(hub, tmp_path, falling), plan_of(scope="count"), one_file(LocalBucket(place), "crm.csv"))
+    at = falling.names.index("finish") + 1
+    with pytest.raises(Crash):
+        import_file(desk_of(hub, tmp_path, Falling(at)), plan_of(), one_file(LocalBucket(place), "crm.csv"))
+    for number in range(3):
+        hub.now += timedelta(minutes=1)
+        write(place, f"other{number}.csv")
+        import_file(desk_of(hub, tmp_path), plan_of(), one_file(LocalBucket(place), f"other{number}.csv"))
+    assert [one.file.key for one in half_applied(desk_of(hub, tmp_path), plan_of(), "crm.csv")] == ["crm.csv"]
+    FolderHeldFiles(tmp_path / "imports").hold("im-of-a-ledger-that-was-lost", 1, lambda: [b"x"])
+    assert len(half_applied(desk_of(hub, tmp_path), plan_of())) == 1
 
 
 # --- rows of files -----------------------------------------------------------------------------------------------

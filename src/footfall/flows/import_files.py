@@ -187,8 +187,8 @@ def half_applied(desk: Desk, plan: Plan, key: str = "") -> Sequence[FileImport]:
     It is finished before anything else is begun: there may be another file under its name by now, and what was applied
     of the one before must not stand beside it as a part. key: only of this file.
     """
-    held = set(desk.held.names())
-    found = [one for one in desk.ledger.all(scope=plan.scope, limit=LOOKED_AT) if one.id in held and one.is_applied]
+    held = desk.held.names()  # few, where imports are as many as files ever were
+    found = [one for one in desk.ledger.all(scope=plan.scope, ids=held, limit=len(held)) if one.is_applied]
     here = [one for one in found if one.place == desk.bucket.url and one.state in ("reading", "failed")]
     return [one for one in reversed(here) if key in ("", one.file.key)]
 

@@ -58,8 +58,10 @@ class Imports(Protocol):
 
     def get(self, id: str) -> FileImport: ...
 
-    def all(self, *, stream: str = "", scope: str = "", limit: int = 100) -> Sequence[FileImport]:
-        """Newest first."""
+    def all(
+        self, *, stream: str = "", scope: str = "", ids: Sequence[str] | None = None, limit: int = 100
+    ) -> Sequence[FileImport]:
+        """Newest first. ids: only those that are among them."""
 
     def bad_rows(self, id: str) -> Iterator[BadRow]:
         """By number."""

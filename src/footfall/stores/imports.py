@@ -122,13 +122,19 @@ class SqlImports:
         with self._database.reading() as connection:
             return _get(connection, id)
 
-    def all(self, *, stream: str = "", scope: str = "", limit: int = 100) -> Sequence[FileImport]:
+    def all(
+        self, *, stream: str = "", scope: str = "", ids: Sequence[str] | None = None, limit: int = 100
+    ) -> Sequence[FileImport]:
         """Newest first."""
+        if ids is not None and not ids:
+            return []
         query = select(file_import).order_by(file_import.c.began_at.desc(), file_import.c.id).limit(limit)
         if stream:
             query = query.where(file_import.c.stream == stream)
         if scope:
             query = query.where(file_import.c.scope == scope)
+        if ids is not None:
+            query = query.where(file_import.c.id.in_(ids))
         with self._database.reading() as connection:
             return [_import(row) for row in connection.execute(query).mappings()]
 

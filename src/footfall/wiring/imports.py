@@ -130,13 +130,16 @@ def import_now(hub: Footfall, origin: Origin, settings: ImportSettings, progress
     Raises ``Conflict`` while another process holds the log.
     """
     done: list[FileImport] = []
+    rows = 0
 
     def moved(one: FileImport) -> None:
-        progress("import", one.next_row + sum(each.next_row for each in done), None, "rows")
+        progress("import", rows + one.next_row, None, "rows")
 
     desk = _desk(hub, origin, origin.bucket(hub), settings, hub.log, moved=moved)
     with _settling(hub):
-        done.extend(_by_command(desk, settings))
+        for each in _by_command(desk, settings):
+            done.append(each)
+            rows += each.next_row
     hub.settle(progress)
     return done
 
