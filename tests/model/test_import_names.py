@@ -40,6 +40,8 @@ def test_a_timestamp_is_understood_in_each_of_its_forms(name, at):
     "name",
     [
         "crm_20261321.csv",  # no such month
+        "crm_00010101T0000+0100.csv",  # before the year 1
+        "crm_99991231T2359-0100.csv",
         "crm_2026112.csv",
         "crm_20261121.json",  # of another format
         "crm_20261121.csv.manifest.json",

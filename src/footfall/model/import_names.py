@@ -138,12 +138,12 @@ def _instant(found: re.Match[str]) -> datetime | None:
     numbers = [int(parts.get(each) or 0) for each in ("year", "month", "day", "hour", "minute", "second")]
     try:
         at = datetime(*numbers, int(fraction), tzinfo=UTC)  # type: ignore[arg-type,misc]
-    except ValueError:
+        if offset == "Z":
+            return at
+        away = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+        return at - away if offset[0] == "+" else at + away
+    except (ValueError, OverflowError):  # an offset may lead out of the years 1 to 9999
         return None
-    if offset == "Z":
-        return at
-    away = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-    return at - away if offset[0] == "+" else at + away
 
 
 def coming(listed: Iterable[FileVersion], row: FileRow, cursor: Cursor) -> Iterator[tuple[datetime, FileVersion]]:
