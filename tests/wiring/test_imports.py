@@ -184,6 +184,34 @@ def test_bad_rows_are_written_as_they_came_and_can_be_mended_and_imported(hub, p
     assert sum(hub.lake.days().values()) == 3
 
 
+def test_bad_rows_of_json_are_written_without_being_read(hub, place):
+    deep = '{"a":' + "[" * 1_900 + "]" * 1_900 + "}"
+    bad = ['{"a":1,"a":2}', '{"a":1e400}', '{"a":NaN}', '{"a":"\\ud800"}', "null", deep]
+    (place / "crm.json").write_text("\n".join([*bad[:3], '{"a":1}', *bad[3:]]))
+    (done,) = import_now(
+        hub, Origin(url=str(place)), settings_of({"stream": "crm", "file": "crm.json"}, what="this"), silent
+    )
+    assert write_bad_rows(hub, done.id, place / "bad.json") == (6, 0)
+    assert (place / "bad.json").read_text().splitlines() == bad
+
+
+def test_bad_rows_of_csv_keep_nothing_and_empty_texts_apart_and_what_looks_like_json(hub, place):
+    body = b'id,at,note\n1,2026-11-20,\n2,soon,""\n3,soon,\n,soon,"a ""b"",\n"\n{}\n{"x":1}\n'
+    (place / "crm.csv").write_bytes(body)
+    (done,) = import_now(hub, Origin(url=str(place)), settings(), silent)
+    assert write_bad_rows(hub, done.id, place / "bad.csv") == (5, 0)
+    assert (place / "bad.csv").read_bytes() == body.replace(b"1,2026-11-20,\n", b"")
+
+
+def test_a_bad_row_whose_text_was_not_kept_is_not_written_as_an_empty_one(hub, place):
+    far = pa.array([0, 2**62], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"id": ["1", "2"], "far": far}), place / "crm.parquet")
+    told = settings_of({"stream": "crm", "file": "crm.parquet"}, what="this")
+    (done,) = import_now(hub, Origin(url=str(place)), told, silent)
+    assert write_bad_rows(hub, done.id, place / "bad.json") == (0, 1)
+    assert (place / "bad.json").read_text() == ""
+
+
 def test_a_column_that_is_to_have_a_meaning_has_to_be_there(hub, place):
     (place / "crm.csv").write_bytes(rows(1))
     with pytest.raises(Refused, match=r"crm.csv has no column 'when'\. It has 3 columns; --preview"):

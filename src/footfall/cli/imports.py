@@ -152,7 +152,7 @@ def imports_bad(
             written, cut = write_bad_rows(hub, id, to)
             here.screen.result({"file": str(to), "rows": written, "cut": cut}, f"{written:,} rows in {to}")
             if cut:
-                here.screen.warn(f"{cut:,} more are too long to be kept whole")
+                here.screen.warn(f"{cut:,} more are not there: their text was not kept whole")
             return
         rows = list(bad_rows_of(hub, id))
     shown = None if here.screen.as_json else 80

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from footfall.wiring.hub import Footfall
 
 _DIGITS_MAX: Final = 19
+_Write = Callable[[str, Mapping[str, Any] | None], Any]
 
 
 def bad_rows_of(hub: Footfall, id: str) -> Iterator[BadRow]:
@@ -27,10 +27,10 @@ def bad_rows_of(hub: Footfall, id: str) -> Iterator[BadRow]:
 
 
 def write_bad_rows(hub: Footfall, id: str, path: Path) -> tuple[int, int]:
-    """Write these rows into a new file that can be imported: CSV if they came as CSV, else an object a line.
+    """Write these rows into a new file that can be imported: CSV if they came as CSV, else JSON, each as it came.
 
-    Returns how many are there, and how many were too long to be kept whole and are not. Raises ``Refused`` when there
-    is such a file already.
+    Returns how many are there, and how many are not, because their text was not kept whole. Raises ``Refused`` when
+    there is such a file already.
     """
     one = ledger_of(hub).get(id)
     columns = [str(name) for name in one.settings.get("columns", ())] if one.format == "csv" else []
@@ -40,38 +40,45 @@ def write_bad_rows(hub: Footfall, id: str, path: Path) -> tuple[int, int]:
             write = _csv_into(file, columns, str(one.settings.get("delimiter") or ",")) if columns else _json_into(file)
             for bad in bad_rows_of(hub, id):
                 row = _row_of(bad.text)
-                if row is None and len(bad.text.encode()) >= BAD_TEXT_CHARS - 4:  # a character may have been cut off
+                # A character may have been cut off.
+                if not bad.text or (row is None and len(bad.text.encode()) >= BAD_TEXT_CHARS - 4):
                     cut += 1
                 else:
-                    write(bad.text if row is None else row)
+                    write(bad.text, row)
                     written += 1
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}", "Name a file that is not there yet") from error
     return written, cut
 
 
-def _csv_into(file: IO[str], columns: list[str], delimiter: str) -> Any:
-    rows = csv.writer(file, delimiter="\t" if delimiter == "t" else delimiter, lineterminator="\n")
-    rows.writerow(columns)
+def _csv_into(file: IO[str], columns: list[str], delimiter: str) -> _Write:
+    between = "\t" if delimiter == "t" else delimiter
 
-    def write(row: str | Mapping[str, Any]) -> None:
-        if isinstance(row, str):
-            file.write(row.rstrip("\r\n") + "\n")
+    def line(values: Iterable[Any]) -> None:
+        file.write(between.join(_field(value, between) for value in values) + "\n")
+
+    def write(text: str, row: Mapping[str, Any] | None) -> None:
+        if not row or not row.keys() <= known:  # a row that could not be read may look like JSON
+            file.write(text.rstrip("\r\n") + "\n")
         else:
-            rows.writerow([_field(row.get(name)) for name in columns])
+            line(row.get(name) for name in columns)
 
+    known = set(columns)
+    line(columns)
     return write
 
 
-def _json_into(file: IO[str]) -> Any:
-    def write(row: str | Mapping[str, Any]) -> None:
-        file.write((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)).rstrip("\r\n") + "\n")
-
-    return write
+def _json_into(file: IO[str]) -> _Write:
+    # Never what was read of it: of a key that is twice, or a number that is too large, that is something else.
+    return lambda text, _: file.write(text.rstrip("\r\n") + "\n")
 
 
-def _field(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _field(value: Any, delimiter: str) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    quoted = not text or any(each in text for each in (delimiter, '"', "\n", "\r"))  # nothing and "" are two things
+    return '"' + text.replace('"', '""') + '"' if quoted else text
 
 
 def _row_of(text: str) -> Mapping[str, Any] | None:
@@ -80,7 +87,7 @@ def _row_of(text: str) -> Mapping[str, Any] | None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
