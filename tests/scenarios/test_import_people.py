@@ -92,6 +92,17 @@ def test_a_dry_run_tells_what_would_change_and_writes_nothing(hub, asked, file, 
     assert "email" not in attributes(asked, hub, "ana")
 
 
+def test_a_dry_run_is_refused_as_loading_is_where_a_column_is_not_there(hub, asked, file, tmp_path):
+    mapping = tmp_path / "typo.json"
+    mapping.write_text(
+        json.dumps({"productKey": "AP-TEST-2", "fieldMapping": {"USER": {"identifyId": "id", "email": "mial"}}})
+    )
+    words = ("import", "people", str(file), "USER", "--mapping", str(mapping))
+    refused = asked(hub, *words, code=1)
+    assert "no column 'mial'" in refused
+    assert asked(hub, *words, "--dry-run", code=1) == refused
+
+
 def test_accounts_are_loaded_from_a_bucket(hub, asked, mapping, monkeypatch):
     server = weed.server()
     bucket = server.bucket(f"b-{uuid.uuid4().hex}")

@@ -381,6 +381,14 @@ def test_a_rehearsal_counts_rows_and_applies_none(hub, place):
     assert hub.sources.all() == []
 
 
+def test_a_rehearsal_is_refused_as_the_run_would_be_where_a_column_is_not_there(hub, place):
+    (place / "crm_20261123.csv").write_bytes(rows(1))
+    job = import_job(hub, place, prefix="crm_", identify_id="whom")
+    with pytest.raises(Refused, match=r"crm_20261123\.csv has no column 'whom'"):
+        list(runner_of(hub).rehearse(job, slot_of(hub, job, None)))
+    assert run_due(hub) == [("failed", 0, 0)]
+
+
 def test_a_job_whose_file_cannot_be_read_waits_for_a_person_or_leaves_it_out(hub, place):
     (place / "crm_20261123.csv").write_bytes(b"id,at\n1,soon\n")
     import_job(hub, place, prefix="crm_")

@@ -28,7 +28,7 @@ from footfall.config import Settings
 from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.wiring import Footfall
-from footfall.wiring.imports import spool_of
+from footfall.wiring.import_readers import spool_of
 
 data = Path(sys.argv[1])
 

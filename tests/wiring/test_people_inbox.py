@@ -222,6 +222,12 @@ def test_a_rehearsal_names_the_file_that_cannot_be_read_and_goes_on(hub, place):
     assert good.note.startswith("would be moved to processed/2_im")
 
 
+def test_a_rehearsal_names_the_file_that_lacks_a_column_of_the_mapping(hub, place):
+    brought(place, {"1.csv": USERS})
+    file, _ = rehearsed(hub, job_of(hub, place, **ALL | {"mapping": {"identifyId": "id", "email": "mial"}}))
+    assert file.note == "cannot be read: current/1.csv has no column 'mial'"
+
+
 # --- a bucket --------------------------------------------------------------------------------------------------------
 
 

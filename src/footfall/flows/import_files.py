@@ -22,7 +22,7 @@ from typing import Any, Final
 from footfall import observe
 from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.model.import_names import FileRow, base_of, coming, literal_start, position_of
-from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions
+from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions, require_columns
 from footfall.model.reading import EVENTS_MAX
 from footfall.ports import (
     BadRow,
@@ -291,11 +291,7 @@ def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
     text = desk.decode(file.key, desk.held.read(begun.id))
     found = desk.reader.preview(text, replace(options, fields=()), name=file.key)
     names = [name for name, _ in found.columns]
-    kept = options.fields or names
-    absent = [name for name in events.columns if name not in names or name not in kept]
-    if absent and names:  # of a file without a header the names would be data
-        what = f"{file.key} has no column {', '.join(map(repr, absent))}"
-        raise Refused(what, f"It has {len(kept)} columns; --preview shows them")
+    require_columns(file.key, names, options.fields, events.columns)
     return desk.ledger.describe(begun.id, {"columns": names, "delimiter": found.delimiter})
 
 

@@ -6,10 +6,12 @@ Source: Lytics CSV and JSON import (docs/guide/imports.md).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+
+from footfall.errors import Refused
 
 FORMATS: Final = ("csv", "json", "parquet")
 ON_MISSING: Final = ("stop", "wait", "alert")
@@ -128,3 +130,15 @@ def import_id(scope: str, place: str, file: FileVersion, generation: int) -> str
 def command_scope(stream: str) -> str:
     """The scope of imports by command; no job can have that name."""
     return f"@{stream}"
+
+
+def require_columns(file: str, names: Sequence[str], fields: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises ``Refused`` when a column that has a meaning is not in a file, or not among the fields that are kept.
+
+    names: its columns; none where it has no header, so that the names would be data.
+    """
+    kept = fields or names
+    absent = [name for name in wanted if name not in names or name not in kept]
+    if absent and names:
+        what = f"{file} has no column {', '.join(map(repr, absent))}"
+        raise Refused(what, f"It has {len(kept)} columns; --preview shows them")

@@ -39,6 +39,7 @@ from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.authorizations import bucket_at
 from footfall.wiring.codecs import key_file, passphrase_given
 from footfall.wiring.import_codecs import unpacked
+from footfall.wiring.import_readers import file_text, reader_of, rows_ahead, spool_of
 from footfall.wiring.import_settings import LOADING, READ_NAMES, ImportSettings, meaning_of, settings_of
 from footfall.wiring.keys import create_key
 from footfall.wiring.people_rows import people_rows
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from footfall.codecs.openpgp_keys import PrivateKey
     from footfall.model.jobs import Attempt, Job
     from footfall.model.schedules import Slot
-    from footfall.ports import Bucket, Log, Preview, Progress, RowReader
+    from footfall.ports import Bucket, Log, Preview, Progress
     from footfall.wiring.hub import Footfall
 
 # A command settles by itself what it gave to the log, whenever that is as much as is settled at once.
@@ -111,13 +112,6 @@ def place_and_file(url: str) -> tuple[str, str]:
 
 def ledger_of(hub: Footfall) -> SqlImports:
     return SqlImports(hub.database)
-
-
-def spool_of(hub: Footfall) -> Path:
-    """The folder for files that are too long for memory while they are read; see ``wiring.leftovers``."""
-    folder: Path = hub.settings.data / "spill"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 # --- by hand -------------------------------------------------------------------------------------
@@ -200,8 +194,7 @@ def preview_of(hub: Footfall, origin: Origin, name: str, format: str, read: Read
     """What the beginning of a file tells."""
     bucket, private = origin.bucket(hub), origin.private_key(hub)
     file = one_file(bucket, name)
-    text = unpacked(name, bucket.open(file.key, version=file.version), private, spool_of(hub))
-    return reader_of(hub, format).preview(text, read, name=name)
+    return reader_of(hub, format).preview(file_text(hub, bucket, file, private), read, name=name)
 
 
 def preview_told(
@@ -316,6 +309,8 @@ def _rehearsed(
     hub: Footfall, origin: Origin, bucket: Bucket, settings: ImportSettings, job: Job
 ) -> Iterator[FileFacts]:
     """What would be read: each file that is new, its rows counted and not one of them applied."""
+    from footfall.wire.row_columns import wanted_of
+
     ledger, private = ledger_of(hub), origin.private_key(hub)
     files: Iterator[FileVersion]
     if settings.prefix:
@@ -326,8 +321,8 @@ def _rehearsed(
         files = iter(() if known is not None and known.state == "done" else (file,))
     for file in files:
         rows = bad = 0
-        text = unpacked(file.key, bucket.open(file.key, version=file.version), private, spool_of(hub))
-        for batch in reader_of(hub, settings.format).rows(text, settings.read, name=file.key):
+        text = partial(file_text, hub, bucket, file, private)
+        for batch in rows_ahead(hub, settings.format, file.key, text, settings.read, wanted_of(settings.columns)):
             rows, bad = rows + len(batch.rows), bad + len(batch.bad)
         note = "new" if not bad else f"new; {bad:,} more rows cannot be read"
         yield FileFacts(file.key, rows, file.size_bytes, note=note)
@@ -382,18 +377,3 @@ def _meaning(hub: Footfall, one: FileImport) -> tuple[ReadOptions, RowEvents]:
         events = people_rows(hub, one.id, one.began_at, told, one.stream)
         return read, private_rows(hub, events, one.stream, PeopleLoading(**told))
     return read, private_rows(hub, EventRows(one.id, one.stream, one.began_at, columns), one.stream, columns)
-
-
-def reader_of(hub: Footfall, format: str) -> RowReader:
-    """What reads files of a format."""
-    if format == "csv":
-        from footfall.sources.csv_rows import CsvReader
-
-        return CsvReader()
-    if format == "json":
-        from footfall.sources.json_rows import JsonReader
-
-        return JsonReader()
-    from footfall.sources.parquet_rows import ParquetReader
-
-    return ParquetReader(spool_of(hub))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -15,10 +16,10 @@ from footfall.model.attributes import named
 from footfall.model.imports import FileImport
 from footfall.ports import BadRow
 from footfall.stores.directory import SqlDirectory
-from footfall.wiring.import_codecs import unpacked
 from footfall.wiring.import_handover import import_anyhow
+from footfall.wiring.import_readers import file_text, rows_ahead
 from footfall.wiring.import_settings import ImportSettings
-from footfall.wiring.imports import Origin, chosen_files, reader_of, spool_of
+from footfall.wiring.imports import Origin, chosen_files
 from footfall.wiring.people_rows import people_rows
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def look_ahead(hub: Footfall, origin: Origin, settings: ImportSettings, *, compa
     private = origin.private_key(hub)
     bucket = origin.bucket(hub)
     for file in chosen_files(bucket, settings):
-        text = unpacked(file.key, bucket.open(file.key, version=file.version), private, spool_of(hub))
-        for batch in reader_of(hub, settings.format).rows(text, settings.read, name=file.key):
+        text = partial(file_text, hub, bucket, file, private)
+        for batch in rows_ahead(hub, settings.format, file.key, text, settings.read, events.columns):
             said, bad = events.read(batch.rows)
             bad = sorted([*batch.bad, *bad], key=lambda row: row.number)
             found.failed += len(bad)

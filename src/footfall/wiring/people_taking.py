@@ -17,6 +17,7 @@ from footfall.model.people_loading import OBJECTS, PeopleLoading, fields_of
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
 from footfall.wiring.import_codecs import unpacked
+from footfall.wiring.import_readers import file_text, reader_of, rows_ahead, spool_of
 from footfall.wiring.import_settings import LOADING, ImportSettings, meaning_of
 from footfall.wiring.imports import (
     FOLDER,
@@ -24,8 +25,6 @@ from footfall.wiring.imports import (
     ledger_of,
     log_for_job,
     make_stream,
-    reader_of,
-    spool_of,
     wait_for_room,
 )
 from footfall.wiring.people_inbox import PeopleInbox, inbox_settings
@@ -94,8 +93,7 @@ class _Place:
 
     def text(self, file: FileVersion) -> Iterator[bytes]:
         """The file as it was before it was packed and encrypted."""
-        chunks = self.bucket.open(file.key, version=file.version)
-        return unpacked(file.key, chunks, self.origin.private_key(self.hub), spool_of(self.hub))
+        return file_text(self.hub, self.bucket, file, self.origin.private_key(self.hub))
 
     def _columns(self, file: FileVersion) -> list[str]:
         try:
@@ -191,7 +189,7 @@ def _read(place: _Place, file: FileVersion) -> tuple[int, int]:
     hub, chosen = place.hub, place.chosen
     applied = refused = 0
     events = people_rows(hub, "", hub.clock(), place.settings(file).loading, place.settings(file).stream)
-    for batch in reader_of(hub, "csv").rows(place.text(file), chosen.read, name=file.key):
+    for batch in rows_ahead(hub, "csv", file.key, partial(place.text, file), chosen.read, events.columns):
         said, bad = events.read(batch.rows)
         applied, refused = applied + len(said), refused + len(bad) + len(batch.bad)
     return applied, refused
