@@ -37,7 +37,16 @@ from footfall.wiring.authorizations import add_authorization, bucket_at
 from footfall.wiring.import_bad_rows import bad_rows_of, write_bad_rows
 from footfall.wiring.import_settings import settings_of
 from footfall.wiring.import_undo import undo_import
-from footfall.wiring.imports import Origin, import_now, known_before, ledger_of, listed, place_and_file, preview_of
+from footfall.wiring.imports import (
+    Origin,
+    import_now,
+    known_before,
+    ledger_of,
+    listed,
+    place_and_file,
+    preview_of,
+    preview_told,
+)
 from footfall.wiring.jobs import add_job, resume_job, runner_of, slot_of
 from footfall.wiring.profiles import profiles_of
 
@@ -370,6 +379,12 @@ def test_a_job_that_runs_once_imports_its_file_and_is_completed(hub, place, cloc
     assert hub.jobs.get("crm").state == "completed"
 
 
+@pytest.mark.parametrize("options", [{"header": "no"}, {"delimiter": 5}, {"encoding": ["utf-8"]}])
+def test_a_preview_is_refused_for_options_that_cannot_be_before_it_is_made(hub, place, options):
+    with pytest.raises(Refused, match="of a preview cannot be"):
+        preview_told(hub, str(place), "", "crm.csv", "csv", options)
+
+
 def test_a_rehearsal_counts_rows_and_applies_none(hub, place):
     (place / "crm_20261123.csv").write_bytes(rows(1, 2) + b"3\n")
     job = import_job(hub, place, prefix="crm_")
@@ -410,7 +425,13 @@ def test_a_job_whose_file_cannot_be_read_waits_for_a_person_or_leaves_it_out(hub
         ({"prefix": "crm_", "on_missing": "panic"}, "nothing to do when no file comes"),
         ({"file": "crm.csv", "people": True}, "no column says who"),
         ({"file": "crm.csv", "colour": "blue"}, "has no option colour"),
-        ({"file": "crm.csv", "grace": "soon"}, "of a type it cannot be"),
+        ({"file": "crm.csv", "grace": "soon"}, "grace of job 'crm' cannot be 'soon'"),
+        ({"file": "crm.csv", "grace": -1}, "grace of job 'crm' cannot be -1"),
+        ({"file": "crm.csv", "header": "no"}, "header of job 'crm' cannot be 'no'"),
+        ({"file": "crm.csv", "diff": "no"}, "diff of job 'crm' cannot be 'no'"),
+        ({"file": "crm.csv", "encoding": ["utf-8"]}, "encoding of job 'crm' cannot be"),
+        ({"file": "crm.csv", "identify_id": 5}, "identify_id of job 'crm' cannot be 5"),
+        ({"file": "crm.csv", "fields": 5}, "of a type it cannot be"),
     ],
 )
 def test_a_job_that_could_never_run_is_refused_when_it_is_made(hub, place, options, why):

@@ -323,6 +323,7 @@ def test_a_channel_that_is_gone_costs_no_file(hub, place, receiver):
         ({"mapping": {}, "header": False}, "neither a mapping nor a header"),
         ({"status_channel": "nobody"}, "is no channel of kind"),
         ({"prefix": "users_"}, "has no option prefix"),
+        ({"insert_missing": "no"}, "insert_missing of job 'users' cannot be 'no'"),
     ],
 )
 def test_a_job_that_could_never_work_is_refused_when_it_is_made(hub, place, options, said):

@@ -19,6 +19,8 @@ _COLUMNS: Final = (
     "people",
 )  # fmt: skip
 _ROW: Final = ("file", "prefix", "diff", "on_missing", "grace", "skip_bad_files")
+_FLAGS: Final = ("header", "thousands", "people", "diff", "skip_bad_files", "insert_missing")
+_TEXTS: Final = ("delimiter", "encoding", *(name for name in _COLUMNS if name not in ("user", "account", "people")))
 READ_NAMES: Final = frozenset(_READ)
 NAMES: Final = frozenset({"stream", "format", "endpoint_url", *_READ, *_COLUMNS, *_ROW})
 # Of an import of people by command: a ``PeopleLoading``; no job has it of its own.
@@ -75,6 +77,7 @@ def settings_of(options: Mapping[str, Any], *, what: str) -> ImportSettings:
     unknown = sorted(options.keys() - NAMES - {LOADING})
     if unknown:
         raise Refused(f"{what} has no option {', '.join(unknown)}", f"It has {', '.join(sorted(NAMES))}")
+    require_types(options, what)
     file, prefix = str(options.get("file") or ""), str(options.get("prefix") or "")
     if not file and not prefix:
         raise Refused(f"{what} names neither a file nor a prefix", "Give the file's name, or the prefix of its row")
@@ -91,11 +94,25 @@ def settings_of(options: Mapping[str, Any], *, what: str) -> ImportSettings:
         prefix=prefix,
         diff=bool(options.get("diff", False)),
         on_missing=str(options.get("on_missing") or ""),
-        grace=int(options.get("grace", 1)),
+        grace=1 if options.get("grace") is None else options["grace"],
         skip_bad_files=bool(options.get("skip_bad_files", False)),
         loading=options.get(LOADING) or {},
     )
     return _checked(made, what)
+
+
+def require_types(options: Mapping[str, Any], what: str) -> None:
+    """Raises ``Refused`` for a value that would mean something else than it says: ``no`` is not false."""
+    told = {name: value for name, value in options.items() if value is not None}
+    for name in _FLAGS:
+        if not isinstance(told.get(name, False), bool):
+            raise Refused(f"{name} of {what} cannot be {told[name]!r}", "Say true or false")
+    for name in _TEXTS:
+        if not isinstance(told.get(name, ""), str):
+            raise Refused(f"{name} of {what} cannot be {told[name]!r}", "It is a text; a number needs quotes")
+    grace = told.get("grace", 1)
+    if isinstance(grace, bool) or not isinstance(grace, int) or grace < 0:
+        raise Refused(f"grace of {what} cannot be {grace!r}", "It is a number of runs, from 0 on")
 
 
 def meaning_of(options: Mapping[str, Any]) -> tuple[ReadOptions, Columns]:

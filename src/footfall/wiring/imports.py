@@ -40,7 +40,7 @@ from footfall.wiring.authorizations import bucket_at
 from footfall.wiring.codecs import key_file, passphrase_given
 from footfall.wiring.import_codecs import unpacked
 from footfall.wiring.import_readers import file_text, reader_of, rows_ahead, spool_of
-from footfall.wiring.import_settings import LOADING, READ_NAMES, ImportSettings, meaning_of, settings_of
+from footfall.wiring.import_settings import LOADING, READ_NAMES, ImportSettings, meaning_of, require_types, settings_of
 from footfall.wiring.keys import create_key
 from footfall.wiring.people_rows import people_rows
 from footfall.wiring.private_rows import private_reader, private_rows
@@ -204,6 +204,7 @@ def preview_told(
     unknown = sorted(options.keys() - READ_NAMES)
     if unknown:
         raise Refused(f"a preview has no option {', '.join(unknown)}", f"It has {', '.join(sorted(READ_NAMES))}")
+    require_types(options, "a preview")
     try:
         read, _ = meaning_of(options)
     except (TypeError, ValueError) as error:

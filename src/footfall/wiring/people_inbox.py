@@ -11,7 +11,7 @@ from footfall.model import people_inbox
 from footfall.model.date_formats import date_format
 from footfall.model.imports import ReadOptions
 from footfall.model.people_loading import OBJECTS, PeopleLoading, loading_of
-from footfall.wiring.import_settings import meaning_of
+from footfall.wiring.import_settings import meaning_of, require_types
 
 if TYPE_CHECKING:
     from footfall.model.jobs import Job
@@ -51,6 +51,7 @@ def inbox_settings(job: Job) -> PeopleInbox:
     unknown = sorted(options.keys() - NAMES)
     if unknown:
         raise Refused(f"{what} has no option {', '.join(unknown)}", f"It has {', '.join(sorted(NAMES))}")
+    require_types(options, what)
     entity, mapping = str(options.get("entity") or "").upper(), options.get("mapping") or {}
     if entity not in OBJECTS:
         raise Refused(f"{what} does not say what its rows are", f"Give entity: {' or '.join(OBJECTS)}")
