@@ -35,7 +35,8 @@ def px(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
                       "globalUnsubscribe": True, "signUpDate": "2026-01-02T03:04:05.678Z", "email": "n@x.example"},
              "account": {"id": "acme", "name": "Acme", "numberOfEmployees": 25, "parentGroupId": "g1"}},
             {"type": "identify", "identify_id": "bob/1 ü", "account_id": "beta", "user": {"firstName": "bob"}},
-            {"type": "identify", "identify_id": "carl", "user": {"firstName": "Carl", "score": 30, "tier": "Gold"}},
+            {"type": "identify", "identify_id": "carl", "user": {"firstName": "Carl", "score": 30, "tier": "Gold",
+                                                                      "type": "LEAD"}},
         ]  # fmt: skip
         client.send(*people)
         client.send(*({"type": "custom", "event_name": f"e{n}", "identify_id": "carl"} for n in range(5)))
@@ -128,6 +129,9 @@ def test_an_account_is_shown_in_the_vendors_shape(px: Client) -> None:
         ({"filter": "globalUnsubscribe!=true"}, ["bob/1 ü", "carl"]),
         ({"filter": "customAttributes.never!=1;score>=7"}, ["Nora@example.com", "carl"]),
         ({"filter": "signUpDate==1767323045678"}, ["Nora@example.com"]),
+        ({"filter": "type==user"}, ["Nora@example.com", "bob/1 ü"]),
+        ({"filter": "type!=USER"}, ["carl"]),
+        ({"sort": "type"}, ["carl", "Nora@example.com", "bob/1 ü"]),
     ],
 )
 def test_users_are_filtered_sorted_and_scrolled(px: Client, query: dict[str, Any], wanted: list[str]) -> None:

@@ -1,7 +1,8 @@
 """``ports.PeopleOrder`` on DuckDB: users or accounts that answer a selection, in its order.
 
 Sources of a selection: ``id`` (identify id or account id), ``uid``, ``account`` (account id of a user), ``created_at``,
-``sign_up_at``, ``modified_at``, and ``attribute/NAME``: an attribute, by its name as a pointer of RFC 6901.
+``sign_up_at``, ``modified_at``, ``type`` (of a user: ``USER`` when nobody said another), and ``attribute/NAME``: an
+attribute, by its name as a pointer of RFC 6901.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class _Columns:
         if source == "account":
             self.of_accounts = True
             return "a.text"
+        if source == "type":
+            return "coalesce(json_extract_string(e.attributes, '/type'), 'USER')"
         text = f"json_extract_string(e.attributes, {literal(source.removeprefix('attribute'))})"
         match field.kind:
             case Kind.NUMBER:

@@ -96,6 +96,7 @@ class PeopleList:
             "aptrinsicId": Field("uid", Kind.TEXT),
             "accountId": Field("account", Kind.TEXT),
             "signUpDate": Field("sign_up_at", Kind.INSTANT),
+            "type": Field("type", Kind.TEXT),
         }
         return known.get(name) or self._default(_USER.get(name))
 
