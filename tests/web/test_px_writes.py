@@ -379,3 +379,22 @@ def test_many_who_write_at_once_each_find_what_they_wrote(px: Client) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(write, range(48))) == list(range(48))
+
+
+def test_who_is_back_alone_is_explained_as_themselves(px: Client) -> None:
+    with px.api.hub() as hub:
+        SqlAudiences(hub.database, hub.note).add(Audience("all"), hub.clock())
+    for user in ("merged", "lives-on"):
+        px.ask("POST", "/users", {**USER, "identifyId": user})
+    px.post_events({"type": "alias", "previous_id": "merged", "identify_id": "lives-on"})
+    px.ask("PUT", "/users/lives-on", {"score": 1})  # settles what came before it
+    assert _explained(px, "merged") == ("lives-on", True)
+    assert px.ask("DELETE", "/users/lives-on").status == 204
+    assert px.ask("POST", "/users", {**USER, "identifyId": "merged"}).status == 201
+    assert _explained(px, "merged") == ("merged", True)
+    assert _explained(px, "lives-on") == ("lives-on", False)
+
+
+def _explained(px: Client, user: str) -> tuple[str, bool]:
+    found = px.api.ask("GET", "/api/audiences/all/explanation", user=user).body
+    return found["user"], found["member"]

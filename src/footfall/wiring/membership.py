@@ -224,7 +224,7 @@ class Looks:
     def explain(self, identify_id: str, name: str, rule: Rule | None = None, at: datetime | None = None) -> Explanation:
         """Why the user is in that audience, or would be chosen by that rule, or why not. Raises ``Missing``.
 
-        One who turned out to be another user is explained as that one.
+        One who turned out to be another user by then is explained as that one.
         """
         asked, (wanted,) = self._one(name, rule)
         people = self._hub.people
@@ -233,9 +233,12 @@ class Looks:
             raise Missing(f"there is no user '{identify_id}'", "Users are known by the id they identify with")
         merges = dict(zip(*(column.to_pylist() for column in people.merges().columns), strict=True))
         final = merges.get(key, key)
-        with self._opened(asked, at, [final]) as opened:
+        with self._opened(asked, at, sorted({key, final})) as opened:
             _check_found(opened, wanted)
-            found = opened.explain(wanted, final)
+            # Who is merged may be shown by themselves: before that, or when the other was deleted since.
+            found = opened.explain(wanted, key)
+            if not found.known and final != key:
+                found = opened.explain(wanted, final)
         return replace(found, audience=name, identify_id=found.identify_id or identify_id)
 
     def doubts(self, rule: Rule) -> list[str]:
