@@ -427,6 +427,13 @@ def test_custom_attributes_are_spelled_and_typed_by_their_earliest_use(stores, f
     assert attributes(stores, who="bob") == {"Team Size": 3, "since": "2026-01-31T10:00:00.000Z", "beta": True}
 
 
+def test_a_value_without_a_name_is_no_attribute(stores, facts, zone):
+    said = {"": 1, "customAttribute_": 2, "customAttributes": {"": 3}, "plan": "pro"}
+    stores.people.learn(facts((NOON, "user", "ada", None, said)), zone)
+    assert stores.people.custom_attributes("user") == [("plan", "STRING")]
+    assert attributes(stores) == {"plan": "pro"}
+
+
 def test_names_of_attributes_are_counted_and_of_too_many_those_that_came_first_are_kept(
     stores, facts, zone, monkeypatch
 ):

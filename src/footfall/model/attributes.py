@@ -180,9 +180,12 @@ def canonical(entity: str, name: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def named(entity: str, given: str) -> tuple[str, str | None]:
-    """(name an attribute is kept by, its spelling if it is a custom one); the name is ``""`` if nobody can set it."""
+    """(name an attribute is kept by, its spelling if it is a custom one); the name is ``""`` if nobody can set it.
+
+    Nobody can set one that has no name: there would be no way to ask for it.
+    """
     spelling = given.removeprefix(_CUSTOM_PREFIX)
-    name = canonical(entity, spelling)
+    name = canonical(entity, spelling) if spelling else ""
     return (spelling.casefold(), spelling) if name is None else (name, None)
 
 
