@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from px_client import WRITE_KEY, Client
@@ -298,6 +299,21 @@ def test_an_engagement_is_started_moved_and_deleted(px: Client) -> None:
     assert px.ask("DELETE", "/engagement/e").status == 200
     assert [each["id"] for each in px.get("/engagement")["engagements"]] == ["s"]
     assert px.ask("DELETE", "/engagement/e").status == 404
+
+
+def test_an_id_of_a_definition_may_hold_what_parts_paths(px: Client) -> None:
+    metadata = {
+        "features": [{"id": "shop/cart 5%", "name": "Cart", "product_key": "AP-1"}],
+        "engagements": [{"id": "tour/1", "name": "Tour", "type": "IN_APP_GUIDE", "environments": ["QA"]}],
+    }
+    assert px.api.ask("PUT", "/metadata", metadata).status == 200
+    feature, engagement = quote("shop/cart 5%", safe=""), quote("tour/1", safe="")
+    assert px.ask("PUT", f"/feature/{feature}", {"name": "Basket"}).status == 204
+    assert px.get(f"/feature/{feature}")["name"] == "Basket"
+    assert px.get(f"/feature/adoption/{feature}")["featureName"] == "Basket"
+    assert px.ask("POST", f"/feature/backfill/{feature}").status == 400  # it has no rules
+    assert px.get(f"/engagement/{engagement}")["name"] == "Tour"
+    assert px.ask("DELETE", f"/engagement/{engagement}").status == 200
 
 
 def test_adoption_counts_events_users_and_accounts_of_a_feature(px: Client) -> None:

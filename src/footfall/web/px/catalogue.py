@@ -25,10 +25,10 @@ EXTENDED: Final = "/px/v2/feature_ext"  # the vendor has no first version of it
 def routes(px: Px) -> Sequence[Route]:
     ways = {
         "/feature": features,
-        "/feature/{id}": feature,
+        "/feature/{id:path}": feature,
         "/engagement": engagements,
         "/engagement/extended": extended_engagements,
-        "/engagement/{id}": engagement,
+        "/engagement/{id:path}": engagement,
         "/articles": articles,
         "/admin/model/{entity}/attributes": attributes,
         "/admin/subscription": subscription,

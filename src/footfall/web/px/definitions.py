@@ -29,13 +29,13 @@ _ENVIRONMENTS: Final = {name.upper(): name for name in ("Production", "Stage", "
 
 def routes(px: Px) -> Sequence[Route]:
     return [
-        Route(f"{PREFIX}/feature/adoption/{{id}}", handled(px, adoption), methods=["GET"]),
-        Route(f"{PREFIX}/feature/backfill/{{id}}", handled(px, backfill), methods=["POST"]),
-        Route(f"{PREFIX}/feature/{{id}}", handled(px, change_feature), methods=["PUT"]),
+        Route(f"{PREFIX}/feature/adoption/{{id:path}}", handled(px, adoption), methods=["GET"]),
+        Route(f"{PREFIX}/feature/backfill/{{id:path}}", handled(px, backfill), methods=["POST"]),
+        Route(f"{PREFIX}/feature/{{id:path}}", handled(px, change_feature), methods=["PUT"]),
         Route(f"{PREFIX}/engagement/state", handled(px, change_state), methods=["PUT"]),
         Route(f"{PREFIX}/engagement/env", handled(px, change_environments), methods=["PUT"]),
         Route(f"{PREFIX}/engagement/envs", handled(px, change_environments), methods=["PUT"]),
-        Route(f"{PREFIX}/engagement/{{id}}", handled(px, delete_engagement), methods=["DELETE"]),
+        Route(f"{PREFIX}/engagement/{{id:path}}", handled(px, delete_engagement), methods=["DELETE"]),
     ]
 
 
