@@ -363,6 +363,14 @@ def test_another_system_fills_a_segment(px: Client) -> None:
     assert px.ask("PUT", "/external_segment/metadata", {"id": "nobody", "name": "x"}).status == 404
 
 
+def test_a_null_says_nothing_about_a_segment(px: Client) -> None:
+    made = px.ask("POST", "/external_segment/metadata", {"name": "Nulls", "externalId": None, "description": None})
+    assert (made.status, made.body["description"]) == (200, "")
+    changed = px.ask("PUT", "/external_segment/metadata", {"id": made.body["id"], "name": None, "description": "d"})
+    assert (changed.status, changed.body["name"], changed.body["description"]) == (200, "Nulls", "d")
+    assert px.ask("POST", "/external_segment/metadata", {"name": None}).status == 400
+
+
 def test_names_that_differ_are_segments_that_differ(px: Client) -> None:
     names = ["VIP (EU)", "VIP EU", "vip eu", "Клиенты 1", "Партнёры 1", "x" * 63, "x" * 70, "x" * 71]
     made = [px.ask("POST", "/external_segment/metadata", {"name": name}).body["id"] for name in names]

@@ -138,7 +138,7 @@ def _id_of(given: object) -> str:
 
 
 def _text(body: Mapping[str, Any], name: str, otherwise: str | None = None) -> str:
-    value = body.get(name, otherwise)
+    value = otherwise if body.get(name) is None else body[name]
     if not isinstance(value, str) or (otherwise is None and not value.strip()) or "\0" in value:
         raise BadRecord("bad_body", f"{name} must be a text")
     return value
