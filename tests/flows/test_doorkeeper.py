@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from new_store import open_store
 
-from footfall.errors import Unavailable
+from footfall.errors import Damaged, FootfallError, Refused, Unavailable
 from footfall.flows.collect import Doorkeeper
 from footfall.ports import Source
 from footfall.stores.sources import SqlSources
@@ -22,14 +22,15 @@ class Door:
     """A doorkeeper over a real store, with a clock that tests turn and a count of what the store was asked."""
 
     def __init__(self, folder: Path) -> None:
-        self.now, self.asked, self.down = 0.0, 0, False
+        self.now, self.asked = 0.0, 0
+        self.down: FootfallError | None = None
         self._stored = SqlSources(open_store(folder / "store"))
         self.keeper = Doorkeeper(self, lambda: SINCE, lambda: self.now)
 
     def all(self) -> Sequence[Source]:
         self.asked += 1
-        if self.down:
-            raise Unavailable("the store does not answer")
+        if self.down is not None:
+            raise self.down
         return self._stored.all()
 
     def add(self, key: str) -> None:
@@ -70,9 +71,40 @@ def test_who_is_known_asks_nobody_for_two_seconds(door):
 def test_while_the_store_does_not_answer_strangers_do_not_wait_for_it(door):
     door.add("known")
     assert door.knows("known")
-    door.down = True
+    door.down = Unavailable("the store does not answer")
     for _ in range(100):
         door.now += 0.05
         assert door.knows("known")
         assert not door.knows("stranger")
     assert door.asked <= 1 + 5 / 2 + 1
+
+
+FAULTS = [
+    pytest.param(Unavailable("the store does not answer"), id="busy"),
+    pytest.param(Refused("unable to open database file"), id="no file can be opened"),
+    pytest.param(Damaged("the store is malformed"), id="damaged"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_last_list_holds_for_half_a_minute_whatever_is_wrong_with_the_store_then_nobody_is_let_in(door, fault):
+    door.add("known")
+    assert door.knows("known")
+    door.down = fault
+    for _ in range(29):
+        door.now += 1.0
+        assert door.knows("known")
+    for _ in range(3):
+        door.now += 1.0
+    for _ in range(2):
+        with pytest.raises(type(fault)):
+            door.knows("known")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_before_the_store_was_read_once_no_key_is_called_unknown(door, fault):
+    door.add("known")
+    door.down = fault
+    for _ in range(3):
+        with pytest.raises(type(fault)):
+            door.knows("known")

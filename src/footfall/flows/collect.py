@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from footfall.errors import Unavailable
+from footfall.errors import FootfallError
 from footfall.model.address import shortened
 from footfall.model.privacy import Policy
 from footfall.model.reading import Dialect, Reading, Rejected
@@ -31,8 +31,8 @@ class Doorkeeper:
     The list of sources is read at most every ``fresh_s`` seconds, so a key that is revoked is known as such that soon.
     For a key that is not in it the list is read again, at most ten times a second: who has just made a key uses it at
     once, and a page that hears that its key is unknown does not ask again. While the store cannot be read the last list
-    holds for ``stale_s``; then nobody is let in (``Unavailable``): who cannot be checked is not trusted. monotonic:
-    seconds that only rise.
+    holds for ``stale_s``; then nobody is let in, and what is wrong with it is raised: who cannot be checked is not
+    trusted. monotonic: seconds that only rise.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Doorkeeper:
         self._tried_at = now
         try:
             sources = self._sources.all()
-        except Unavailable:
+        except FootfallError:
             if now - self._read_at > self._stale_s:
                 self._tried_at = float("-inf")
                 raise
