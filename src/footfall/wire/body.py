@@ -16,6 +16,8 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 31  # zlib's wbits for a gzip wrapper with the largest window
 # The stubs of isal 1.9 call the exception class an instance.
 _IsalError: Final = cast(type[Exception], igzip_lib.IsalError)
+# Each costs a copy of what follows it: of members that hold nothing, a body of 10 MiB would keep us for minutes.
+_MEMBERS_MAX: Final = 100
 _FORM: Final = b"data="
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -61,6 +63,8 @@ def _gunzip(body: bytes, bytes_max: int) -> bytes:
     room = bytes_max + 1
     try:
         while body:  # a gzip file may have several members
+            if len(parts) == _MEMBERS_MAX:
+                raise BadRecord("bad_gzip", f"The gzip body has more than {_MEMBERS_MAX} members")
             member = isal_zlib.decompressobj(wbits=_GZIP)
             parts.append(member.decompress(body, room))
             room -= len(parts[-1])
