@@ -9,8 +9,10 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 LOGGER: Final = logging.getLogger("footfall")
@@ -59,6 +61,12 @@ def happened(event: str, **details: Any) -> None:
 
 def went_wrong(event: str, error: BaseException | None = None, **details: Any) -> None:
     LOGGER.warning(event, extra=details, exc_info=error)
+
+
+def where(error: BaseException) -> str:
+    """The line that raised it, as ``file.py:12``: of an error whose text may hold what must not go into a line."""
+    frame = next(iter(traceback.extract_tb(error.__traceback__)[-1:]), None)
+    return "" if frame is None else f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 @contextmanager

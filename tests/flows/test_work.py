@@ -137,3 +137,27 @@ def test_one_failing_duty_does_not_keep_the_other_from_running():
     worker.run()
 
     assert ran == ["broken", "working"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_without_its_words_and_the_worker_goes_on(caplog):
+    ran: list[str] = []
+
+    def broken() -> bool:
+        ran.append("broken")
+        raise KeyError("ada@example.com")
+
+    def working() -> bool:
+        ran.append("working")
+        if ran.count("broken") > 1:
+            worker.stop()
+        return True
+
+    duties = [Duty("a", broken, 0.001), Duty("b", working, 0.001)]
+    worker = Worker(duties, lambda: datetime.now(UTC))
+    worker.run()
+
+    assert ran[:2] == ["broken", "working"]
+    assert ran.count("broken") > 1
+    told = [vars(record) for record in caplog.records if record.getMessage() == "a failed"]
+    assert (told[0]["kind"], told[0]["at"].partition(":")[0], told[0]["failures"]) == ("KeyError", "test_work.py", 1)
+    assert "ada" not in caplog.text

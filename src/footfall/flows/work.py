@@ -79,7 +79,8 @@ class Closing:
 class Duty:
     """One thing to do again and again. ``run`` returns True when it should be called again at once.
 
-    every_s: pause between two calls that found nothing to do. After a failure the pause doubles up to a minute.
+    every_s: pause between two calls that found nothing to do. After a failure the pause doubles up to a minute. Of an
+    error that nobody foresaw only kind and place are told: its text may hold what people sent.
     """
 
     name: str
@@ -94,10 +95,17 @@ class Duty:
         except FootfallError as error:
             self._failures += 1
             observe.went_wrong(f"{self.name} failed", error, failures=self._failures)
-            wait_s = error.retry_after_s if isinstance(error, Unavailable) else self.every_s
-            return float(min(WAIT_MAX_S, wait_s * 2 ** min(self._failures, 6)))
+            return self._pause(error.retry_after_s if isinstance(error, Unavailable) else self.every_s)
+        except Exception as error:  # whatever it is, the other duties of this worker must go on
+            self._failures += 1
+            kind, at = type(error).__name__, observe.where(error)
+            observe.went_wrong(f"{self.name} failed", kind=kind, at=at, failures=self._failures)
+            return self._pause(self.every_s)
         self._failures = 0
         return 0.0 if again else self.every_s
+
+    def _pause(self, wait_s: float) -> float:
+        return float(min(WAIT_MAX_S, wait_s * 2 ** min(self._failures, 6)))
 
 
 class Worker:
@@ -112,7 +120,7 @@ class Worker:
         self._stop.set()
 
     def run(self) -> None:
-        """Return after ``stop``; an error that nobody foresaw ends the worker, and says so."""
+        """Return after ``stop``."""
         next_at = dict.fromkeys((duty.name for duty in self._duties), self._clock())
         while not self._stop.is_set():
             for duty in self._duties:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -139,9 +137,8 @@ def advance(hub: Footfall, id: str, reach: Reach, progress: Progress = silent) -
 
 def _unforeseen(error: Exception) -> Damaged:
     """Only its kind and place are told: its text may name those who are to be erased."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
-    return Damaged(f"the erasure met an error that nobody foresaw: {where}", "It is tried again; report it if it stays")
+    what = f"{type(error).__name__} in {observe.where(error)}"
+    return Damaged(f"the erasure met an error that nobody foresaw: {what}", "It is tried again; report it if it stays")
 
 
 def ask_again(hub: Footfall, id: str) -> Erasure:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -146,9 +144,7 @@ def install(app: FastAPI) -> None:
 
 def unforeseen(error: Exception) -> Response:
     """The answer to an error that nobody foresaw. Only its kind and place are told: its text may hold what was sent."""
-    frame = next(iter(traceback.extract_tb(error.__traceback__)[-1:]), None)
-    at = "" if frame is None else f"{Path(frame.filename).name}:{frame.lineno}"
-    observe.went_wrong("request failed", status=500, kind=type(error).__name__, at=at)
+    observe.went_wrong("request failed", status=500, kind=type(error).__name__, at=observe.where(error))
     return problem(500, "failed", "Something went wrong here", "See the log of the server")
 
 
