@@ -79,8 +79,9 @@ def test_a_file_of_a_newer_program_is_refused_and_left_alone(path):
 
 def test_a_file_that_is_no_database_is_named_as_damaged(path):
     path.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(Damaged, match="not a database"):
+    with pytest.raises(Damaged, match="not a database") as damage:
         Database.open(path)
+    assert "store.db" in damage.value.hint
 
 
 def test_a_directory_that_is_not_there_is_refused(tmp_path):

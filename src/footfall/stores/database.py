@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
 from footfall.stores.schema import REVISION
 
-FILE_NAME: Final = "footfall.db"
+FILE_NAME: Final = "store.db"
 BUSY_TIMEOUT_S: Final = 30
 FOLD_TIMEOUT_MS: Final = 1000
 CACHE_KIB: Final = 64 * 1024
@@ -199,7 +199,7 @@ def _translation(error: Exception) -> FootfallError:
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return Unavailable(what, "Free space on the disk of the data directory", retry_after_s=10)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Damaged(what, "Restore footfall.db from a backup")
+        return Damaged(what, f"Restore {FILE_NAME} from a backup")
     if code == sqlite3.SQLITE_CONSTRAINT:
         return Conflict(what)
     return Refused(what, "Check that the data directory exists and may be written")

@@ -40,7 +40,7 @@ from footfall.stores.api_keys import SqlApiKeys
 from footfall.stores.audit import SqlAudit
 from footfall.stores.authorizations import SqlAuthorizations
 from footfall.stores.catalogue import SqlCatalogue
-from footfall.stores.database import Database
+from footfall.stores.database import FILE_NAME, Database
 from footfall.stores.ledger import SqlLedger
 from footfall.stores.occupancy import Occupancy
 from footfall.stores.people import SqlPeople
@@ -90,7 +90,7 @@ class Footfall:
         with ExitStack() as undo:
             stay = Occupancy(settings.data, partial(sweep_leftovers, settings.data))
             undo.callback(stay.close)
-            hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / "store.db"), stay)
+            hub = cls(settings, open_subscription(settings), clock, Database.open(settings.data / FILE_NAME), stay)
             undo.callback(hub.close)
             if settings.definitions is not None:
                 from footfall.config.definitions import load_definitions
