@@ -15,12 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
+
 from footfall.errors import BadRecord, Unavailable
 from footfall.flows.collect import Collect, Doorkeeper
 from footfall.logs.segments import SegmentLog
 from footfall.model.audit import Actor
 from footfall.ports import Source
 from footfall.web.app import Admission, create_admin, create_collector, listen, serve
+from footfall.web.identify import bearer
 from footfall.wire.dialects import DIALECTS
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,8 +68,8 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     keeper = Doorkeeper(FileSources(folder / "sources.json"), now, time.monotonic, **options.get("keeper", {}))
     collect = Collect(log, keeper, DIALECTS, now, **options.get("collect", {}))
 
-    def who(key: str) -> Actor | None:
-        token = options.get("token", "admin")
+    def who(request: Request) -> Actor | None:
+        key, token = bearer(request.headers.get("authorization", "")), options.get("token", "admin")
         return Actor("token") if token and key == token else None
 
     def define(actor: Actor, plain: object) -> None:

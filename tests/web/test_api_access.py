@@ -111,13 +111,20 @@ def test_a_revoked_key_is_refused_at_once_under_load(api):
     assert {status for began, status in answered if began > revoked} == {401}
 
 
-def test_who_tries_tokens_is_made_to_wait_and_keys_go_on(api, keys):
-    for number in range(30):
-        assert api.ask("GET", "/api/jobs", key=f"guess-{number}").status in (401, 429)
-    for guess in ("guess", served_api.TOKEN):
-        refused = api.ask("GET", "/api/jobs", key=guess)
-        assert (refused.status, int(refused.headers["retry-after"]) <= 60) == (429, True)
-    assert api.ask("GET", "/api/jobs", key=keys["read"]).status == 200
+DOORS = [("GET", "/api/jobs"), ("GET", "/metrics"), ("PUT", "/metadata")]
+
+
+@pytest.mark.parametrize("tried", DOORS)
+def test_who_tries_tokens_at_any_door_is_made_to_wait_at_all_and_keys_go_on(tmp_path, tried):
+    with served_api.served(tmp_path / "data") as api:
+        key = api.key("write")
+        for number in range(30):
+            assert api.ask(*tried, key=f"guess-{number}").status == 401
+        for door in DOORS:
+            for guess in ("guess", served_api.TOKEN):
+                refused = api.ask(*door, key=guess)
+                assert (refused.status, int(refused.headers["retry-after"]) <= 60) == (429, True), door
+            assert api.ask(*door, {} if door[0] == "PUT" else None, key=key).status == 200, door
 
 
 def test_only_admins_name_folders_of_the_server_or_use_its_own_access(api, keys, tmp_path):

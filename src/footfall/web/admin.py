@@ -15,9 +15,9 @@ from starlette.routing import BaseRoute, Route
 from footfall import observe
 from footfall.errors import BadRecord, FootfallError, Unavailable
 from footfall.model.audit import Actor
-from footfall.web.identify import bearer
+from footfall.web.identify import TooManyGuesses
 
-Who = Callable[[str], Actor | None]
+Who = Callable[[Request], Actor | None]
 Define = Callable[[Actor, object], None]
 Ready = Callable[[], dict[str, Any]]
 
@@ -27,7 +27,7 @@ _BODY_BYTES_MAX: Final = 16 << 20
 def create_admin(*, who: Who, define: Define, ready: Ready, more: Sequence[BaseRoute] = ()) -> Starlette:
     """ASGI app of the admin port.
 
-    who: the actor whose bearer key may change definitions; None for any other key. define: takes plain data as in
+    who: the actor whose bearer key may change definitions, as ``Keys.bearer``. define: takes plain data as in
     the reference of definitions, and raises ``BadRecord`` (with ``place`` where it has one) when one of them cannot be
     used; then none is. ready: gives details of a server that works (how far it has settled), or raises a
     ``FootfallError`` that says why it cannot. more: routes of other modules on the same port.
@@ -45,7 +45,7 @@ def create_admin(*, who: Who, define: Define, ready: Ready, more: Sequence[BaseR
 
     async def metadata(request: Request) -> Response:
         try:
-            actor = await run_in_threadpool(who, bearer(request.headers.get("authorization", "")))
+            actor = await run_in_threadpool(who, request)
             if actor is None:
                 challenge = {"www-authenticate": 'Bearer realm="footfall admin"'}
                 what = "Send the admin token, or an API key with the scope write, as a bearer token"
@@ -59,7 +59,8 @@ def create_admin(*, who: Who, define: Define, ready: Ready, more: Sequence[BaseR
         except BadRecord as error:
             return _refusal(413 if error.code == "too_large" else 400, error.code, error.what, error)
         except Unavailable as error:
-            return _refusal(503, "unavailable", str(error), headers={"retry-after": str(error.retry_after_s)})
+            status, code = (429, "too_many") if isinstance(error, TooManyGuesses) else (503, "unavailable")
+            return _refusal(status, code, str(error), headers={"retry-after": str(error.retry_after_s)})
         except FootfallError as error:
             observe.went_wrong("definitions refused", error)
             return _refusal(409, "refused", str(error))

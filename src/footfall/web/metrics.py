@@ -16,7 +16,7 @@ from footfall.errors import FootfallError, Unavailable
 from footfall.model.audit import Actor
 from footfall.model.jobs import Job, Run
 from footfall.ports import Counts
-from footfall.web.identify import bearer
+from footfall.web.identify import TooManyGuesses
 
 SOURCES_MAX: Final = 200  # each is a label; what is beyond is added up as "other"
 
@@ -102,8 +102,8 @@ class _Collector:
             yield family
 
 
-def metrics(figures: Callable[[], Figures], delivered: Delivered, who: Callable[[str, str], Actor | None]) -> Route:
-    """The route. who: the actor whose key this is, if it is good for a scope."""
+def metrics(figures: Callable[[], Figures], delivered: Delivered, who: Callable[[Request, str], Actor | None]) -> Route:
+    """The route. who: as ``Keys.bearer``."""
     made: list[Any] = []
 
     def written() -> bytes:
@@ -118,13 +118,13 @@ def metrics(figures: Callable[[], Figures], delivered: Delivered, who: Callable[
 
     async def answer(request: Request) -> Response:
         try:
-            if await run_in_threadpool(who, bearer(request.headers.get("authorization", "")), "metrics") is None:
+            if await run_in_threadpool(who, request, "metrics") is None:
                 challenge = {"www-authenticate": 'Bearer realm="footfall"'}
                 return PlainTextResponse("Send an API key with the scope metrics as a bearer token\n", 401, challenge)
             text = await run_in_threadpool(written)
         except FootfallError as error:
             wait = {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable) else {}
-            return PlainTextResponse(f"{error}\n", 503, wait)
+            return PlainTextResponse(f"{error}\n", 429 if isinstance(error, TooManyGuesses) else 503, wait)
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8", headers=headers)
 

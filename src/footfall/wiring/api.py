@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -44,12 +43,12 @@ def admin_of(hub: Footfall, keys: Keys, tasks: Callable[[], Tasks], more: Sequen
         from footfall.web.api.app import create_api
         from footfall.wiring.management import management_of
 
-        return create_api(management_of(hub, keys, tasks()), time.monotonic)
+        return create_api(management_of(hub, keys, tasks()))
 
     delivered = Delivered()
     hub.jobs.finished = delivered
-    routes = [Late("/api", make), metrics(partial(_figures, hub), delivered, keys.actor), *more]
-    return create_admin(who=partial(keys.actor, needed="write"), define=define, ready=ready, more=routes)
+    routes = [Late("/api", make), metrics(partial(_figures, hub), delivered, keys.bearer), *more]
+    return create_admin(who=partial(keys.bearer, needed="write"), define=define, ready=ready, more=routes)
 
 
 def define_names(hub: Footfall, plain: object) -> None:

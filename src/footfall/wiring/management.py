@@ -10,7 +10,6 @@ from footfall import __version__
 from footfall.model.address import shortened
 from footfall.stores.repeats import SqlRepeats
 from footfall.web.api.management import Management
-from footfall.web.collect import client_address
 from footfall.web.identify import Keys
 from footfall.wiring.acting import act_as
 from footfall.wiring.api import define_names
@@ -37,10 +36,6 @@ if TYPE_CHECKING:
 def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
     """The deployment as the API sees it."""
     settings, subscription = hub.settings, hub.subscription
-    trusted = frozenset(settings.trusted_proxies)
-
-    def client_of(peer: str, headers: Mapping[bytes, bytes]) -> str:
-        return client_address(peer, dict(headers), trusted)
 
     def create_source(name: str, product_key: str, environment: str, channel: str, tag: Mapping[str, Any]) -> str:
         return create_key(hub, name, product_key=product_key, environment=environment, channel=channel, tag=tag)
@@ -57,7 +52,7 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         }
 
     return Management(
-        identify=keys,
+        identify=keys.caller,
         clock=hub.clock,
         zone=hub.zone,
         external_id=str(subscription.subscription_id),
@@ -84,8 +79,7 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         tasks=tasks,
         imports=ledger_of(hub),
         bad_rows=partial(bad_rows_of, hub),
-        client_of=client_of,
-        kept_of=lambda address: shortened(address, settings.store_ip),
+        kept_of=lambda request: shortened(keys.client(request), settings.store_ip),
         act_as=act_as,
         days=hub.days,
         add_job=partial(add_job, hub),

@@ -39,7 +39,7 @@ def serve(
     from footfall.web.app import Admission, create_collector, listen
     from footfall.web.app import serve as serve_apps
     from footfall.web.downloads import Downloads
-    from footfall.web.identify import Keys
+    from footfall.web.identify import Doubts, Keys
     from footfall.web.signals import signal_routes
     from footfall.wire import sendgrid
     from footfall.wire.dialects import DIALECTS
@@ -57,7 +57,8 @@ def serve(
         log = hub.log
         key = first_key(hub)
         token = settings.admin_token or secrets.token_urlsafe(24)
-        keys = Keys(token, hub.api_keys, clock)
+        proxies = frozenset(settings.trusted_proxies)
+        keys = Keys(token, hub.api_keys, clock, Doubts(time.monotonic), proxies)
         collector_socket = listen(settings.host, settings.port)
         admin_socket = listen(settings.host, settings.admin_port, "--admin-port")
         addresses = {
@@ -94,7 +95,7 @@ def serve(
             serve_apps(
                 create_collector(
                     collect,
-                    Admission(trusted_proxies=frozenset(settings.trusted_proxies)),
+                    Admission(trusted_proxies=proxies),
                     [*px.routes(), *signal_routes(partial(honours_gpc, hub))],
                     webhook_keys,
                 ),

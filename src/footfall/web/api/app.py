@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -34,7 +33,6 @@ from footfall.web.api import (
     sources,
     tasks,
 )
-from footfall.web.api.callers import Doubts
 from footfall.web.api.guards import ASGIApp, Guarded
 from footfall.web.api.management import Management
 from footfall.web.api.problems import describe_in, install, responses
@@ -55,11 +53,10 @@ makes or starts something takes the header `Idempotency-Key`.
 """
 
 
-def create_api(management: Management, monotonic: Callable[[], float]) -> ASGIApp:
-    """The ASGI app of ``/api/*``. monotonic: seconds that only rise."""
+def create_api(management: Management) -> ASGIApp:
+    """The ASGI app of ``/api/*``."""
     app = describe()
     app.state.management = management
-    app.state.doubts = Doubts(monotonic)
     pages.add_to(app)
     return Guarded(app)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -12,15 +10,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from starlette.concurrency import run_in_threadpool
 
 from footfall.errors import Refused
-from footfall.model.api_keys import may, well_formed
+from footfall.model.api_keys import may
 from footfall.model.audit import Actor
 from footfall.model.remote import Remote
 from footfall.web.api.management import Management
 from footfall.web.api.problems import Answered
+from footfall.web.identify import TooManyGuesses
 
-FAILURES_MAX: Final = 30  # of one address within a minute; then it waits for the next
-_MINUTE_S: Final = 60.0
-_ADDRESSES_MAX: Final = 10_000
 _CHALLENGE: Final = {"www-authenticate": 'Bearer realm="footfall"'}
 
 _bearer = HTTPBearer(
@@ -61,45 +57,19 @@ class Desk:
             raise Answered(403, "Only an admin may name a folder of the server, or a place without authorization")
 
 
-class Doubts:
-    """Counts keys that were wrong, by address. monotonic: seconds that only rise."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def check(self, address: str) -> None:
-        """Raises 429 for an address that was wrong too often."""
-        began, count = self._failures.get(address, (0.0, 0))
-        left = began + _MINUTE_S - self._monotonic()
-        if count >= FAILURES_MAX and left > 0:
-            wait = {"retry-after": str(int(left) + 1)}
-            raise Answered(429, "Too many wrong keys came from this address", "Wait a minute", headers=wait)
-
-    def failed(self, address: str) -> None:
-        now = self._monotonic()
-        began, count = self._failures.pop(address, (now, 0))
-        self._failures[address] = (began, count + 1) if now - began < _MINUTE_S else (now, 1)
-        if len(self._failures) > _ADDRESSES_MAX:
-            self._failures.popitem(last=False)
-
-
 async def let_in(request: Request, key: str, needed: str) -> Desk:
     """The caller, if the key is good for ``needed``; from here on changes are in its name. Raises 401, 403 and 429."""
     management: Management = request.app.state.management
-    doubts: Doubts = request.app.state.doubts
-    client = management.client_of(request.client.host if request.client else "", dict(request.headers.raw))
-    if key and not well_formed(key):  # those of ours cannot be guessed; a token that somebody chose can
-        doubts.check(client)
-    found = await run_in_threadpool(management.identify, key) if key else None
+    try:
+        found = await run_in_threadpool(management.identify, request, key)
+    except TooManyGuesses as error:
+        raise Answered(429, error.what, error.hint, headers={"retry-after": str(error.retry_after_s)}) from error
     if found is None:
-        if key:
-            doubts.failed(client)
         raise Answered(401, "Send an API key as a bearer token", "Make one: footfall api-keys add", headers=_CHALLENGE)
     actor, scope = found
     if not may(scope, needed):
         raise Answered(403, f"This needs a key with the scope {needed}; this one has {scope}")
-    management.act_as(Actor(actor.kind, actor.name, management.kept_of(client)))
+    management.act_as(Actor(actor.kind, actor.name, management.kept_of(request)))
     return Desk(management, actor, scope)
 
 

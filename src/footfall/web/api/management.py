@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from starlette.requests import Request
+
 from footfall.model.api_keys import ApiKey
 from footfall.model.audience_reasons import Explanation
 from footfall.model.audience_rules import Rule
@@ -103,15 +105,14 @@ class Looks(Protocol):
 class Management:
     """One deployment, as the API sees it.
 
-    identify: (who, scope) of a key, None for one that opens nothing. client_of: the address of a client, from that
-    of the peer and the headers of the request. kept_of: what may be kept of it. act_as: in whose name the changes of a
-    request are from now on.
+    identify: (who, scope) of the key that a request carries, as ``Keys.caller``. kept_of: what may be kept of the
+    address it came from. act_as: in whose name the changes of a request are from now on.
     erase: notes that people are to be erased: (ids, mode, who asks). export_person: a ZIP archive of all that is held.
     managed_by: the file of definitions that gave a job its settings, or empty.
     days: as (day, events, revision, state, sealed at or empty), oldest first. describe: facts about the deployment.
     """
 
-    identify: Callable[[str], tuple[Actor, str] | None]
+    identify: Callable[[Request, str], tuple[Actor, str] | None]
     clock: Clock
     zone: Zone
     external_id: str
@@ -134,8 +135,7 @@ class Management:
     tasks: Tasks
     imports: Imports
     bad_rows: Callable[[str], Iterator[BadRow]]
-    client_of: Callable[[str, Mapping[bytes, bytes]], str]
-    kept_of: Callable[[str], str]
+    kept_of: Callable[[Request], str]
     act_as: Callable[[Actor], None]
     days: Callable[[], Sequence[tuple[str, int, int, str, str]]]
     add_job: Callable[[Job], Job]
