@@ -232,3 +232,10 @@ def test_a_batch_with_too_large_a_context_of_an_older_log_is_quarantined_and_not
         )
     assert len(found.rows) == 1
     assert set(found.refused) == {(index, "unreadable_body") for index in range(2_500)}
+
+
+@pytest.mark.timeout(10)
+def test_a_text_without_end_is_not_searched_from_each_of_its_quotes() -> None:
+    with pytest.raises(BadRecord) as refusal:
+        read(b'{"batch":[{"a":"\\ud800' + b'\\"' * 1_000_000, "batch")
+    assert refusal.value.code == "malformed"

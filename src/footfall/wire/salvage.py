@@ -14,7 +14,8 @@ import msgspec
 from footfall.errors import BadRecord
 from footfall.model.reading import EVENTS_MAX, Rejected
 
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]', re.DOTALL)
+# A text without end is a token, too: else each quote in it would be tried as the beginning of one, up to the end.
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{},:]', re.DOTALL)
 _TOKENS_MAX: Final = 400_000
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _check = msgspec.json.Decoder(msgspec.Raw).decode
