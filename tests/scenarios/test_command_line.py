@@ -107,6 +107,16 @@ def test_a_file_of_events_is_sent_and_the_bad_ones_are_named(hub, tmp_path):
     assert [e["event_id"] for e in tail if e["type"] == "page_view"] == ["p-1", "n-1", "n-2"]
 
 
+def test_the_newest_events_are_shown_however_many_are_asked_for(hub):
+    said = {"type": "identify", "userId": "ada", "timestamp": f"{DAY}T16:00:00Z"}
+    hub.post("/v1/batch", {"batch": [{**said, "messageId": f"i-{n}"} for n in range(2100)]})
+    hub.run("days", "close", DAY)  # settles first
+    for lines in (10, 1001, 2100):
+        tail = hub.run("events", "tail", "--lines", str(lines), "--json").stdout.splitlines()
+        assert len(tail) == lines
+        assert "i-2099" in {json.loads(line)["event_id"] for line in tail[-3:]}  # a session ended behind it
+
+
 def test_a_key_is_shown_once_works_and_can_be_revoked(hub):
     key = hub.run("keys", "create", "shop", "--product", "web-shop", "--channel", "web").stdout.strip()
     assert key not in hub.run("keys", "ls", "--json").stdout

@@ -328,14 +328,17 @@ class Footfall:
 
     def tail(self, lines: int, *, follow: bool) -> Iterator[str]:
         """The newest settled events as JSON objects, oldest first; with ``follow`` those that come, without end."""
-        after = max(self.lake.next_seq() - 1 - lines, 0)
+        newest = self.lake.next_seq() - 1
+        after = max(newest - lines, 0)
         while True:
+            read = after
             for event in self._after(after):
                 after = event["ingest_seq"]
                 yield json.dumps(event, ensure_ascii=False)
-            if not follow:
+            if not follow and (after >= newest or after == read):
                 return
-            time.sleep(0.5)
+            if after == read:
+                time.sleep(0.5)
 
     def _after(self, seq: int) -> Iterator[dict[str, Any]]:
         table = self.lake.after(seq, 1000)
