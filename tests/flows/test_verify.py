@@ -131,6 +131,8 @@ def test_a_row_too_few_is_found_in_every_format(out: Path, each: str) -> None:
     ("each", "old", "new", "says"),
     [
         pytest.param("csv", b"date,", b"day,", "the header is", id="csv header"),
+        pytest.param("csv", b"date,", b"x" * 200_000, "the header is not readable", id="csv header without end"),
+        pytest.param("csv", b"date,", b"da\rte,", "the header is not readable", id="csv header in two lines"),
         pytest.param("json", b'{"date"', b'{"day"', "which the manifest does not name", id="json key"),
         pytest.param("json", b'{"date"', b'["date"', "not JSON", id="json broken"),
         pytest.param("xml", b'period="2026-11-20"', b'period="2026-11-19"', "root element is not", id="xml root"),

@@ -74,7 +74,11 @@ class _Csv:
             found.append("the last record has no end")
         if self._columns is None:
             return found
-        header = next(csv.reader([_first_record(self._header)]), [])
+        try:
+            header = next(csv.reader([_first_record(self._header)]), [])
+        except csv.Error as error:
+            found.append(f"the header is not readable: {error}")
+            return found
         if header != self._columns:
             found.append(f"the header is {header[:5]}…, the manifest says {self._columns[:5]}…")
         return found
