@@ -177,6 +177,11 @@ def test_a_manifest_that_contradicts_itself_is_named(out: Path, change: Callable
     assert ("fault", MANIFEST) in found(out)
 
 
+def test_a_manifest_that_counts_a_file_twice_is_a_fault(out: Path) -> None:
+    rewrite(out, MANIFEST, lambda value: value.update(files=value["files"] * 2, rows=value["rows"] * 2))
+    assert Finding("fault", MANIFEST, f"the manifest names the file {DATA} twice") in findings(LocalBucket(out))
+
+
 def test_a_manifest_that_is_not_json_is_named(out: Path) -> None:
     (out / MANIFEST).write_bytes(b"[" * 100_000)
     assert ("fault", MANIFEST) in found(out)

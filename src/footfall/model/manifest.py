@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -165,6 +166,9 @@ def shared(fields: Fields) -> dict[str, Any]:
     fields.take("manifest", int, lambda number: number == MANIFEST_FORMAT)
     codec = fields.text("codec")
     files = tuple(DataFile.from_fields(file, encrypted=is_encrypted(codec)) for file in fields.objects("files"))
+    for name, times in Counter(file.name for file in files).items():
+        if times > 1:
+            raise Damaged(f"the manifest names the file {name} twice")
     stated, rows = fields.count("rows"), sum(file.rows for file in files)
     if stated != rows:
         raise Damaged(f"the manifest says {stated} rows, but its files add up to {rows}")
