@@ -230,6 +230,7 @@ def test_a_copied_folder_can_be_verified_wherever_it_lies(delivered: Path, tmp_p
 def test_an_empty_place_has_no_manifests(tmp_path: Path) -> None:
     outcome = examine(LocalBucket(tmp_path / "nothing"), CODECS)
     assert (outcome.manifests, outcome.findings) == (0, [])
+    assert outcome.verdict == "nothing to check"
 
 
 def test_a_bucket_is_verified_like_a_folder(delivered: Path) -> None:

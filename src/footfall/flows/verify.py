@@ -54,7 +54,7 @@ class Outcome:
         warnings = len(self.findings) - faults
         found = f"{_counted(faults, 'fault')}, {_counted(warnings, 'warning')}"
         if faults == 0 and warnings == 0:
-            found = "everything is as delivered"
+            found = "everything is as delivered" if self.manifests else "nothing to check"
         if self.sealed:
             found += f"; of {_counted(self.sealed, 'encrypted file')} the stored bytes were checked, not the text"
         return found
