@@ -54,12 +54,13 @@ END;
 
 -- Microseconds since 1970 of an ISO 8601 text or of a count of seconds, milliseconds or microseconds; NULL if neither.
 -- A cast to TIMESTAMP drops an offset and accepts zone names, so texts that do not end in Z or +00:00 are taken apart:
--- local part, sign, hours, minutes. No zone is ever looked up. A text without offset is UTC.
+-- local part, sign, hours, minutes. No zone is ever looked up. A text without offset is UTC. T and Z may be small
+-- letters (RFC 3339, 5.6), which a cast does not take.
 CREATE TEMP MACRO instant_us(value) AS CASE
     -- strlen counts bytes and ends_with compares them; slices and length would take every text apart into characters.
     WHEN strlen(value) BETWEEN 16 AND 35 AND (ends_with(value, 'Z') OR ends_with(value, '+00:00'))
-        THEN epoch_us(TRY_CAST(value AS TIMESTAMP))
-    WHEN value[5] = '-' THEN local_us(value) - offset_us(value)
+        THEN epoch_us(coalesce(TRY_CAST(value AS TIMESTAMP), TRY_CAST(upper(value) AS TIMESTAMP)))
+    WHEN value[5] = '-' THEN local_us(upper(value)) - offset_us(upper(value))
     ELSE epoch_number_us(TRY_CAST(value AS DOUBLE))
 END;
 
