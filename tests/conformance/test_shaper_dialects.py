@@ -223,6 +223,21 @@ def test_the_second_argument_of_identify_makes_an_account(shaper):
     ]
 
 
+@pytest.mark.parametrize("kind", ["identify", "group"])
+def test_what_is_said_of_an_account_goes_to_no_other(shaper, kind):
+    event = {
+        "type": kind, "event_id": "m", "identify_id": "ada", "account_id": "globex",
+        "account": {"id": "acme", "name": "Acme"},
+    }  # fmt: skip
+    learned = [fact for fact in facts(shaper.shape(logged(event, dialect="native"))) if fact[0] != "identify"]
+    assert learned == [("account", None, "acme", {"name": "Acme"}), ("member", "ada", "acme", None)]
+
+
+def test_the_account_of_an_event_is_the_one_it_names(shaper):
+    event = {"type": "click", "identify_id": "ada", "account_id": "globex", "account": {"id": "acme"}}
+    assert one(shaper, event, dialect="native")["account_key"] == "globex"
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [

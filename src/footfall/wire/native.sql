@@ -15,7 +15,9 @@ SELECT
     e.identify_id,
     e.anonymous_id,
     CASE WHEN e.type = 'alias' THEN e.previous_id END AS previous_id,
-    coalesce(nullif(e.account_id, ''), a.id) AS account_id,
+    -- Where an account is told of, it is the one: what is said of it must not become another's.
+    CASE WHEN type IN (event_type('identify'), event_type('group')) THEN coalesce(nullif(a.id, ''), e.account_id)
+        ELSE coalesce(nullif(e.account_id, ''), a.id) END AS account_id,
     nullif(e.product_key, '') AS product,
     nullif(e.environment, '') AS environment,
     nullif(e.channel, '') AS channel,
