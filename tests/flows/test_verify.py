@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -107,6 +108,8 @@ def test_one_changed_bit_anywhere_in_a_manifest_is_found(out: Path) -> None:
         pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, the manifest says", id="cut"),
         pytest.param(lambda path: path.write_bytes(path.read_bytes() + b"x"), "bytes, the manifest says", id="longer"),
         pytest.param(lambda path: path.write_bytes(b""), "0 bytes", id="empty"),
+        pytest.param(lambda path: (path.unlink(), os.mkfifo(path)), "plain file", id="a pipe"),
+        pytest.param(lambda path: (path.rename(path.parent / "moved"), path.symlink_to("moved")), "links", id="a link"),
     ],
 )
 def test_a_data_file_that_is_gone_or_cut_is_named(out: Path, change: Callable[[Path], None], says: str) -> None:

@@ -105,7 +105,8 @@ def verify(
     columns. Then over all: each revision supersedes the one below it, no two windows of a job share an event, and
     (warnings) no day and no window in between is missing and no data file is without a manifest.
 
-    Memory is one piece of one file and a line per manifest. Raises what the bucket raises, except ``KeyError``.
+    Memory is one piece of one file and a line per manifest. Raises what the bucket raises, except that a file which is
+    not there (``KeyError``) or may not be read (``Refused``) is a fault.
     """
     round_ = _Round(bucket, codecs, outcome)
     for stored in bucket.list(prefix):
@@ -176,6 +177,9 @@ class _Round:
             return
         except KeyError:
             yield Finding(FAULT, key, "was listed, but is not there")
+            return
+        except Refused as error:
+            yield Finding(FAULT, key, str(error))
             return
         yield from _check_name(key, name, manifest)
         for file in manifest.files:
@@ -250,6 +254,9 @@ def _check_file(
         stored = _Digested(bucket.open(key))
     except KeyError:
         yield Finding(FAULT, key, "the manifest names this file, but it is not there")
+        return
+    except Refused as error:
+        yield Finding(FAULT, key, str(error))
         return
     sealed = is_encrypted(manifest.codec) and manifest.codec not in codecs
     faults = [] if sealed else _text_faults(stored, codecs, file, manifest)
