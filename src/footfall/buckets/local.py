@@ -41,7 +41,7 @@ class LocalBucket:
         """See ``Bucket.put``. A folder has no place for ``content_type``."""
         *folders, name = check_key(key)
         with ExitStack() as stack:
-            with self._translated(key):
+            with self._translated(key, writing=True):
                 folder = stack.enter_context(self._folder(folders, create=True))
                 draft, hidden = _draft(folder, name, stack)
                 there = stack.enter_context(ReadBack(draft))
@@ -50,11 +50,11 @@ class LocalBucket:
             for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
-                with self._translated(key):
+                with self._translated(key, writing=True):
                     _write(draft, chunk)
                     there.written(size)
             stored = Stored(key, size, digest.hexdigest())
-            with self._translated(key):
+            with self._translated(key, writing=True):
                 os.fsync(draft)
                 if there.finish() != (stored.sha256, stored.size_bytes):
                     raise Damaged(f"{key}: the disk gave back other bytes than were written", "Check the disk")
@@ -156,13 +156,15 @@ class LocalBucket:
         self._durable.add(path)
 
     @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
+    def _translated(self, key: str, *, writing: bool = False) -> Iterator[None]:
         try:
             yield
         except FootfallError:
             raise
-        except FileNotFoundError:
-            raise KeyError(key) from None
+        except FileNotFoundError as error:
+            if not writing:
+                raise KeyError(key) from None
+            raise self._error(key, error) from error
         except OSError as error:
             raise self._error(key, error) from error
 
@@ -174,6 +176,8 @@ class LocalBucket:
             return Refused(what, "Footfall follows no symbolic links below a destination and writes only plain files")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return Refused(what, "Let the user that runs Footfall write in that folder")
+        if error.errno == errno.ENOENT:
+            return Unavailable(what, "Name a folder that can be made there, and that nobody removes", retry_after_s=30)
         return Unavailable(what, "Check the disk", retry_after_s=30)
 
 

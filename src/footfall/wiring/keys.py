@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from footfall.errors import Refused
 from footfall.model.api_keys import ApiKey, digest, make_key
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
+from footfall.model.metadata import CHANNELS
 from footfall.ports import Source
 from footfall.stores.sources import key_sha256
 
@@ -26,7 +28,15 @@ def create_key(
     channel: str,
     tag: Mapping[str, Any] | None = None,
 ) -> str:
-    """Make a source and return its write key. Raises ``Conflict`` when its name has a key in force."""
+    """Make a source and return its write key.
+
+    Raises ``Refused`` for what a file of definitions could not say, ``Conflict`` when its name has a key in force.
+    """
+    for what, text in (("name", name), ("product", product_key), ("environment", environment)):
+        if not text.strip():
+            raise Refused(f"the {what} of a source cannot be empty", "Give one or more characters")
+    if channel not in CHANNELS:
+        raise Refused(f"{channel!r} is no channel", f"Choose one of {', '.join(CHANNELS)}")
     key = f"ff_wk_{secrets.token_urlsafe(24)}"
     hub.sources.add(
         Source(

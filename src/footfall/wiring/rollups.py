@@ -86,7 +86,9 @@ def opened_day(hub: Footfall, day: date, hiding: Hiding | None) -> OpenDay:
 
 
 def chosen_reports(names: Sequence[str] | None, version: str) -> list[Report]:
-    """The reports of these names, all of the version by default. Raises ``Refused`` for names it does not have."""
+    """The reports of these names, all of the version by default. Raises ``Refused`` for none, and for unknown names."""
+    if names is not None and not names:
+        raise Refused("no report is named", "Name one or more, or leave the choice out for all of them")
     try:
         offered = catalogue.catalogue(version)
         wanted = offered if names is None else [catalogue.by_name(name) for name in names]
