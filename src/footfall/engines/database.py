@@ -200,7 +200,8 @@ class Database:
         Every session registers it too, which takes 0.4 ms: forget what is no longer asked, ``take`` what is small.
         """
         self._arrow[name] = table
-        self.connection.register(name, table)
+        with translated("prepare the engine"):
+            self.connection.register(name, table)
 
     def take(self, name: str, batches: pa.RecordBatchReader) -> None:
         """Make a table of what a reader gives, batch by batch in this thread: it is never in memory as a whole."""
@@ -216,7 +217,8 @@ class Database:
         """Let go of registered Arrow tables."""
         for name in names:
             del self._arrow[name]
-            self.connection.unregister(name)
+            with translated("prepare the engine"):
+                self.connection.unregister(name)
 
     def events(self, files: Sequence[str]) -> None:
         """Make the events of the files readable as ``lake``."""
@@ -292,8 +294,8 @@ class Session:
         """Make a temporary table of SQL ``columns`` of an Arrow table."""
         with translated(what):
             self._cursor.register("given", given)
-        self.run(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM given", what)
-        self._cursor.unregister("given")
+            self._cursor.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM given")
+            self._cursor.unregister("given")  # may find no memory either, where other sessions took it meanwhile
 
     def stream(self, sql: str, rows: int, what: str) -> Iterator[pa.RecordBatch]:
         """Batches of at most ``rows`` rows."""
