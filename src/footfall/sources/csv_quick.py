@@ -62,7 +62,7 @@ class QuickRows:
         if lines is None:
             return None
         special = table.num_rows != feeds or b"\\" in block or b'""' in block or b"\t" in block
-        held.drop(end)
+        held.drop(end, feeds)
         return self._made(table, number, lines, special)
 
     def _made(self, table: Any, number: int, lines: Sequence[int], special: bool) -> Iterator[RowBatch]:

@@ -44,14 +44,14 @@ class Held:
         self.data, self.at = b"".join(held), 0
         return have > 0
 
-    def take(self, size: int) -> None:
-        """Go on behind so many bytes."""
-        self.line += self.data.count(b"\n", self.at, self.at + size)
+    def take(self, size: int, feeds: int | None = None) -> None:
+        """Go on behind so many bytes. feeds: ends of lines in them, where they were counted."""
+        self.line += self.data.count(b"\n", self.at, self.at + size) if feeds is None else feeds
         self.at += size
 
-    def drop(self, size: int) -> None:
+    def drop(self, size: int, feeds: int | None = None) -> None:
         """Go on behind so many bytes, and forget what is before."""
-        self.take(size)
+        self.take(size, feeds)
         self.data, self.at = self.data[self.at :], 0
 
     def skip_line(self) -> None:

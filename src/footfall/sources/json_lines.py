@@ -25,14 +25,15 @@ class LineRows:
         end = data.rfind(b"\n") + 1
         if not end:
             return self._long(held, number)
-        lines = data[:end].count(b"\n")
-        read = self._objects.lines(data[:end], lines)
+        feeds = data.count(b"\n", 0, end)
+        read = self._objects.lines(data[:end], feeds)
         if read is None:
             batch, end = self._one_by_one(held, data[:end], number)
-        else:
-            batch = RowBatch(read_rows(number, range(held.line, held.line + lines), read), ())
-        held.drop(end)
-        return batch
+            held.drop(end)
+            return batch
+        lines = range(held.line, held.line + feeds)
+        held.drop(end, feeds)
+        return RowBatch(read_rows(number, lines, read), ())
 
     def _one_by_one(self, held: Held, data: bytes, number: int) -> tuple[RowBatch, int]:
         rows: list[Row] = []
