@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from small_hub import SmallHub, small_hub
 
 from footfall.buckets.local import LocalBucket
 from footfall.config.patterns import whole_match
-from footfall.errors import Conflict, Damaged, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
 from footfall.flows import import_files
 from footfall.flows.import_files import (
     files_after,
@@ -31,6 +31,7 @@ from footfall.flows.import_files import (
 )
 from footfall.model.import_names import FileRow
 from footfall.model.imports import Cursor
+from footfall.ports import Batch
 from footfall.sources.csv_rows import CsvReader
 from footfall.sources.json_rows import JsonReader
 from footfall.sources.parquet_rows import ParquetReader
@@ -370,6 +371,37 @@ def test_a_file_that_is_damaged_in_the_middle_is_left_out_or_taken_back(hub, tmp
     done = list(import_row(desk, replace(plan, skip_bad_files=True), files))
     assert [each.file.key for each in done] == ["crm_20261102.parquet"]
     assert desk.held.names() == []
+
+
+def test_what_is_denied_ends_the_run_and_leaves_no_file_out(hub, tmp_path, place):
+    class Shut(LocalBucket):
+        def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
+            raise Denied(f"open {key}: 403 AccessDenied", "Grant s3:GetObject", action="s3:GetObject")
+
+    write(place, "crm_20261101.csv", "crm_20261102.csv")
+    desk, plan = desk_of(hub, tmp_path), plan_of(skip_bad_files=True)
+    with pytest.raises(Denied):
+        list(import_row(replace(desk, bucket=Shut(place)), plan, row()))
+    with pytest.raises(Denied):
+        list(import_changed(replace(desk, bucket=Shut(place)), plan, "job", "crm_20261101.csv"))
+    assert desk.ledger.cursor("job") == Cursor("job")
+    assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
+
+
+def test_a_log_that_takes_nothing_more_is_no_fault_of_the_files(hub, tmp_path, place):
+    class Worn:
+        """The log after a sync of the disk failed."""
+
+        def submit(self, batch: Batch, done: Callable[[int | Exception], None]) -> None:
+            done(Refused("the log takes nothing more: fdatasync failed", "Check the disk, then restart"))
+
+    write(place, "crm_20261101.csv", "crm_20261102.csv")
+    desk, plan = desk_of(hub, tmp_path), plan_of(skip_bad_files=True)
+    with pytest.raises(Unavailable, match="fdatasync"):
+        list(import_row(replace(desk, log=Worn()), plan, row()))
+    assert [(each.state, each.file.key) for each in desk.ledger.all()] == [("reading", "crm_20261101.csv")]
+    assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
+    assert ids(hub) == sorted(["crm_20261101.csv", "crm_20261102.csv"])
 
 
 def test_waiting_for_a_file_ends_quietly_however_often(hub, tmp_path, place):

@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from footfall import observe
-from footfall.errors import Conflict, Damaged, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
 from footfall.model.import_names import FileRow, base_of, coming, literal_start, position_of
 from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions, require_columns
 from footfall.model.reading import EVENTS_MAX
@@ -145,6 +145,8 @@ def _unless_bad(desk: Desk, plan: Plan, file: FileVersion, cursor: Cursor) -> It
     """Apply a file, or go on without it where that is wanted."""
     try:
         yield import_file(desk, plan, file, cursor=cursor)
+    except Denied:  # of the place, not of this file: all that follow would be left out, too
+        raise
     except (Damaged, Refused) as error:
         if not plan.skip_bad_files:
             raise
@@ -390,5 +392,7 @@ def _append(desk: Desk, state: FileImport, dialect: str, bodies: Sequence[tuple[
     for body, count in bodies:
         desk.log.submit(Batch(received, state.stream, dialect, "batch", count, (), "", "", body), answers.put)
     for answer in [answers.get() for _ in bodies]:
+        if isinstance(answer, Refused):  # by the log: no fault of the file, which goes on when it is opened anew
+            raise Unavailable(answer.what, answer.hint, retry_after_s=60) from answer
         if isinstance(answer, Exception):
             raise answer
