@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_hub import SmallHub, day_of_events, zone
 
-from footfall.errors import FootfallError, Refused, Unavailable
+from footfall.errors import Damaged, FootfallError, Refused, Unavailable
 from footfall.flows.work import Closing, Duty, Worker, due_days, latest_slot
 from footfall.ports import DayState
 
@@ -105,6 +105,32 @@ def test_an_hour_that_passed_while_nobody_was_there_is_made_up_for_at_once(hub):
     run()
 
     assert closed == [date(2026, 11, 29), date(2026, 11, 30)]
+
+
+def test_a_day_that_cannot_be_closed_keeps_no_other_from_it_and_is_tried_again(hub):
+    first, second = date(2026, 11, 28), date(2026, 11, 29)
+    for day in (first, second):
+        hub.accept(day_of_events(day))
+    hub.settle()
+    broken = {first}
+
+    def close(day: date) -> None:
+        if day in broken:
+            raise Damaged(f"a file of {day} is not what it was")
+        hub.close_day(day)
+
+    run = Closing(hub.lake, hub.ledger, hub.zone, lambda: hub.now, close)
+    for mark in ("late", "later"):
+        with pytest.raises(Damaged, match="2026-11-28"):
+            run()
+        hub.accept(day_of_events(second, mark=mark))
+        hub.settle()
+    assert [hub.ledger.day(day).revision for day in (first, second)] == [0, 1]
+
+    broken.clear()
+    run()
+
+    assert [hub.ledger.day(day).revision for day in (first, second)] == [1, 1]
 
 
 def test_a_duty_that_fails_waits_longer_each_time_and_recovers():

@@ -51,7 +51,8 @@ class Closing:
     """Closes what is due once a day, at the hour of the day before; what comes late waits for the next hour.
 
     So a history that is being imported makes one revision of each of its days, not one every few seconds. An hour that
-    passed while nobody was there is made up for at once.
+    passed while nobody was there is made up for at once. A day that cannot be closed keeps no other from it; such days,
+    and only they, are tried again at the next call.
     """
 
     def __init__(self, lake: Lake, ledger: Ledger, zone: Zone, clock: Clock, close: Callable[[date], object]) -> None:
@@ -62,16 +63,27 @@ class Closing:
         self._close = close
         newest, slot = latest_slot(zone, clock())
         missed = bool(lake.days()) and ledger.day(newest).revision == 0
-        self._closed_until: datetime | None = None if missed else slot
+        self._looked_at: datetime | None = None if missed else slot
+        self._due: dict[date, None] = {}
 
     def __call__(self) -> bool:
-        """Close what is due, if an hour has come since the last time."""
+        """Close what is due, if an hour has come since the last time. Raises what went wrong with the first of them."""
         now = self._clock()
         _, slot = latest_slot(self._zone, now)
-        if self._closed_until is None or slot > self._closed_until:
-            for day in due_days(self._lake.days(), self._ledger.days(), self._zone, now):
+        if self._looked_at is None or slot > self._looked_at:
+            self._due = dict.fromkeys(due_days(self._lake.days(), self._ledger.days(), self._zone, now))
+            self._looked_at = slot
+        failed: list[FootfallError] = []
+        for day in list(self._due):
+            try:
                 self._close(day)
-            self._closed_until = slot
+            except FootfallError as error:
+                failed.append(error)
+                observe.went_wrong("day not closed", error, day=day.isoformat())
+            else:
+                del self._due[day]
+        if failed:
+            raise failed[0]
         return False
 
 
