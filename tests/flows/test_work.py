@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -159,10 +160,30 @@ def test_one_failing_duty_does_not_keep_the_other_from_running():
         worker.stop()
         return False
 
-    worker = Worker([Duty("a", broken, 1.0), Duty("b", working, 1.0)], lambda: datetime.now(UTC))
+    worker = Worker([Duty("a", broken, 1.0), Duty("b", working, 1.0)], time.monotonic)
     worker.run()
 
     assert ran == ["broken", "working"]
+
+
+def test_a_duty_that_found_nothing_is_run_again_when_its_pause_is_over_and_not_before():
+    now, ran = 100.0, list[float]()
+
+    def look() -> bool:
+        ran.append(now)
+        return False
+
+    def hurry() -> bool:
+        nonlocal now
+        now += 0.5
+        if now > 110:
+            worker.stop()
+        return True
+
+    worker = Worker([Duty("look", look, 5.0), Duty("hurry", hurry, 1.0)], lambda: now)
+    worker.run()
+
+    assert ran == [100.0, 105.0, 110.0]
 
 
 def test_an_error_that_nobody_foresaw_is_told_without_its_words_and_the_worker_goes_on(caplog):
@@ -179,7 +200,7 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_words_and_the_worker_g
         return True
 
     duties = [Duty("a", broken, 0.001), Duty("b", working, 0.001)]
-    worker = Worker(duties, lambda: datetime.now(UTC))
+    worker = Worker(duties, time.monotonic)
     worker.run()
 
     assert ran[:2] == ["broken", "working"]

@@ -121,11 +121,15 @@ class Duty:
 
 
 class Worker:
-    """Runs duties in turn on one thread until it is told to stop."""
+    """Runs duties in turn on one thread until it is told to stop.
 
-    def __init__(self, duties: Sequence[Duty], clock: Clock) -> None:
+    monotonic: seconds that only rise. By a clock that somebody sets back nothing would be settled until it has come
+    again to where it was.
+    """
+
+    def __init__(self, duties: Sequence[Duty], monotonic: Callable[[], float]) -> None:
         self._duties = duties
-        self._clock = clock
+        self._monotonic = monotonic
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -133,12 +137,13 @@ class Worker:
 
     def run(self) -> None:
         """Return after ``stop``."""
-        next_at = dict.fromkeys((duty.name for duty in self._duties), self._clock())
+        next_at = dict.fromkeys((duty.name for duty in self._duties), self._monotonic())
         while not self._stop.is_set():
             for duty in self._duties:
                 if self._stop.is_set():
                     return
-                if self._clock() >= next_at[duty.name]:
-                    next_at[duty.name] = self._clock() + timedelta(seconds=duty.once())
+                if self._monotonic() >= next_at[duty.name]:
+                    wait_s = duty.once()
+                    next_at[duty.name] = self._monotonic() + wait_s
             soonest = min(next_at.values())
-            self._stop.wait(max(0.0, min(1.0, (soonest - self._clock()).total_seconds())))
+            self._stop.wait(max(0.0, min(1.0, soonest - self._monotonic())))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import secrets
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -113,10 +114,10 @@ class Workers:
         # So have notices: neither waits for a mail server that does not answer.
         post = Duty("send notices", postman_of(hub).once, 2.0)
         self._workers = {
-            "worker": Worker((*duties, retention), clock),
-            "jobs": Worker((jobs, tasks.heavy, erase, sweep, forget, forget_answers), clock),
-            "notices": Worker((post,), clock),
-            "tasks": Worker((tasks.light,), clock),
+            "worker": Worker((*duties, retention), time.monotonic),
+            "jobs": Worker((jobs, tasks.heavy, erase, sweep, forget, forget_answers), time.monotonic),
+            "notices": Worker((post,), time.monotonic),
+            "tasks": Worker((tasks.light,), time.monotonic),
             # And looks at audiences, which may take a minute.
-            "audiences": Worker((Duty("look at audiences", watching_of(hub), 5.0),), clock),
+            "audiences": Worker((Duty("look at audiences", watching_of(hub), 5.0),), time.monotonic),
         }
