@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from footfall.errors import Conflict, Refused, Unavailable
 from footfall.logs.frames import HEADER, header_of
 from footfall.logs.segments import Damage, SegmentLog
+from footfall.logs.writer import Writer
 from footfall.ports import Batch, Entry
 
 Opening = Callable[..., SegmentLog]
@@ -357,6 +358,34 @@ def test_reading_from_before_what_was_trimmed_starts_at_the_first_entry(opening:
     assert log.damage == []
 
 
+def test_files_that_are_trimmed_while_somebody_reads_are_no_damage(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opening(segment_bytes=500)
+    for n in range(20):
+        log.append(batch(count=n))
+    entries = everything(log)
+    reading = log.read(0, 1 << 40)
+    found = [next(reading)]
+    rest = threading.Thread(target=lambda: found.extend(reading))
+    unlink, gone = Path.unlink, list[Path]()
+
+    def slowly(path: Path, *, missing_ok: bool = False) -> None:
+        """Gone from the folder, and known as such only when the reader has had its time."""
+        unlink(path, missing_ok=missing_ok)
+        gone.append(path)
+        if len(gone) == 2:  # of the first one the reader has the file already
+            rest.start()
+            rest.join(0.3)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", slowly)
+        log.trim(entries[10].position)
+    rest.join()
+    assert log.damage == []
+    assert [e.batch.count for e in found[-5:]] == [15, 16, 17, 18, 19]
+
+
 # --- limits ----------------------------------------------------------------------------------------
 
 
@@ -421,6 +450,18 @@ def test_the_callers_thread_never_answers_and_each_is_answered_once(opening: Ope
     assert [r for r, _ in answers] == sorted(r for r, _ in answers if isinstance(r, int))
     with pytest.raises(Unavailable, match="closed"):
         log.append(batch())
+
+
+def test_whoever_comes_too_late_is_answered_all_the_same(tmp_path: Path, opening: Opening) -> None:
+    """A thread that saw the log open, and gives it a batch when its writer has ended."""
+    opening().close()
+    path = newest(tmp_path)
+    writer = Writer(path.parent, 0, 0, segment_bytes=1, backlog_bytes=1, reserve_bytes=0, held=int, opened=print)
+    writer.close()
+    answers: list[int | Exception] = []
+    writer.submit(b"head", b"body", answers.append)
+    writer.turn(answers.append)
+    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
 
 
 def test_one_callers_fault_does_not_keep_the_others_waiting(opening: Opening) -> None:

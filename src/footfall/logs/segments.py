@@ -86,9 +86,6 @@ class SegmentLog:
         return answer
 
     def submit(self, batch: Batch, done: Callable[[int | Exception], None]) -> None:
-        if self._lock_fd < 0:
-            done(Unavailable("The log is closed"))
-            return
         self._writer.submit(head_of(batch), batch.body, done)
 
     def read(self, start: int, limit_bytes: int) -> Iterator[Entry]:
@@ -114,8 +111,6 @@ class SegmentLog:
 
     def turn(self) -> int:
         """Begin a new file, so that ``trim`` can forget all that was accepted before; returns its position."""
-        if self._lock_fd < 0:
-            raise Unavailable("The log is closed")
         answers: SimpleQueue[int | Exception] = SimpleQueue()
         self._writer.turn(answers.put)
         answer = answers.get()
@@ -186,7 +181,9 @@ class SegmentLog:
         try:
             fd = os.open(segment_path(self._folder, base), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # trimmed meanwhile, or somebody's hand: the latter is damage
-            if base >= self.first():
+            with self._guard:  # a trim under way is over then, and what it took is known
+                trimmed = base < self.first()
+            if not trimmed:
                 self._found(Damage(start, stop))
             return
         try:

@@ -54,6 +54,7 @@ class Writer:
         self._free_bytes = 0
         self._looked_at = float("-inf")
         self._fault: FootfallError | None = None
+        self._over = False
         self._fd = os.open(segment_path(folder, base), os.O_WRONLY | os.O_CLOEXEC)
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="footfall-log", daemon=True)
@@ -61,10 +62,12 @@ class Writer:
 
     def submit(self, head: bytes, body: bytes, done: Done) -> None:
         self._queue.put((head, body, done))
+        if self._over:  # the thread may have looked for the last time before that
+            self._refuse_the_rest()
 
     def turn(self, done: Done) -> None:
         """Begin a new file, once what waits is written; ``done`` is told where."""
-        self._queue.put((b"", b"", done))
+        self.submit(b"", b"", done)
 
     def close(self) -> None:
         """Write what is waiting, answer, and end. Later appends are refused."""
@@ -84,6 +87,7 @@ class Writer:
             for done in turns:
                 self._turn(done)
         self._fault = self._fault or Unavailable("The log is closed")
+        self._over = True
         self._refuse_the_rest()
 
     def _write(self, group: list[Waiting]) -> None:
