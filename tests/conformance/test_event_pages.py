@@ -16,7 +16,7 @@ from small_hub import SmallHub, small_hub
 
 from footfall.engines.database import Limits
 from footfall.engines.event_pages import DuckEventPages
-from footfall.errors import BadRecord
+from footfall.errors import BadRecord, Refused
 from footfall.flows.explore import Explore
 from footfall.model.selection import Kind
 from footfall.ports import Batch, EventsWanted
@@ -176,6 +176,16 @@ def test_what_is_stored_after_the_first_page_is_in_no_later_one(tmp_path: Any) -
         assert "late" not in {event.event_id for event in (*first.events, *rest.events)}
         assert world.explore.events(wanted, 1).total == 81
         world.pages.close()
+
+
+def test_after_a_fault_within_the_engine_the_next_page_has_a_new_one(world: World) -> None:
+    assert world.pages._open is not None
+    folder, database = world.pages._open
+    database.close()
+    with pytest.raises(Refused):
+        world.listed(LISTS[0], (), "")
+    assert world.listed(LISTS[0], (), "") == world.every[LISTS[0].path]
+    assert not folder.exists()
 
 
 def test_a_page_reads_the_days_it_needs_and_no_others(world: World) -> None:

@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from footfall.engines.database import Database, Limits, Session, literal, microseconds
 from footfall.engines.selecting import Key, answers, behind, order_by, sort_keys
-from footfall.errors import Damaged
+from footfall.errors import Damaged, Refused
 from footfall.model.event import EventType
 from footfall.model.metadata import SURVEY_TYPES, survey_type
 from footfall.model.selection import Branch, Field, Kind, Order, Value
@@ -68,12 +68,8 @@ class DuckEventPages:
         self._open: tuple[Path, Database] | None = None
 
     def close(self) -> None:
-        with self._lock:
-            if self._open is not None:
-                folder, database = self._open
-                database.close()
-                shutil.rmtree(folder, ignore_errors=True)
-                self._open = None
+        if (opened := self._open) is not None:
+            self._forget(opened)
 
     def count(self, files: Sequence[str], wanted: EventsWanted) -> int:
         return self._counted(files, wanted, "count(*)")[0]
@@ -138,9 +134,22 @@ class DuckEventPages:
                 self._spill.mkdir(parents=True, exist_ok=True)
                 folder = Path(tempfile.mkdtemp(prefix="pages-", dir=self._spill))
                 self._open = folder, Database(self._limits, folder)
-            _, database = self._open
-        with database.session() as session:
-            yield session
+            opened = self._open
+        try:
+            with opened[1].session() as session:
+                yield session
+        except Refused:  # a fault that nobody foresaw: after one within DuckDB nothing works there any more
+            self._forget(opened)
+            raise
+
+    def _forget(self, opened: tuple[Path, Database]) -> None:
+        with self._lock:
+            if self._open is not opened:
+                return
+            self._open = None
+        folder, database = opened
+        database.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Dimensions:
