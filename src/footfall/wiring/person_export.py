@@ -83,16 +83,22 @@ def write_person(found: PersonFiles, out: Path) -> None:
     """Write the files into a folder, which must be new or empty, or, by its name, a ZIP archive."""
     try:
         if out.suffix.lower() == ".zip":
-            out.write_bytes(zipped(found))
-            out.chmod(0o600)
+            _write(out, zipped(found))
             return
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise Refused(f"{out} is there already", "Name a new folder, or a file that ends with .zip")
         disk.make_folder(out, 0o700)
         for name, body in found.files.items():
-            (out / name).write_bytes(body)
+            _write(out / name, body)
     except OSError as error:
         raise Refused(f"{out}: {error.strerror}", "Name a place that can be written") from error
+
+
+def _write(path: Path, body: bytes) -> None:
+    """For its owner only, before there is anything in it."""
+    path.touch(0o600)
+    path.chmod(0o600)
+    path.write_bytes(body)
 
 
 def zipped(found: PersonFiles) -> bytes:
