@@ -105,26 +105,13 @@ def access_print(
         place=place, use=use_of(kind), read_back=read_back, principal=principal or policies.IDENTITY, role=role,
         external_id=external_id, kms_key=kms_key,
     )  # fmt: skip
-    forms = _google(grant) if place.google else _amazon(grant)
+    forms = {name.replace("_", "-"): value for name, value in policies.forms(grant).items()}
     if form and form not in forms:
         raise typer.BadParameter(f"--as must be one of {', '.join(forms)} here")
     chosen = {name: value for name, value in forms.items() if form in ("", name)}
     if not principal and not place.google:
         screen.say(f"Put the ARN of the identity Footfall runs as in the place of {policies.IDENTITY}, or --principal.")
     _print(screen, chosen)
-
-
-def _amazon(grant: Grant) -> dict[str, Any]:
-    return {
-        "bucket-policy": policies.bucket_policy(grant, grant.principal),
-        "trust-policy": policies.trust_policy(grant),
-        "role-policy": policies.identity_policy(grant),
-        "terraform": policies.terraform(grant),
-    }
-
-
-def _google(grant: Grant) -> dict[str, Any]:
-    return {"gcloud": policies.gcloud(grant), "terraform": policies.terraform(grant)}
 
 
 _TITLES = {

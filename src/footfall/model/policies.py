@@ -189,6 +189,21 @@ def gcloud(grant: Grant) -> str:
     return "\n".join(lines) + "\n"
 
 
+def forms(grant: Grant) -> dict[str, Any]:
+    """Every form a grant can be written in, by name: policies are documents, what is run or applied is text.
+
+    Raises ``Refused`` when a role would have no ExternalId.
+    """
+    if grant.place.google:
+        return {"gcloud": gcloud(grant), "terraform": terraform(grant)}
+    return {
+        "bucket_policy": bucket_policy(grant, grant.principal),
+        "trust_policy": trust_policy(grant),
+        "role_policy": identity_policy(grant),
+        "terraform": terraform(grant),
+    }
+
+
 def text(document: Document) -> str:
     """A policy as it is pasted into a console."""
     return json.dumps(document, indent=2) + "\n"

@@ -83,13 +83,4 @@ def write_policies(desk: Reading, given: PoliciesIn) -> Policies:
         external_id="" if place.google else desk.management.external_id,
         kms_key=given.kms_key,
     )
-    if place.google:
-        return Policies(policies={"gcloud": policies.gcloud(grant), "terraform": policies.terraform(grant)})
-    return Policies(
-        policies={
-            "bucket_policy": policies.bucket_policy(grant, grant.principal),
-            "trust_policy": policies.trust_policy(grant),
-            "role_policy": policies.identity_policy(grant),
-            "terraform": policies.terraform(grant),
-        }
-    )
+    return Policies(policies=policies.forms(grant))
