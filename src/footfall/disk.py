@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# A folder above the data directory may be closed to us, read-only, or of a file system without sync of folders.
 DRAFT: Final = ".part"
+# A folder above the data directory may be closed to us, read-only, or of a file system without sync of folders.
 _NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL)
 
 

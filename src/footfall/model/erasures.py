@@ -48,7 +48,8 @@ class Subjects:
     microseconds, of visitors that were others too: what they did meanwhile without an id was done by these people.
     ids, uids, visitor_ids: what they are called. visitor_uids: what visitors are called in the app-event stream.
     values: what else identifies them, in lower case: addresses, and values of attributes that identify.
-    first_day: of the earliest of them. tokens: of everybody asked for. unknown: tokens of those nobody knows.
+    first_at: when the earliest of them was first seen, in microseconds. tokens: of everybody asked for.
+    unknown: tokens of those nobody knows.
     """
 
     users: tuple[int, ...] = ()

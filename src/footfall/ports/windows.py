@@ -53,8 +53,8 @@ class EventText(Protocol):
     parts: Mapping[FilePart, int]
 
     def chunks(self, part: FilePart = ()) -> Iterator[tuple[int, memoryview | bytes]]:
-        """Yield (rows, text) of a file, everything around the rows included. A piece is valid until the next is asked
-        for."""
+        """Yield (rows, text) of a file, everything around the rows included. A piece stays as it is for as long
+        as somebody holds it: several are compressed at once."""
 
     def close(self) -> None: ...
 

@@ -216,7 +216,7 @@ authorization: Final = _table(
     Column("status", String(20), nullable=False),
     Column("status_note", Text, nullable=False),
 )
-# Every secret of the store, whatever it is for, so that one pass seals all of them anew (see stores.sealed).
+# Every secret of the store, whatever it is for, so that one pass seals all of them anew (see stores.vault).
 secret: Final = _table(
     "secret",
     Column("owner", String(40), primary_key=True),

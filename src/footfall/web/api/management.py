@@ -47,7 +47,7 @@ from footfall.ports import (
 class Tasks(Protocol):
     """Work that takes longer than a request: asked for, done by the server in its own time, looked at later.
 
-    Each of the first five raises ``Refused`` for what could never be done and ``Unavailable`` when too much waits.
+    Whatever asks for work raises ``Refused`` for what could never be done and ``Unavailable`` when too much waits.
     """
 
     def rehearse(self, job: Job, slot: Slot, by: str) -> Task: ...
