@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from footfall.engines.database import Database, literal, microseconds
+from footfall.engines.database import Database, literal
 from footfall.model.audience_export import MULTI_CSV
 from footfall.model.columns import BOOLEAN, LONG, NUMBER
+from footfall.model.instants import to_us
 from footfall.model.user_fields import ANONYMOUS, COUNTED, UserField
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Values:
         if self._links:
             database.register("links", given.links())
             database.register("visitor_texts", given.texts("visitors"))
-            _find_anonymous(database, microseconds(given.end))
+            _find_anonymous(database, to_us(given.end))
             database.forget("links", "visitor_texts")
         if self._totals:
             _add_up(database, [path for day, path in sorted(given.activity().items())])

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -26,7 +25,6 @@ _TYPES: Final = {
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
 }
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # All tables are made in a database of their own within the engine, so that detaching it drops them at once. It is a
 # file: what does not fit into memory is written once and compressed to a third. Tables of ":memory:" are swapped as
 # they are, again and again: 20 M events took 69 s of CPU instead of 62, and two reports at once ran out of memory.
@@ -79,12 +77,6 @@ def text_literal(text: str) -> str:
         return literal(text)
     pieces = ", chr(0), ".join(literal(piece) for piece in text.split("\0"))
     return f"concat({pieces})"
-
-
-def microseconds(at: datetime) -> int:
-    """Since 1970, as the engine holds instants."""
-    since = at - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 @contextmanager

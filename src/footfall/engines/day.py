@@ -16,9 +16,10 @@ import pyarrow as pa
 from footfall import disk
 from footfall.engines import counting, cube, dimensions, hours, rendering, snapshots
 from footfall.engines.attribution import attribute
-from footfall.engines.database import Database, Limits, literal, microseconds, query
+from footfall.engines.database import Database, Limits, literal, query
 from footfall.errors import FootfallError
 from footfall.model.columns import Field
+from footfall.model.instants import to_us
 from footfall.model.report import Part
 from footfall.model.reports import CATALOGUE, Report
 from footfall.ports import Column, DayInput, Format
@@ -182,6 +183,6 @@ def _load(database: Database, day: DayInput) -> None:
     for name in _FACTS:
         database.register(name, getattr(day, name))
     database.take("merges", day.merges.to_reader())  # not forgotten: it is part of ``events``
-    attribution = attribute(database, microseconds(day.start), microseconds(day.end))
+    attribution = attribute(database, to_us(day.start), to_us(day.end))
     cube.build(database, attribution)
     database.run(f"CREATE TABLE details AS {query('details_keep')}", _OPEN)

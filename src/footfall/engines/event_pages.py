@@ -27,10 +27,11 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from footfall.engines.database import Database, Limits, Session, literal, microseconds
+from footfall.engines.database import Database, Limits, Session, literal
 from footfall.engines.selecting import Key, answers, behind, order_by, sort_keys
 from footfall.errors import Damaged, Refused
 from footfall.model.event import EventType
+from footfall.model.instants import to_us
 from footfall.model.metadata import SURVEY_TYPES, survey_type
 from footfall.model.selection import Branch, Field, Kind, Order, Value
 from footfall.ports import EventPage, EventsWanted, StoredEvent, Totals
@@ -279,7 +280,7 @@ def _bounds(branch: Branch) -> list[str]:
     found = []
     for operator, at in ((">=", branch.start), ("<", branch.end)):
         if at is not None:
-            found.append(f"e.occurred_at {operator} make_timestamptz({microseconds(at)})")
+            found.append(f"e.occurred_at {operator} make_timestamptz({to_us(at)})")
     return found
 
 
@@ -288,7 +289,7 @@ def _event(row: Mapping[str, Any], people: Mapping[str, Mapping[Any, str]], term
     return StoredEvent(
         type=EventType(row["type"]),
         event_id=row["event_id"],
-        at_us=microseconds(row["occurred_at"]),
+        at_us=to_us(row["occurred_at"]),
         identified=user is not None,
         person=user if user is not None else people["anonymous_key"].get(row["anonymous_key"]),
         account=people["account_key"].get(row["account_key"]),

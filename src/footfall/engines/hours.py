@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from footfall.engines.database import Database, literal, microseconds
+from footfall.engines.database import Database, literal
+from footfall.model.instants import to_us
 
 if TYPE_CHECKING:
     from footfall.ports import DayInput
@@ -24,7 +25,7 @@ def build(database: Database, day: DayInput) -> None:
     labels = sorted({label for label, _, _ in hours})
     named = "".join(f", ({rank}, {literal(label)})" for rank, label in enumerate(labels, 1))
     laid = "".join(
-        f", ({labels.index(label) + 1}, {place}, {microseconds(start)}, {microseconds(end)})"
+        f", ({labels.index(label) + 1}, {place}, {to_us(start)}, {to_us(end)})"
         for place, (label, start, end) in enumerate(hours)
     )
     # A date that a zone skipped has no hours, but VALUES needs a row.
@@ -34,11 +35,11 @@ def build(database: Database, day: DayInput) -> None:
     ):
         real = f"{columns.partition(',')[0]} > 0"
         database.run(f"CREATE TABLE {table} AS SELECT * FROM (VALUES {rows}) t({columns}) WHERE {real}", _OPEN)
-    first, last = microseconds(day.start), microseconds(day.end)
+    first, last = to_us(day.start), to_us(day.end)
     if last - first == len(hours) * _HOUR_US:
         begun = f"(us - {first}) // {_HOUR_US}"
     else:  # a clock was put forward or back by a part of an hour
-        begun = " + ".join(f"(us >= {microseconds(start)})::BIGINT" for _, start, _ in hours[1:]) or "0::BIGINT"
+        begun = " + ".join(f"(us >= {to_us(start)})::BIGINT" for _, start, _ in hours[1:]) or "0::BIGINT"
     database.run(f"CREATE MACRO hour_at(us) AS {begun}", _OPEN)
     _cells(database)
 

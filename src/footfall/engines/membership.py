@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from footfall import disk
 from footfall.engines.attribution import attribute
-from footfall.engines.database import Database, Limits, literal, microseconds, query, scratch
+from footfall.engines.database import Database, Limits, literal, query, scratch
 from footfall.engines.filtered_usage import write_filtered
 from footfall.engines.rule_sql import RuleSql, asked_of, shown
 from footfall.engines.subjects import Subjects
@@ -28,6 +28,7 @@ from footfall.model.audience_rules import COUNT, DEPTH_MAX, Field, Happened, Inc
 from footfall.model.audience_text import write_subject
 from footfall.model.audiences import Audience, evaluable
 from footfall.model.columns import NUMBER
+from footfall.model.instants import to_us
 
 if TYPE_CHECKING:
     from footfall.ports import DayInput, OpenMemberships, Population
@@ -79,7 +80,7 @@ class DuckMembership:
             for name in ("links", "merges"):
                 database.register(name, getattr(day, name))
             database.register("members", day.members.slice(0, 0))  # accounts are of no use here
-            attribute(database, microseconds(day.start), microseconds(day.end))
+            attribute(database, to_us(day.start), to_us(day.end))
             yield database
 
     @contextmanager

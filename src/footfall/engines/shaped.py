@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from footfall.engines.deriving import Whole
 from footfall.engines.splitting import Refusal
 from footfall.model.days import Zone
 from footfall.model.event import LAKE_COLUMNS, EventType
+from footfall.model.instants import to_us
 from footfall.ports import Counts, Keys
 
 INSTANT = pa.timestamp("us", "UTC")
@@ -57,11 +58,7 @@ def local_days(zone: Zone, occurred_us: pa.ChunkedArray) -> pa.ChunkedArray:
 def _starts(zone: Zone, utc: int) -> list[tuple[int, date]]:
     middle = _EPOCH + timedelta(days=utc)
     starts = zone.day_starts(middle - timedelta(days=1), middle + timedelta(days=2))
-    return [(_microseconds(start), day) for day, start in starts]
-
-
-def _microseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return [(to_us(start), day) for day, start in starts]
 
 
 class DuckShape:

@@ -24,10 +24,11 @@ from typing import Final, Protocol, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines.database import Database, Limits, Session, literal, microseconds, out_of_memory
+from footfall.engines.database import Database, Limits, Session, literal, out_of_memory
 from footfall.engines.dividing import Division, Keys, in_order
 from footfall.engines.slices import PEOPLE, Making
 from footfall.errors import Damaged, Unavailable
+from footfall.model.instants import to_us
 from footfall.model.manifest import FilePart
 from footfall.ports import EventSelection, Span
 
@@ -246,9 +247,9 @@ class WindowRows:
         if wanted.types is not None:
             found.append(f"type IN ({', '.join(str(int(each)) for each in wanted.types) or 'NULL'})")
         if wanted.start is not None:
-            found.append(f"epoch_us(occurred_at) >= {microseconds(wanted.start)}")
+            found.append(f"epoch_us(occurred_at) >= {to_us(wanted.start)}")
         if wanted.end is not None:
-            found.append(f"epoch_us(occurred_at) < {microseconds(wanted.end)}")
+            found.append(f"epoch_us(occurred_at) < {to_us(wanted.end)}")
         return "".join(f" AND {each}" for each in found)
 
     # --- its rows ----------------------------------------------------------------------------------------------

@@ -8,18 +8,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from footfall.errors import FootfallError
 from footfall.model.address import shortened
+from footfall.model.instants import to_us
 from footfall.model.privacy import Policy
 from footfall.model.reading import Dialect, Reading, Rejected
 from footfall.model.tag import served_settings
 from footfall.ports import Batch, Clock, Log, Privacy, Source, Sources
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _REMEMBERED_MAX: Final = 10_000
 _UNKNOWN_FRESH_S: Final = 0.1
 _USER_AGENT_CHARS_MAX: Final = 1_000
@@ -174,7 +173,7 @@ class Collect:
             return None
         known = signal == "allow"
         batch = Batch(
-            received_at=(self._clock() - _EPOCH) // _MICROSECOND,
+            received_at=to_us(self._clock()),
             source=source.name,
             dialect=dialect,
             call=call,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from heapq import nsmallest
 from queue import SimpleQueue
 from typing import Any, Final
@@ -23,6 +23,7 @@ from footfall import observe
 from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
 from footfall.model.import_names import FileRow, base_of, coming, literal_start, position_of
 from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions, require_columns
+from footfall.model.instants import to_us
 from footfall.model.reading import EVENTS_MAX
 from footfall.ports import (
     BadRow,
@@ -387,7 +388,7 @@ class _Reading:
 
 def _append(desk: Desk, state: FileImport, dialect: str, bodies: Sequence[tuple[bytes, int]]) -> None:
     """Give bodies to the log all at once, so that one sync of the disk does for them; wait for the last."""
-    received = (desk.clock() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    received = to_us(desk.clock())
     answers: SimpleQueue[int | Exception] = SimpleQueue()
     for body, count in bodies:
         desk.log.submit(Batch(received, state.stream, dialect, "batch", count, (), "", "", body), answers.put)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
@@ -19,10 +19,9 @@ import pyarrow.compute as pc
 
 from footfall.model.audiences import CHANGES, ENTERED, LEFT, MEMBERSHIP_COLUMNS, SOURCE, STAYED, Audience
 from footfall.model.event import EventType
+from footfall.model.instants import to_us
 from footfall.ports import Batch, Log, Membership, MembershipStates, OpenMemberships
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _HOUR_S: Final = 3600.0
 # Of one batch of the log.
 _EVENTS: Final = 1000
@@ -87,7 +86,7 @@ def _compare(watch: Watch, audience: Audience, keys: pa.Array, now: datetime) ->
 
 def compared(before: pa.Table | None, keys: pa.Array, now: datetime, *, backfill: bool = False) -> pa.Table:
     """Who is in now, since when, and who left. before: of the last look, None if there was none; keys: rising."""
-    now_us = (now - _EPOCH) // _MICROSECOND
+    now_us = to_us(now)
     first = before is None
     known = _table([], [], []) if before is None else before
     place = pc.index_in(keys, value_set=known["user_key"].combine_chunks())
@@ -139,7 +138,7 @@ def _tell(watch: Watch, audience: Audience) -> None:
 def _events(watch: Watch, name: str, at: datetime, rows: pa.Table) -> Iterator[Mapping[str, object]]:
     texts = watch.names(rows["user_key"].combine_chunks())
     ids = dict(zip(texts["key"].to_pylist(), texts["text"].to_pylist(), strict=True))
-    look = (at - _EPOCH) // _MICROSECOND
+    look = to_us(at)
     for key, change in zip(rows["user_key"].to_pylist(), rows["change"].to_pylist(), strict=True):
         if key in ids:  # else erased since
             yield {
@@ -154,7 +153,7 @@ def _events(watch: Watch, name: str, at: datetime, rows: pa.Table) -> Iterator[M
 
 def _batch(events: Sequence[Mapping[str, object]], at: datetime) -> Batch:
     return Batch(
-        received_at=(at - _EPOCH) // _MICROSECOND,
+        received_at=to_us(at),
         source=SOURCE,
         dialect="native",
         call="",

@@ -19,6 +19,7 @@ from math import isfinite
 from typing import Final
 
 from footfall.model.columns import LOCATION_FIELDS, ORGANIZATION_FIELDS, USER_AGENT_FIELDS
+from footfall.model.instants import from_us, to_us
 
 Typed = str | int | float | bool
 
@@ -302,7 +303,7 @@ def instant_us(value: object) -> int | None:
             return None
     except (ValueError, OverflowError):
         return None
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return to_us(at)
 
 
 def as_date(value: object) -> str | None:
@@ -310,8 +311,7 @@ def as_date(value: object) -> str | None:
     at = instant_us(value)
     if at is None:
         return None
-    moment = _EPOCH + timedelta(microseconds=at)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return from_us(at).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 COERCIONS: Final[Mapping[str, Callable[[object], Typed | None]]] = {

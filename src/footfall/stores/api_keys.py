@@ -12,8 +12,9 @@ from sqlalchemy import Row, and_, or_, select
 from footfall.errors import Conflict, Missing
 from footfall.model.api_keys import ApiKey
 from footfall.model.audit import Facts
+from footfall.model.instants import from_us, to_us
 from footfall.stores import schema
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 _KEY: Final = schema.api_key
 _INSTANTS: Final = ("created_at", "expires_at", "revoked_at", "used_at")

@@ -11,7 +11,8 @@ import msgspec
 from footfall.errors import Missing
 from footfall.model.attribute_definitions import ENTITIES, AttributeDefinition, check, plain_of, usual
 from footfall.model.attributes import ATTRIBUTES, named
-from footfall.stores.database import Database, raw, to_us
+from footfall.model.instants import to_us
+from footfall.stores.database import Database, raw
 from footfall.stores.defined import defined_of, read_defined
 from footfall.stores.remaking import remake
 

@@ -14,10 +14,11 @@ from sqlalchemy import func, select
 from footfall.errors import Conflict, Missing, Refused
 from footfall.model.audience_text import read, write
 from footfall.model.audiences import AUDIENCES_MAX, Audience, check_together, users_of
+from footfall.model.instants import from_us, to_us
 from footfall.stores.api_keys import Note
 from footfall.stores.audience_tables import audience as audience_table
 from footfall.stores.audience_tables import audience_value
-from footfall.stores.database import Database, from_us, raw, to_us
+from footfall.stores.database import Database, raw
 from footfall.stores.keys import columns
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from footfall.model.audit import FIRST, Actor, Change, Facts, sealed
+from footfall.model.instants import from_us, to_us
 from footfall.stores import schema
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 _AUDIT: Final = schema.audit
 

@@ -12,9 +12,10 @@ from sqlalchemy import Row, select
 from footfall import observe
 from footfall.errors import Conflict, Missing, Refused
 from footfall.model.authorizations import STATUSES, Authorization, Secrets, allowed_secrets, check, replaced, shown
+from footfall.model.instants import from_us, to_us
 from footfall.ports import Vault
 from footfall.stores import schema
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 OWNER: Final = "authorization"
 NOTE_CHARACTERS_MAX: Final = 1000

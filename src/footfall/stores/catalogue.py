@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy import and_, or_, select
 
 from footfall.model.definitions import plain_item, read_item
+from footfall.model.instants import to_us
 from footfall.model.metadata import KINDS, Metadata, check, check_items, identity
 from footfall.stores import schema
-from footfall.stores.database import Database, to_us
+from footfall.stores.database import Database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -14,10 +14,11 @@ from footfall.errors import Conflict, Missing, Refused
 from footfall.model.audit import Facts
 from footfall.model.authorizations import Secrets
 from footfall.model.channels import Channel, Rule, check_rule, check_secrets, read_channel, read_rule
+from footfall.model.instants import from_us, to_us
 from footfall.ports import Vault
 from footfall.stores import schema
 from footfall.stores.api_keys import Note
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 OWNER: Final = "channel"
 # The signing secret before the last one, so that receivers can be changed one after the other.

@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, cast
@@ -25,7 +24,6 @@ FILE_NAME: Final = "store.db"
 BUSY_TIMEOUT_S: Final = 30
 FOLD_TIMEOUT_MS: Final = 1000
 CACHE_KIB: Final = 64 * 1024
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WRITING: Final = "footfall_writing"
 
 
@@ -130,16 +128,6 @@ class Database:
 def raw(connection: Connection) -> sqlite3.Connection:
     """The driver's connection beneath, in the same transaction: for the hot paths."""
     return cast("sqlite3.Connection", connection.connection.dbapi_connection)
-
-
-def to_us(at: datetime) -> int:
-    """Microseconds since 1970, UTC. ``at`` must be aware."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_us(at: int) -> datetime:
-    """The aware UTC datetime of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=at)
 
 
 def _set_up(connection: Any, _record: object) -> None:

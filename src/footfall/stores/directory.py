@@ -11,9 +11,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.model.instants import to_us
 from footfall.stores.database import Database, raw
 from footfall.stores.fates import fates
-from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds
+from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots
 
 if TYPE_CHECKING:
     from datetime import date
@@ -73,7 +74,7 @@ class SqlDirectory:
 
     def _now(self) -> tuple[date, int]:
         day = self._zone.day_of(self._clock())
-        return day, microseconds(self._zone.bounds(day).end)
+        return day, to_us(self._zone.bounds(day).end)
 
     def _visible(self, connection: Connection, entity: str) -> tuple[str, tuple[object, ...]]:
         """``table WHERE …`` of those that are there, and its parameters."""

@@ -16,8 +16,9 @@ from sqlalchemy import and_, select
 
 from footfall.errors import Missing, Refused
 from footfall.model.erasures import CUT, DONE, Erasure, Outcome, Subjects, Target, token_of
+from footfall.model.instants import from_us, to_us
 from footfall.stores import keys as dimension
-from footfall.stores.database import Database, from_us, raw, to_us
+from footfall.stores.database import Database, raw
 from footfall.stores.erasure_tables import audience_delivery, erased, erasure, erasure_target
 
 if TYPE_CHECKING:

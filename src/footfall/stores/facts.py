@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.model.instants import from_us
+
 if TYPE_CHECKING:
     from footfall.model.days import Zone
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _HOUR_US: Final = 3_600_000_000
 ORIGINS: Final = ("source", "event_id")
@@ -75,28 +76,21 @@ def local_day_numbers(at: pa.ChunkedArray, zone: Zone) -> pa.ChunkedArray:
     if len(at) == 0:
         return pa.chunked_array([pa.array([], pa.int32())])
     bounds = pc.min_max(at).as_py()
-    first = zone.day_of(_EPOCH + timedelta(microseconds=bounds["min"]))
-    last = zone.day_of(_EPOCH + timedelta(microseconds=bounds["max"]))
+    first = zone.day_of(from_us(bounds["min"]))
+    last = zone.day_of(from_us(bounds["max"]))
     if first == last:
         return pa.chunked_array([pa.repeat(pa.scalar(day_number(first), pa.int32()), len(at))])
     # Instants of one hour of the clock mostly share their day; hours are few, so these are asked, not the instants.
     # A day may begin within an hour; instants of such an hour are asked one by one.
     hours = pc.unique(pc.divide(at, _HOUR_US))
-    starts = {hour: zone.day_of(_EPOCH + timedelta(microseconds=hour * _HOUR_US)) for hour in hours.to_pylist()}
-    split = {
-        hour
-        for hour, day in starts.items()
-        if zone.day_of(_EPOCH + timedelta(microseconds=(hour + 1) * _HOUR_US - 1)) != day
-    }
+    starts = {hour: zone.day_of(from_us(hour * _HOUR_US)) for hour in hours.to_pylist()}
+    split = {hour for hour, day in starts.items() if zone.day_of(from_us((hour + 1) * _HOUR_US - 1)) != day}
     places = pc.index_in(pc.divide(at, _HOUR_US), value_set=hours)
     days = pa.array([day_number(starts[hour]) for hour in hours.to_pylist()], pa.int32()).take(places.combine_chunks())
     if not split:
         return pa.chunked_array([days])
     mixed = pc.is_in(pc.divide(at, _HOUR_US), value_set=pa.array(sorted(split), pa.int64())).combine_chunks()
-    exact = [
-        day_number(zone.day_of(_EPOCH + timedelta(microseconds=each)))
-        for each in at.combine_chunks().filter(mixed).to_pylist()
-    ]
+    exact = [day_number(zone.day_of(from_us(each))) for each in at.combine_chunks().filter(mixed).to_pylist()]
     return pa.chunked_array([pc.replace_with_mask(days, mixed, pa.array(exact, pa.int32()))])
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import and_, select
 
 from footfall.errors import Conflict, Missing
 from footfall.model.imports import BAD_ROWS_KEPT, Cursor, FileImport, FileVersion, import_id
+from footfall.model.instants import from_us, to_us
 from footfall.ports import BadRow
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 from footfall.stores.import_tables import bad_row, file_import, import_cursor
 
 if TYPE_CHECKING:

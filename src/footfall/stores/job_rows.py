@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from footfall.model.instants import from_us, to_us
 from footfall.model.jobs import Job, Run
 from footfall.model.schedules import Slot, to_plain
 from footfall.ports import Planned
 from footfall.stores import schema
-from footfall.stores.database import from_us, to_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Row

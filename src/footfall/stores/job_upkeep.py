@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, delete, exists, func, not_, or_, select, tuple_, update
 
+from footfall.model.instants import to_us
 from footfall.stores import schema
-from footfall.stores.database import Database, to_us
+from footfall.stores.database import Database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -13,11 +13,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from footfall.errors import Conflict, Missing, Refused
 from footfall.model.days import Zone
+from footfall.model.instants import from_us, to_us
 from footfall.model.jobs import LIVE, LOST_RUN, Job, Run, Verdict, moved
 from footfall.model.schedules import Slot, from_plain
 from footfall.ports import Claim, Planned
 from footfall.stores import schema
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 from footfall.stores.job_rows import job_values, planned_of, run_of, run_values, slot_of, slot_values
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from sqlalchemy import Row, and_, func, select, tuple_
 
 from footfall.errors import Conflict
+from footfall.model.instants import from_us, to_us
 from footfall.model.privacy import HIDDEN
 from footfall.ports import Counts, DayState, Delivered
 from footfall.stores import open_sessions, schema
-from footfall.stores.database import Database, from_us, raw, to_us
+from footfall.stores.database import Database, raw
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from footfall import disk
 from footfall.errors import Damaged, Unavailable
 from footfall.model.audiences import LEFT, MEMBERSHIP_COLUMNS
+from footfall.model.instants import from_us, to_us
 from footfall.ports import Membership
-from footfall.stores.database import from_us, to_us
 
 _AT: Final = b"looked_at"
 _SCHEMA: Final = pa.schema(

@@ -11,12 +11,13 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from footfall.errors import Refused
+from footfall.model.instants import from_us, to_us
 from footfall.model.notices import Notice, read_message
 from footfall.model.row_counts import Counted
 from footfall.ports import Posted
 from footfall.stores import schema
 from footfall.stores.api_keys import Note
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 if TYPE_CHECKING:
     from sqlalchemy import Row

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.model.attributes import ATTRIBUTES
+from footfall.model.instants import to_us
 from footfall.ports import Keys
 from footfall.stores import keys as dimension
 from footfall.stores import schema
@@ -26,7 +27,7 @@ from footfall.stores.histories import Histories
 from footfall.stores.remaking import forget
 from footfall.stores.sayings import Sayings
 from footfall.stores.showing import types_of
-from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, microseconds, repeats_dropped
+from footfall.stores.snapshots import ACCOUNTS, USERS, Snapshots, repeats_dropped
 from footfall.stores.uncollected import uncollected
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class SqlPeople:
         day: date,
         keys: Sequence[int] | None,
     ) -> Iterator[pa.RecordBatch]:
-        until = microseconds(self._zone.bounds(day).end)
+        until = to_us(self._zone.bounds(day).end)
         with self._database.reading() as connection:
             yield from read(Snapshots(connection), day, until, keys)
 

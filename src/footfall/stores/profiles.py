@@ -13,9 +13,10 @@ import msgspec
 from footfall.errors import Missing
 from footfall.model.attributes import instant_us
 from footfall.model.identity import JOINED, TOO_MANY
+from footfall.model.instants import from_us, to_us
 from footfall.model.people import Registers, said
 from footfall.ports import Held, Joining, Profile, Tie
-from footfall.stores.database import Database, from_us, raw
+from footfall.stores.database import Database, raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import day_number
 from footfall.stores.fates import fates, refated
@@ -23,7 +24,7 @@ from footfall.stores.histories import attributes_of, decode_registers
 from footfall.stores.identities import Identities
 from footfall.stores.sayings import KNOWN_BEFORE, Sayings
 from footfall.stores.showing import Shown, types_of
-from footfall.stores.snapshots import Snapshots, microseconds
+from footfall.stores.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -43,7 +44,7 @@ class SqlProfiles:
         self._zone = zone
 
     def get(self, id: str, day: date, *, why: bool = False) -> Profile:
-        until = microseconds(self._zone.bounds(day).end)
+        until = to_us(self._zone.bounds(day).end)
         with self._database.reading() as connection:
             return _Portrait(connection, day, until).of(id, why=why)
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from footfall.stores.database import Database, raw, to_us
+from footfall.model.instants import to_us
+from footfall.stores.database import Database, raw
 from footfall.stores.fates import hear
 from footfall.stores.snapshots import Snapshots
 

@@ -10,9 +10,10 @@ from typing import Final
 from sqlalchemy import select
 
 from footfall.errors import Refused
+from footfall.model.instants import to_us
 from footfall.ports import Vault
 from footfall.stores import schema
-from footfall.stores.database import Database, to_us
+from footfall.stores.database import Database
 
 OWNER: Final = "answer"
 KEPT_FOR: Final = timedelta(days=1)

@@ -8,8 +8,9 @@ from typing import Final
 
 from sqlalchemy import delete, func, select
 
+from footfall.model.instants import from_us, to_us
 from footfall.stores import schema
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 _REMOVED: Final = schema.removed_day
 _QUARANTINE: Final = schema.quarantine

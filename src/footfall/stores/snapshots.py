@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from footfall.model.attributes import instant_us
 from footfall.model.people import Registers, resolve
-from footfall.stores.database import raw, to_us
+from footfall.stores.database import raw
 from footfall.stores.defined import read_defined
 from footfall.stores.facts import day_number
 from footfall.stores.fates import fates, homeless, refated
@@ -24,7 +24,7 @@ from footfall.stores.showing import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-    from datetime import date, datetime
+    from datetime import date
 
     from sqlalchemy import Connection
 
@@ -63,11 +63,6 @@ ACCOUNTS: Final = pa.schema(
 
 # (key, uid, text, first_at, identified_at, modified_at, registers)
 Row = tuple[int, str, str, int, int | None, int | None, str | None]
-
-
-def microseconds(at: datetime) -> int:
-    """Microseconds since 1970, UTC."""
-    return to_us(at)
 
 
 class Snapshots:

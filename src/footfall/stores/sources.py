@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Row, and_, or_, select
 
 from footfall.errors import Conflict, Missing
+from footfall.model.instants import from_us, to_us
 from footfall.ports import Source
 from footfall.stores import schema
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 
 
 def key_sha256(write_key: str) -> str:

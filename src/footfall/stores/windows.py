@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from footfall.errors import Conflict
+from footfall.model.instants import from_us, to_us
 from footfall.model.window_manifest import JobManifest
 from footfall.model.windows import FIRST_SEQ, Window, Written
-from footfall.stores.database import Database, from_us, to_us
+from footfall.stores.database import Database
 from footfall.stores.schema import event_window
 
 if TYPE_CHECKING:

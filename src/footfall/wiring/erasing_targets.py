@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from footfall.model.erasures import ID_COLUMNS, UID_COLUMNS, Subjects, Target
 from footfall.model.files import revised, revision_of
+from footfall.model.instants import from_us
 from footfall.model.reports import by_name
 from footfall.ports import Delivered
 from footfall.stores.erasures import SqlErasures
@@ -83,7 +84,7 @@ def _rollup_targets(
 
     everywhere: of every day, for there may have been events that nobody knows of any more.
     """
-    stored, born = hub.lake.days(), hub.zone.day_of(_instant(subjects.first_at))
+    stored, born = hub.lake.days(), hub.zone.day_of(from_us(subjects.first_at))
     series: dict[tuple[str, str, str, str, date], list[Delivered]] = {}
     for each in hub.ledger.deliveries():
         series.setdefault((each.destination, each.report, each.version, each.format, each.day), []).append(each)
@@ -98,10 +99,6 @@ def _rollup_targets(
                 tuple(each.manifest_key for each in reversed(older)),
                 report=name, version=version, format=format_, day=day.isoformat(),
             )  # fmt: skip
-
-
-def _instant(at_us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
 
 
 def newest_of(hub: Footfall, target: Target) -> Target:

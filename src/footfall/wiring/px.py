@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from footfall.errors import BadRecord, Missing
 from footfall.model.api_keys import well_formed
 from footfall.model.audit import Actor
+from footfall.model.instants import to_us
 from footfall.ports import Batch
 from footfall.stores.audiences import SqlAudiences
 from footfall.stores.removals import SqlRemovals
@@ -145,7 +146,7 @@ def _backfill(tasks: Callable[[], Tasks], feature: str, by: Actor) -> None:
 
 def _append(hub: Footfall, reading: Reading) -> int:
     """Put a body into the log, after the policy of ``SOURCE``; where it is, or the last there is if nothing is kept."""
-    received_at = int(hub.clock().timestamp() * 1_000_000)
+    received_at = to_us(hub.clock())
     batch = hub.privacy.kept(Batch(received_at, SOURCE, native.NAME, "batch", reading.count, (), "", "", reading.body))
     return hub.log.end() - 1 if batch is None else hub.log.append(batch)
 

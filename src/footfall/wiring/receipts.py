@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from footfall.errors import Damaged, Refused
 from footfall.model.erasures import RECEIPT_FORMAT, canonical, signature_of
-from footfall.stores.database import to_us
+from footfall.model.instants import to_us
 from footfall.stores.erasures import OWNER
 
 if TYPE_CHECKING:

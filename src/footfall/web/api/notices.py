@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
 
+from footfall.model.instants import from_us, to_us
 from footfall.ports import Posted
 from footfall.web.api.callers import Reading, Writing
 from footfall.web.api.paging import Cursor, Limit, cursor, values
@@ -17,7 +18,6 @@ from footfall.web.api.strict import section
 router = section("/api/notices", "notifications")
 NoticeId = Annotated[str, Path(max_length=40, description="Id of a notice that was given up.")]
 NoticeState = Literal["waiting", "sent", "dead"]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NoticeOut(Told):
@@ -100,7 +100,7 @@ def _next(found: list[Posted], limit: int) -> str | None:
     if len(found) <= limit:
         return None
     last = found[limit - 1]
-    return cursor((last.put_at - _EPOCH) // timedelta(microseconds=1), last.notice.id)
+    return cursor(to_us(last.put_at), last.notice.id)
 
 
 def _after(text: str) -> tuple[datetime, str] | None:
@@ -109,6 +109,6 @@ def _after(text: str) -> tuple[datetime, str] | None:
         return None
     at, last = found
     try:
-        return _EPOCH + timedelta(microseconds=at), last
+        return from_us(at), last
     except OverflowError:
         raise Answered(400, "The cursor is not one of ours", "Begin at the first page, without cursor") from None

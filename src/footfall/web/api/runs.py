@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Path, Query
 
+from footfall.model.instants import from_us, to_us
 from footfall.model.jobs import Run
 from footfall.web.api.callers import Reading, Writing
 from footfall.web.api.paging import Cursor, Limit, cursor, values
@@ -17,7 +17,6 @@ from footfall.web.api.strict import section
 
 router = section("/api/runs", "runs")
 RunId = Annotated[str, Path(max_length=200, description="job:slot:attempt")]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RunOut(Told):
@@ -104,7 +103,7 @@ def _next(found: list[Run], limit: int) -> str | None:
     if len(found) <= limit:
         return None
     last = found[limit - 1]
-    return cursor((last.begun_at - _EPOCH) // timedelta(microseconds=1), last.job, last.slot, last.attempt)
+    return cursor(to_us(last.begun_at), last.job, last.slot, last.attempt)
 
 
 def _before(text: str) -> Run | None:
@@ -113,6 +112,6 @@ def _before(text: str) -> Run | None:
         return None
     at, job, slot, attempt = found
     try:
-        return Run(job, slot, attempt, "", _EPOCH + timedelta(microseconds=at))
+        return Run(job, slot, attempt, "", from_us(at))
     except OverflowError:
         raise Answered(400, "The cursor is not one of ours", "Begin at the first page, without cursor") from None
