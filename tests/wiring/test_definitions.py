@@ -28,7 +28,7 @@ from footfall.model.channels import SECRETS as CHANNEL_SECRETS
 from footfall.model.schedules import WEEKDAYS
 from footfall.wiring import Footfall, codecs
 from footfall.wiring.definitions import apply_definitions, export_config, opened_for, plan_definitions
-from footfall.wiring.jobs import check_options
+from footfall.wiring.jobs import add_job, check_options
 from footfall.wiring.surroundings import Surroundings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -198,6 +198,29 @@ def test_a_state_is_written_applied_elsewhere_and_written_as_the_same_bytes(plai
         with applied(Path(folder) / "b", written) as (hub, found):
             assert export_config(hub) == written
             assert len(found.resources) == sum(map(len, plain.values()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        ("rollups", {"version": 2.0, "compression": "", "endpoint_url": ""}, {"version": "2.0"}),
+        ("activity", {"streams": "", "start": "", "privacy": {}}, {"streams": [], "privacy": {}}),
+        ("app_events", {"kinds": "Session,Audit", "events_max": 9}, {"kinds": ["Session", "Audit"], "events_max": 9}),
+        (
+            "import",
+            {"stream": "crm", "file": "crm.csv", "user": "plan,city=town", "account": ["size"], "delimiter": ""},
+            {"stream": "crm", "file": "crm.csv", "user": {"plan": "plan", "city": "town"}, "account": {"size": "size"},
+             "delimiter": ""},
+        ),
+    ],
+)  # fmt: skip
+def test_options_in_the_words_of_a_command_line_are_written_as_the_file_has_them(tmp_path, kind, given, kept):
+    with applied(tmp_path / "data", "") as (hub, _):
+        add_job(hub, job_of({"name": "a", "to": "/srv/a", "kind": kind, "options": given}, hub.zone, NOW))
+        assert hub.jobs.get("a").options == kept
+        found = parse_definition_file(export_config(hub))
+        found.require_sound()
+        assert plan_definitions(hub, found, AROUND, prune=True).changes == ()
 
 
 def test_a_plan_that_is_not_true_any_more_is_not_applied(tmp_path):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from footfall.config.shapes import Anything, Field, Flag, Instant, Listed, Mapped, Record, Shape, Text, Whole
+from footfall.errors import Refused
 from footfall.model import app_events, audience_export, imports, names, people_inbox, people_loading, reports
 from footfall.model.channels import ADDRESS, EMAIL_CHANNEL, EMAIL_TO
 from footfall.model.hiding import HIDINGS
 
 COMPRESSIONS: Final = ("gzip", "zstd", "zip", "none")
+_SHOWN_MAX: Final = 60
 _TEXT: Final = Text()
 _PRIVACY: Final = Field(
     "privacy",
@@ -159,21 +161,66 @@ OPTIONS: Final[Mapping[str, Shape]] = {
 
 
 def fitted(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored options as a file would have them, in the order of the table.
+    """Options as a file would have them, in the order of the table; what says nothing is left out.
 
-    On a command line ``version=2.0`` is a number and a list may be words with commas between.
+    On a command line ``version=2.0`` is a number, a list may be words with commas between, and a mapping such words
+    too, ``name=value`` or both in one.
     """
+    shapes = {field.name: field.shape for field in _record(kind).fields}
+    known = {name: _fitted(shapes[name], options[name]) for name in shapes if options.get(name) is not None}
+    said = {name: value for name, value in known.items() if value != "" or shapes[name].fits("")}
+    return said | {name: value for name, value in options.items() if name not in shapes and value is not None}
+
+
+def check_types(kind: str, options: Mapping[str, Any]) -> None:
+    """Refuse a value that its option cannot have: ``no`` is not false, and half a number no limit."""
+    for field in _record(kind).fields:
+        value = options.get(field.name)
+        if value is not None and not field.shape.fits(value):
+            said = "that" if _quiet(field.shape) else repr(value) if len(repr(value)) <= _SHOWN_MAX else "this value"
+            raise Refused(f"the option {field.name} cannot be {said}", _hint(field))
+
+
+def _record(kind: str) -> Record:
     record = OPTIONS[kind]
     assert isinstance(record, Record)
-    shapes = {field.name: field.shape for field in record.fields}
-    known = {name: _fitted(shapes[name], options[name]) for name in shapes if options.get(name) is not None}
-    return known | {name: value for name, value in options.items() if name not in shapes and value is not None}
+    return record
 
 
 def _fitted(shape: Shape, value: Any) -> Any:
-    if isinstance(shape, Listed):
-        items = value.split(",") if isinstance(value, str) else list(value)
-        return [_fitted(shape.of, each) for each in items]
-    if isinstance(shape, Text | Instant) and isinstance(value, int | float):
+    if isinstance(shape, Listed) and isinstance(value, str | list | tuple):
+        return [_fitted(shape.of, each) for each in _words(value)]
+    if isinstance(shape, Mapped) and isinstance(value, str | list):
+        pairs = (each.partition("=") for each in _words(value) if isinstance(each, str))
+        return {name: given or name for name, _, given in pairs}
+    if isinstance(shape, Mapped) and isinstance(value, Mapping):
+        return {name: _fitted(shape.of, each) for name, each in value.items()}
+    if isinstance(shape, Text | Instant) and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value
+
+
+def _words(value: str | Sequence[Any]) -> list[Any]:
+    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else list(value)
+
+
+def _quiet(shape: Shape) -> bool:
+    return _quiet(shape.of) if isinstance(shape, Listed) else isinstance(shape, Text) and shape.quiet
+
+
+def _hint(field: Field) -> str:
+    shape = field.shape
+    match shape:
+        case Flag():
+            needed = "It is true or false"
+        case Whole():
+            needed = f"It is a whole number from {shape.low} to {shape.high}"
+        case Text():
+            needed = f"It is one of {', '.join(shape.choices)}" if shape.choices else "It is a text"
+        case Instant():
+            needed = "It is written as 2026-01-31T12:00:00Z or 2026-01-31"
+        case Listed():
+            needed = "It is a list"
+        case _:
+            needed = "It is a mapping of names to values"
+    return f"{needed}: {field.what}"

@@ -1,7 +1,7 @@
 """What a field may hold: told once, for the reader of ``footfall.yaml`` and for its JSON Schema.
 
-A shape reads a node into plain data and adds every fault it finds, each at its place, or describes itself as JSON
-Schema. Null means not given.
+A shape reads a node into plain data and adds every fault it finds, each at its place, says of plain data from elsewhere
+whether it fits, or describes itself as JSON Schema. Null means not given.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class Shape(Protocol):
     def read(self, node: Node, place: Place, faults: Faults) -> Any:
         """Plain data; ``ABSENT`` when something is wrong with the whole of it, which is then among the faults."""
 
+    def fits(self, value: Any) -> bool:
+        """Whether ``read`` could have given this."""
+
     def schema(self) -> dict[str, Any]:
         """The same as JSON Schema."""
 
@@ -77,6 +80,11 @@ class Text:
             return ABSENT
         return node.text
 
+    def fits(self, value: Any) -> bool:
+        if not isinstance(value, str) or (self.choices and value not in self.choices):
+            return False
+        return not self.pattern or re.fullmatch(self.pattern, value) is not None
+
     def schema(self) -> dict[str, Any]:
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
@@ -91,16 +99,20 @@ class Instant:
     """A date, or a date and a time; without an offset it is UTC."""
 
     def read(self, node: Node, place: Place, faults: Faults) -> Any:
-        if isinstance(node, Scalar) and re.fullmatch(_INSTANT, node.text) is not None:
-            try:
-                datetime.fromisoformat(node.text) if len(node.text) > 10 else date.fromisoformat(node.text)
-            except ValueError:
-                pass
-            else:
-                return node.text
+        if isinstance(node, Scalar) and self.fits(node.text):
+            return node.text
         said = _cut(node.text) if isinstance(node, Scalar) else _kind(node)
         faults.add(node, place, f"{said} is no instant", "Write it as 2026-01-31T12:00:00Z or 2026-01-31")
         return ABSENT
+
+    def fits(self, value: Any) -> bool:
+        if not isinstance(value, str) or re.fullmatch(_INSTANT, value) is None:
+            return False
+        try:
+            datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
+        except ValueError:
+            return False
+        return True
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{_INSTANT}$"}
@@ -117,6 +129,9 @@ class Flag:
         faults.add(node, place, f"{said} is neither true nor false", "YAML 1.2 reads yes, no, on and off as text")
         return ABSENT
 
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
     def schema(self) -> dict[str, Any]:
         return {"type": "boolean"}
 
@@ -130,11 +145,14 @@ class Whole:
 
     def read(self, node: Node, place: Place, faults: Faults) -> Any:
         value = node.value if isinstance(node, Scalar) else None
-        if isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high:
+        if self.fits(value):
             return value
         said = _cut(node.text) if isinstance(node, Scalar) else _kind(node)
         faults.add(node, place, f"{said} is no whole number from {self.low} to {self.high}", "Write it without quotes")
         return ABSENT
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -152,6 +170,9 @@ class Reference:
         faults.add(node, place, "is not where a secret is", hint)
         return ABSENT
 
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, str) and re.fullmatch(REFERENCE, value) is not None
+
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{REFERENCE}$"}
 
@@ -162,6 +183,9 @@ class Anything:
 
     def read(self, node: Node, place: Place, faults: Faults) -> Any:
         return plain(node)
+
+    def fits(self, value: Any) -> bool:
+        return True
 
     def schema(self) -> dict[str, Any]:
         return {}
@@ -180,6 +204,9 @@ class Listed:
         found = [self.of.read(each, (*place, index), faults) for index, each in enumerate(node.items)]
         return [each for each in found if each is not ABSENT]
 
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, list) and all(self.of.fits(each) for each in value)
+
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": self.of.schema()}
 
@@ -196,6 +223,9 @@ class Mapped:
             return ABSENT
         found = {name: self.of.read(each, (*place, name), faults) for name, each in node.entries.items()}
         return {name: each for name, each in found.items() if each is not ABSENT}
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, Mapping) and all(self.of.fits(each) for each in value.values())
 
     def schema(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": self.of.schema()}
@@ -243,6 +273,15 @@ class Record:
                 found[each.name] = value
         return found
 
+    def fits(self, value: Any) -> bool:
+        if not isinstance(value, Mapping) or value.keys() - {each.name for each in self.fields}:
+            return False
+        said = {each.name: value.get(each.name) for each in self.fields}
+        return all(
+            not each.required if said[each.name] is None else self._chosen(each, value).fits(said[each.name])
+            for each in self.fields
+        )
+
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = {
             "type": "object",
@@ -258,12 +297,14 @@ class Record:
         return schema
 
     def _shape(self, each: Field, node: Names) -> Shape:
+        scalars = {name: below for name, below in node.entries.items() if isinstance(below, Scalar)}
+        return self._chosen(each, {name: below.text for name, below in scalars.items() if below.value is not None})
+
+    def _chosen(self, each: Field, said: Mapping[str, Any]) -> Shape:
         if self.varies is None or each.name != self.varies[0]:
             return each.shape
         _, by, cases = self.varies
-        chosen = node.entries.get(by)
-        word = chosen.text if isinstance(chosen, Scalar) and chosen.value is not None else next(iter(cases))
-        return cases.get(word, each.shape)
+        return cases.get(said.get(by) or next(iter(cases)), each.shape)
 
     def _near(self, name: str) -> str:
         names = [each.name for each in self.fields]

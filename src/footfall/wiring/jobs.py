@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from footfall import __version__
 from footfall.config.cron import next_instant
+from footfall.config.job_options import check_types, fitted
 from footfall.errors import Denied, Refused
 from footfall.flows.export import Delivery, Destination, export_day
 from footfall.flows.run_jobs import Deliver, Runner
@@ -107,6 +109,7 @@ def add_job(hub: Footfall, job: Job) -> Job:
     What it is not asked to do before its first slot, it does not do: no event is read and nothing is sent.
     """
     check_job(hub, job)
+    job = replace(job, options=fitted(job.kind, job.options))
     watermark = first_watermark(job)
     if next_slot(job.schedule, watermark, cron=next_instant) is None:
         raise _over(job)
@@ -125,6 +128,7 @@ def change_job(hub: Footfall, job: Job) -> Job:
     Raises ``Refused`` for one that could never run, and for another kind.
     """
     check_job(hub, job)
+    job = replace(job, options=fitted(job.kind, job.options))
     with hub.database.transaction():
         before = hub.jobs.get(job.name)
         after = hub.jobs.change(job)
@@ -171,6 +175,7 @@ def check_options(hub: Footfall, job: Job) -> None:
     except (TypeError, ValueError, AttributeError) as error:
         hint = f"See docs/guide/deliveries.md for the options of a job of the kind {job.kind}"
         raise Refused(f"an option of job '{job.name}' is of a type it cannot be ({error})", hint) from error
+    check_types(job.kind, fitted(job.kind, job.options))
 
 
 def _read_options(hub: Footfall, job: Job) -> None:
