@@ -134,6 +134,8 @@ def test_a_name_nobody_has_is_refused(kept):
         pytest.param(an(pgp="decrypt"), KEY, "lacks pgp_private_key", id="nothing to decrypt with"),
         pytest.param(an(pgp="encrypt"), {**KEY, "pgp_public_key": PRIVATE}, "no armored public", id="the wrong half"),
         pytest.param(an(endpoint_url="minio:9000"), KEY, "not the address of a server", id="no address"),
+        pytest.param(an(endpoint_url="https://host?"), KEY, "not the address of a server", id="an empty query"),
+        pytest.param(an(endpoint_url="HTTPS://host"), KEY, "not the address of a server", id="a loud scheme"),
         pytest.param(an(endpoint_url="https://canary:pw@host"), KEY, "holds a user", id="a password in an address"),
     ],
 )  # fmt: skip

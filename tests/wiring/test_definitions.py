@@ -30,6 +30,7 @@ from footfall.wiring import Footfall, codecs
 from footfall.wiring.definitions import apply_definitions, export_config, opened_for, plan_definitions
 from footfall.wiring.jobs import add_job, check_options
 from footfall.wiring.surroundings import Surroundings
+from footfall.wiring.telling import add_channel
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -221,6 +222,24 @@ def test_options_in_the_words_of_a_command_line_are_written_as_the_file_has_them
         found = parse_definition_file(export_config(hub))
         found.require_sound()
         assert plan_definitions(hub, found, AROUND, prune=True).changes == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example.com",
+        "https://[2001:db8::1]:8443/x",
+        "https://outlook.example.com/webhook/1@2/Incoming/3@4",
+    ],
+)
+def test_an_address_that_a_webhook_may_have_can_be_in_a_file(tmp_path, url):
+    with applied(tmp_path / "data", "") as (hub, _):
+        add_channel(hub, Channel(name="pager", kind="webhook", url=url, created_at=NOW), {})
+        found = parse_definition_file(export_config(hub))
+        found.require_sound()
+        assert found.of("channels")["pager"].plain["url"] == url
+        json_schema_of_channels = BY_NAME["channels"].record.schema()["properties"]["url"]
+        assert re.search(json_schema_of_channels["pattern"], url)
 
 
 def test_a_plan_that_is_not_true_any_more_is_not_applied(tmp_path):

@@ -154,7 +154,7 @@ _CHANNEL: Final = Record(
         Field("to", _ADDRESSES, "Who gets the mails, unless a rule says otherwise."),
         Field(
             "url",
-            Text(pattern=r"https?://[^\s@?#]+", example="https://host/path", quiet=True),
+            Text(pattern=r"https?://[^\s@/?#]+(/[^\s?#]*)?", example="https://host/path", quiet=True),
             "Of a webhook or callback.",
         ),
         Field(

@@ -211,13 +211,13 @@ def _check_endpoint(url: str) -> None:
     hint = "Write https://host or https://host:port"
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+        fits = url.startswith(("https://", "http://")) and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise Refused(f"endpoint_url is no address: {error}", hint) from error
     if parts.username is not None or parts.password is not None:
         # It would be shown, logged and kept in the clear.
         raise Refused("endpoint_url holds a user or a password", f"{hint}; secrets go elsewhere")
-    if not fits or parts.path not in ("", "/") or parts.query or parts.fragment:
+    if not fits or parts.path not in ("", "/") or {"?", "#"} & {*url} or len(url.split()) != 1:
         raise Refused(f"endpoint_url {url!r} is not the address of a server", hint)
 
 
