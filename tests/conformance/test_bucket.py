@@ -19,7 +19,7 @@ from footfall.buckets.local import LocalBucket
 from footfall.buckets.places import Access, open_place
 from footfall.buckets.s3 import AWS, S3Bucket
 from footfall.buckets.s3_parts import PART_BYTES
-from footfall.errors import Conflict, FootfallError, Refused
+from footfall.errors import Conflict, FootfallError, Refused, Unavailable
 from footfall.ports import Bucket, Stored
 
 TYPE = "application/octet-stream"
@@ -96,6 +96,19 @@ def test_a_failed_put_keeps_the_object_that_was_there(bucket: Bucket) -> None:
     with pytest.raises(SourceWentAwayError):
         bucket.put("a.bin", breaking(b"new"), content_type=TYPE)
     assert read(bucket, "a.bin") == b"old"
+
+
+def test_a_folder_that_goes_away_while_a_file_is_written_is_no_missing_key(tmp_path: Path) -> None:
+    bucket = LocalBucket(tmp_path / "out")
+
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        (tmp_path / "out").rmdir()
+        yield b"whole"
+
+    with pytest.raises(Unavailable, match="nobody removes"):
+        bucket.put("a", chunks(), content_type="text/plain")
+    assert bucket.put("a", [b"halfwhole"], content_type="text/plain").size_bytes == 9
 
 
 # --- 2. never replaces ---------------------------------------------------------------------------------------------

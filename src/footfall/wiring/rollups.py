@@ -97,6 +97,4 @@ def chosen_reports(names: Sequence[str] | None, version: str) -> list[Report]:
     absent = [r.name for r in wanted if r not in offered]
     if absent:
         raise Refused(f"version {version} has no report {', '.join(absent)}", "Use --version 2.0")
-    if not wanted:
-        raise Refused("no report is named", "Name some, or leave the option out for all of them")
     return list(wanted)
