@@ -79,6 +79,20 @@ def test_a_job_delivers_each_day_at_three_in_the_subscriptions_zone(hub, clock, 
     assert {state.revision for state in hub.ledger.days()} == {1}
 
 
+def test_a_job_without_a_time_of_day_says_that_it_runs_an_interval_after_it_was_done(hub, clock, tmp_path):
+    daily(hub, tmp_path / "out", schedule=Schedule("daily", hub.zone))
+    runner = runner_of(hub)
+    clock.now += timedelta(days=1, hours=7)  # nobody ran it for seven hours
+    assert runner.once()
+    assert not runner.once()
+    said = next_run(hub, hub.jobs.get("daily"))
+    assert said == clock.now + timedelta(days=1)
+    clock.now = said - timedelta(seconds=1)
+    assert not runner.once()
+    clock.now = said
+    assert runner.once()
+
+
 def test_a_rehearsal_leaves_no_trace_in_the_place_or_in_the_store(hub, clock, tmp_path):
     job = daily(hub, tmp_path / "out")
     clock.now = datetime(2026, 11, 22, 8, tzinfo=UTC)

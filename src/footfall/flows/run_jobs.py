@@ -15,7 +15,7 @@ from typing import Final
 
 from footfall import observe
 from footfall.errors import Conflict, FootfallError, Refused
-from footfall.model.jobs import UNEXPECTED_HINT, Attempt, FileFacts, Job, Run, Verdict, to_run, verdict
+from footfall.model.jobs import UNEXPECTED_HINT, Attempt, FileFacts, Job, Run, Verdict, looked_from, to_run, verdict
 from footfall.model.schedules import NextInstant, Slot, next_slot, slots
 from footfall.ports import Claim, Clock, Jobs
 
@@ -143,11 +143,10 @@ class Runner:
 
     def _passed(self, job: Job, now: datetime) -> Iterator[list[Slot]]:
         """Slots due since the last look, oldest first, in portions. Those due at one instant are never parted."""
-        after = self._jobs.planned_until(job.name)
-        if job.schedule.floating:
-            if self._jobs.slots(job.name, ("waiting", "running"), 1):
-                return
-            after = max([after, *(run.ended_at for run in self._jobs.runs(job.name, 1) if run.ended_at is not None)])
+        if job.schedule.floating and self._jobs.slots(job.name, ("waiting", "running"), 1):
+            return
+        last = next(iter(self._jobs.runs(job.name, 1)), None) if job.schedule.floating else None
+        after = looked_from(job, self._jobs.planned_until(job.name), last)
         portion: list[Slot] = []
         for slot in slots(job.schedule, after, now, cron=self._cron):
             if len(portion) >= PLAN_AT_ONCE and slot.due > portion[-1].due:

@@ -215,6 +215,16 @@ def first_watermark(job: Job) -> datetime:
     return begin - timedelta(microseconds=1)
 
 
+def looked_from(job: Job, planned_until: datetime, last: Run | None) -> datetime:
+    """The instant after which the job's next slot is looked for. last: its newest run.
+
+    A floating schedule counts from when that was done, which may be long after its slot was due.
+    """
+    if job.schedule.floating and last is not None and last.ended_at is not None:
+        return max(planned_until, last.ended_at)
+    return planned_until
+
+
 def to_run(catch_up: str, passed: Sequence[Slot], now: datetime) -> Sequence[Slot]:
     """Those of the slots that passed since the last look, oldest first, that are still to be run."""
     if catch_up == "all":

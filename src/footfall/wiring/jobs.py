@@ -16,7 +16,7 @@ from footfall.config.job_options import check_types, fitted
 from footfall.errors import Denied, Refused
 from footfall.flows.export import Delivery, Destination, export_day
 from footfall.flows.run_jobs import Deliver, Runner
-from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark
+from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark, looked_from
 from footfall.model.report import Report
 from footfall.model.schedules import Slot, between, named, next_slot, slots
 from footfall.stores.job_upkeep import SqlJobUpkeep
@@ -248,7 +248,9 @@ def next_run(hub: Footfall, job: Job) -> datetime | None:
     waiting = hub.jobs.slots(job.name, ("waiting",), 10_000)
     if waiting:
         return max(hub.clock(), min(each.retry_at or each.slot.due for each in waiting))
-    slot = next_slot(job.schedule, hub.jobs.planned_until(job.name), cron=next_instant)
+    last = next(iter(hub.jobs.runs(job.name, 1)), None) if job.schedule.floating else None
+    after = looked_from(job, hub.jobs.planned_until(job.name), last)
+    slot = next_slot(job.schedule, after, cron=next_instant)
     return None if slot is None else slot.due
 
 
