@@ -11,6 +11,7 @@ import served_api
 from footfall.config.definition_file import parse_definition_file
 from footfall.model.imports import FileVersion
 from footfall.model.notices import trial
+from footfall.web.api import paging
 from footfall.web.api.app import describe
 from footfall.wiring.definitions import apply_definitions, export_config, plan_definitions
 from footfall.wiring.imports import ledger_of
@@ -270,6 +271,7 @@ def test_a_page_of_runs_follows_the_one_before(api, place):
         cursor = page["next"]
     assert seen == [run.id for run in reversed(wanted)]
     assert api.ask("GET", "/api/runs", cursor="bm9uc2Vuc2U").status == 400
+    assert api.ask("GET", "/api/runs", cursor=paging.cursor(1, "pages", "2026-01-01", 10**20)).status == 400
 
 
 def test_every_change_is_in_the_audit_log_in_the_name_of_its_key(api, place):

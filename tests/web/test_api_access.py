@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import socket
 import threading
@@ -12,7 +14,7 @@ import pytest
 import served_api
 
 from footfall.model.api_keys import SCOPES, make_key, well_formed
-from footfall.web.api.app import describe, scope_of
+from footfall.web.api.app import create_api, describe, scope_of
 from footfall.web.api.strict import section
 
 ABOVE = ["metrics", "read", "write", "admin"]
@@ -240,3 +242,27 @@ def test_definitions_are_taken_from_a_key_that_may_write(api, keys):
     assert api.ask("PUT", "/metadata", body, key=keys["write"]).status == 200
     [change] = api.ask("GET", "/api/audit", subject="definitions").body["changes"]
     assert (change["name"], change["after"]) == ("write", {"features": ["f9"]})
+
+
+def test_an_error_that_nobody_foresaw_is_a_problem_too_and_its_text_is_nowhere(caplog):
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise ValueError("a canary that must not show")
+
+    told: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/api/jobs", "raw_path": b"/api/jobs", "query_string": b"",
+        "headers": [(b"authorization", b"Bearer ff_read_x")], "http_version": "1.1", "scheme": "http", "root_path": "",
+        "server": ("127.0.0.1", 8081), "client": ("127.0.0.1", 5),
+    }  # fmt: skip
+    asyncio.run(create_api(Broken())(scope, receive, send))
+    assert (told[0]["status"], json.loads(told[1]["body"])["type"]) == (500, "urn:footfall:failed")
+    assert dict(told[0]["headers"])[b"content-type"] == b"application/problem+json"
+    assert "canary" not in caplog.text + str(told)

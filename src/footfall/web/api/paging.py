@@ -29,6 +29,11 @@ def values(text: str, kinds: Sequence[type]) -> list[Any] | None:
         json.dumps(found, ensure_ascii=False).encode()  # half a character is no text that anything here has
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, list) or [type(each) for each in found] != list(kinds):
+    if not isinstance(found, list) or [type(each) for each in found] != list(kinds) or not all(map(_fits, found)):
         raise Answered(400, "The cursor is not one of ours", "Begin at the first page, without cursor")
     return found
+
+
+def _fits(value: str | int) -> bool:
+    """Whether the store can compare with it."""
+    return isinstance(value, str) or -(1 << 63) <= value < 1 << 63

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -92,6 +93,9 @@ def problem(
     return JSONResponse(body, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+_unforeseen = partial(problem, 500, "failed", "Something went wrong here", "See the log of the server")
+
+
 def answer(error: FootfallError) -> Response:
     """A deliberate error as an answer."""
     if isinstance(error, Answered):
@@ -137,6 +141,10 @@ def install(app: FastAPI) -> None:
         word = _WORDS.get(error.status_code, "failed")
         return problem(error.status_code, word, str(error.detail), headers=headers)
 
+    async def unexpected(_: Request, error: Exception) -> Response:
+        return _unforeseen()  # the guard, to whom it is raised all the same, says it in the log
+
+    app.add_exception_handler(Exception, unexpected)
     app.add_exception_handler(FootfallError, deliberate)
     app.add_exception_handler(RequestValidationError, unfit)
     app.add_exception_handler(HTTPException, by_status)
@@ -145,7 +153,7 @@ def install(app: FastAPI) -> None:
 def unforeseen(error: Exception) -> Response:
     """The answer to an error that nobody foresaw. Only its kind and place are told: its text may hold what was sent."""
     observe.went_wrong("request failed", status=500, kind=type(error).__name__, at=observe.where(error))
-    return problem(500, "failed", "Something went wrong here", "See the log of the server")
+    return _unforeseen()
 
 
 def _place(location: Sequence[Any]) -> list[str | int]:
