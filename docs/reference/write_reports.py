@@ -20,7 +20,8 @@ without keys by instant and user.
 
 - `date` of a count is the local day, `2026-11-01`; of a single event its instant, `2026-11-01T12:34:56.789Z`.
 - Counts are of distinct events. Reports about users hold identified users; reports about accounts hold events that
-  have both an identified user and an account. What is left out is counted in the manifest.
+  have both an identified user and an account. How many of all events of the day lack them is in the
+  [manifest](manifest.md#fields).
 - An empty value is nothing between two commas in CSV, an absent key in JSON, an absent element in XML. An empty text
   is `""` in CSV. Columns of type Object are not in CSV.
 - In XML, a text that XML cannot hold is base64 and marked `encoding="base64"`; a column whose name cannot be an

@@ -203,8 +203,8 @@ class Manifest(Described):
     """One report of one day and revision.
 
     start, end, scheduled_at, sealed_at: UTC. log_position: every event of the day that lies before it in the log is
-    counted, none after it. excluded: events of the day that the report cannot count, by reason.
-    withdrawn: what it supersedes was taken away with its files, because people were erased from them.
+    counted, none after it. excluded: of all events of the day, whatever their type, those of nobody the report can
+    count, by reason. withdrawn: what it supersedes was taken away with its files, because people were erased from them.
     """
 
     # A day that is delivered again by a newer Footfall, or from a restored backup, is still the same delivery.

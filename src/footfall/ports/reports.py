@@ -135,7 +135,7 @@ class OpenDay(Protocol):
         """Yield the rows in the report's ``order``, a column per column, in the types that typed files have."""
 
     def excluded(self) -> Mapping[str, int]:
-        """Events that no report counts, by reason (``no_user``, ``no_account``)."""
+        """Of all events of the day: those of nobody (``no_user``), and of users without account (``no_account``)."""
 
     def close(self) -> None: ...
 
