@@ -18,6 +18,7 @@ from durable_calls import needs_strace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from footfall import observe
 from footfall.errors import Conflict, Refused, Unavailable
 from footfall.logs.frames import HEADER, header_of
 from footfall.logs.segments import Damage, SegmentLog
@@ -407,6 +408,19 @@ def test_space_is_kept_free_on_the_disk_for_settling(opening: Opening) -> None:
     with pytest.raises(Unavailable, match="free"):
         log.append(batch())
     assert everything(log) == []
+
+
+def test_who_is_refused_does_not_learn_where_the_log_is_and_the_program_says_it_once(
+    tmp_path: Path, opening: Opening, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe.LOGGER, "propagate", True)
+    log = opening(reserve_bytes=1 << 60)
+    for _ in range(3):
+        with pytest.raises(Unavailable) as refusal:
+            log.append(batch())
+        assert str(tmp_path) not in str(refusal.value)
+    (said,) = [record for record in caplog.records if record.message == "log refuses for now"]
+    assert vars(said)["folder"] == tmp_path / "log"
 
 
 def test_a_full_disk_leaves_nothing_half_written_and_heals_by_itself(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
+from urllib.error import HTTPError
 
 import pytest
 
@@ -43,3 +44,14 @@ def test_users_of_a_source_need_proof_until_it_is_turned_off(server, type_in):
     assert all(key.encode() not in path.read_bytes() for path in server.data.rglob("*") if path.is_file())
     code, _, errors = type_in("keys", "user-hash", "nobody")
     assert (code, "footfall keys ls" in errors) == (1, True)
+
+
+def test_while_proof_cannot_be_checked_clients_hear_so_and_nothing_of_the_server(server, type_in):
+    server.start()
+    assert type_in(server, "keys", "user-hash", "default")[0] == 0
+    (server.data / "master.keys").write_text("not keys")
+    with pytest.raises(HTTPError) as refused:
+        server.post("/events", {"events": [{"type": "custom", "identify_id": "ada", "event_name": "e"}]})
+    answer = refused.value.read().decode()
+    assert (refused.value.code, json.loads(answer)["code"]) == (503, "unavailable")
+    assert str(server.data) not in answer

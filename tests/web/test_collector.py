@@ -318,6 +318,13 @@ def test_a_full_log_is_503_with_a_time_to_come_back(door: Callable[..., Any]) ->
     assert len(hub.entries()) == sum(status == 200 for status, _, _ in answers)
 
 
+def test_a_client_learns_that_the_disk_is_full_and_not_where_it_is(door: Callable[..., Any]) -> None:
+    hub = door(log={"reserve_bytes": 1 << 60})
+    status, answer = hub.post("/v1/track", GOOD)
+    assert (status, "free" in str(answer["message"])) == (503, True)
+    assert str(hub.folder) not in json.dumps(answer)
+
+
 def test_a_client_that_dawdles_is_cut_and_others_do_not_notice(door: Callable[..., Any]) -> None:
     hub = door()
     lines = [socket.create_connection(("127.0.0.1", hub.port), timeout=15) for _ in range(40)]

@@ -19,6 +19,7 @@ from footfall.logs.frames import HEADER, header_of
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BUFFERS: Final = 1020  # below IOV_MAX (1024), a multiple of the three buffers of a frame
 _GROUP_BYTES: Final = 32 << 20
+_SAY_EVERY_S: Final = 10
 
 Done = Callable[[int | Exception], None]
 Waiting = tuple[bytes, bytes, Done]
@@ -29,6 +30,7 @@ class Writer:
 
     ``durable`` is the position up to which everything survives a power cut. Each answer is given from this thread.
     ``opened(base)`` is told of each segment file it begins, ``held()`` says how many bytes the log holds.
+    What it refuses with reaches clients and names no folder; the program's own log does.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Writer:
         self._held = held
         self._opened = opened
         self._free_bytes = 0
-        self._looked_at = float("-inf")
+        self._looked_at = self._said_at = float("-inf")
         self._fault: FootfallError | None = None
         self._over = False
         self._fd = os.open(segment_path(folder, base), os.O_WRONLY | os.O_CLOEXEC)
@@ -98,6 +100,7 @@ class Writer:
             position = self._commit(group)
         except Exception as error:
             failure = error if isinstance(error, FootfallError) else self._refuse_from_now("write", error)
+            self._say(failure)
             for _, _, done in group:
                 _answer(done, failure)
             return
@@ -158,7 +161,7 @@ class Writer:
         self._free_bytes -= size
         if self._free_bytes < self._reserve_bytes:
             raise Unavailable(
-                f"Only {max(self._free_bytes, 0)} bytes are free in {self._folder}",
+                f"Only {max(self._free_bytes, 0)} bytes are free on the disk of the log",
                 f"Free disk space: {self._reserve_bytes} bytes are kept back so that settling can go on",
                 retry_after_s=30,
             )
@@ -178,9 +181,7 @@ class Writer:
             self._take_back(start)
             if error.errno in _FULL:
                 self._looked_at = float("-inf")
-                raise Unavailable(
-                    f"The disk of {self._folder} is full", "Free disk space; clients will send again", retry_after_s=30
-                ) from error
+                raise _full() from error
             raise self._refuse_from_now("write", error) from error
         try:
             os.fdatasync(self._fd)
@@ -198,7 +199,7 @@ class Writer:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             if error.errno in _FULL:
-                raise Unavailable(f"The disk of {self._folder} is full", "Free disk space", retry_after_s=30) from error
+                raise _full() from error
             raise self._refuse_from_now("open", error) from error
         try:
             disk.sync(self._folder)
@@ -218,11 +219,21 @@ class Writer:
     def _refuse_from_now(self, what: str, error: Exception) -> FootfallError:
         if self._fault is None:
             self._fault = Refused(
-                f"The log in {self._folder} takes nothing more: {what} failed ({error})",
+                f"The log takes nothing more: {what} failed ({getattr(error, 'strerror', None) or error})",
                 "Check the disk, then restart; what was acknowledged is safe",
             )
-            observe.went_wrong("log refuses", error, position=self.durable)
+            observe.went_wrong("log refuses", error, folder=self._folder, position=self.durable)
         return self._fault
+
+    def _say(self, failure: FootfallError) -> None:
+        now = time.monotonic()
+        if self._fault is None and now - self._said_at >= _SAY_EVERY_S:
+            observe.went_wrong("log refuses for now", failure, folder=self._folder)
+            self._said_at = now
+
+
+def _full() -> Unavailable:
+    return Unavailable("The disk of the log is full", "Free disk space; clients will send again", retry_after_s=30)
 
 
 def segment_path(folder: Path, base: int) -> Path:

@@ -56,7 +56,8 @@ class Log(Protocol):
     5. A second process that opens the same log gets ``Conflict``.
     6. ``trim(p)`` may forget entries before ``p``, never one at or after it.
 
-    ``append`` raises ``Unavailable`` when the disk is full or the backlog limit is reached.
+    ``append`` raises ``Unavailable`` when the disk is full or the backlog limit is reached. Clients are told what that
+    says, so it names no place of the server.
     """
 
     def append(self, batch: Batch) -> int: ...

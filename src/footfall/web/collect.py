@@ -254,6 +254,9 @@ class Post:
 
     def _kept(self, result: int | Exception) -> None:
         """The log's word."""
+        if isinstance(result, FootfallError):
+            self._refuse(Refusal(503, "unavailable", result.what, _wait_s(result)))
+            return
         if isinstance(result, Exception):
             self._refuse(result)
             return
@@ -270,12 +273,9 @@ class Post:
         elif isinstance(error, BadRecord):
             why = (413 if error.code == "too_large" else 400, error.code, error.what, None)
         elif isinstance(error, FootfallError):
-            why = (
-                503,
-                "unavailable",
-                error.what,
-                max(1, error.retry_after_s) if isinstance(error, Unavailable) else 30,
-            )
+            # What it says may name places of the server.
+            observe.went_wrong("events cannot be checked", error)
+            why = (503, "unavailable", "Events cannot be checked now", _wait_s(error))
         else:
             observe.went_wrong("a request failed", error)
             why = (500, "internal", "A fault of the collector", None)
@@ -285,6 +285,10 @@ class Post:
         self.response_complete = True
         self._release()
         self._line.answer(self, reply)
+
+
+def _wait_s(error: FootfallError) -> int:
+    return max(1, error.retry_after_s) if isinstance(error, Unavailable) else 30
 
 
 def client_address(client: str, headers: dict[bytes, bytes], trusted: frozenset[str]) -> str:

@@ -55,7 +55,8 @@ def refused(error: FootfallError) -> Response:
         wait = {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
         return refusal(error.status, error.what, error.hint, wait)
     status = next((status for kind, status in _KINDS if isinstance(error, kind)), 500)
-    if status >= 500:
+    if status >= 500:  # this port is for everybody: what is wrong here, and where, is for the server's log
         observe.went_wrong("a request of the PX dialect failed", error, status=status)
-    wait = {"retry-after": str(max(1, error.retry_after_s))} if isinstance(error, Unavailable) else {}
-    return refusal(status, error.what, error.hint, wait)
+        wait = {"retry-after": str(max(1, error.retry_after_s))} if isinstance(error, Unavailable) else {}
+        return refusal(status, "This cannot be answered now", "See the log of the server", wait)
+    return refusal(status, error.what, error.hint)
