@@ -148,22 +148,34 @@ def test_a_duty_that_fails_waits_longer_each_time_and_recovers():
     assert [duty.once() for _ in range(4)] == [2.0, 4.0, 16.0, 2.0]
 
 
-def test_one_failing_duty_does_not_keep_the_other_from_running():
+def run_beside(failure: Exception, *, failures: int) -> list[str]:
+    """What a worker runs of a duty that always fails and of one that works, until the first failed that often."""
     ran: list[str] = []
 
     def broken() -> bool:
         ran.append("broken")
-        raise Refused("always")
+        raise failure
 
     def working() -> bool:
         ran.append("working")
-        worker.stop()
-        return False
+        if ran.count("broken") == failures:
+            worker.stop()
+        return True
 
-    worker = Worker([Duty("a", broken, 1.0), Duty("b", working, 1.0)], time.monotonic)
+    worker = Worker([Duty("a", broken, 0.001), Duty("b", working, 0.001)], time.monotonic)
     worker.run()
+    return ran
 
-    assert ran == ["broken", "working"]
+
+def test_one_failing_duty_does_not_keep_the_other_from_running():
+    assert run_beside(Refused("always"), failures=1) == ["broken", "working"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_without_its_words_and_the_worker_goes_on(caplog):
+    assert run_beside(KeyError("ada@example.com"), failures=2).count("broken") == 2
+    told = [vars(record) for record in caplog.records if record.getMessage() == "a failed"]
+    assert (told[0]["kind"], told[0]["at"].partition(":")[0], told[0]["failures"]) == ("KeyError", "test_work.py", 1)
+    assert "ada" not in caplog.text
 
 
 def test_a_duty_that_found_nothing_is_run_again_when_its_pause_is_over_and_not_before():
@@ -184,27 +196,3 @@ def test_a_duty_that_found_nothing_is_run_again_when_its_pause_is_over_and_not_b
     worker.run()
 
     assert ran == [100.0, 105.0, 110.0]
-
-
-def test_an_error_that_nobody_foresaw_is_told_without_its_words_and_the_worker_goes_on(caplog):
-    ran: list[str] = []
-
-    def broken() -> bool:
-        ran.append("broken")
-        raise KeyError("ada@example.com")
-
-    def working() -> bool:
-        ran.append("working")
-        if ran.count("broken") > 1:
-            worker.stop()
-        return True
-
-    duties = [Duty("a", broken, 0.001), Duty("b", working, 0.001)]
-    worker = Worker(duties, time.monotonic)
-    worker.run()
-
-    assert ran[:2] == ["broken", "working"]
-    assert ran.count("broken") > 1
-    told = [vars(record) for record in caplog.records if record.getMessage() == "a failed"]
-    assert (told[0]["kind"], told[0]["at"].partition(":")[0], told[0]["failures"]) == ("KeyError", "test_work.py", 1)
-    assert "ada" not in caplog.text
