@@ -1,77 +1,35 @@
-"""Imports over a whole Footfall: by hand, as jobs on a schedule, taken back, and opened with a private key."""
+"""Imports over a whole Footfall: by hand, and taken back."""
 
 from __future__ import annotations
 
 import tempfile
-import threading
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as wall_time
+from datetime import date, timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import weed
 from pysequoia import Tsk
+from small_imports import DAY, opened, rows, sealed_for, settings, silent, stored
 
 from footfall.codecs import openpgp
-from footfall.codecs.openpgp import OpenPgp
-from footfall.codecs.openpgp_keys import check_certificate
 from footfall.codecs.zip_archive import ZipArchive
-from footfall.codecs.zstd_frame import ZstdFrame
-from footfall.config import load_settings
-from footfall.errors import Damaged, Refused
-from footfall.flows import import_files
-from footfall.model.authorizations import Authorization
-from footfall.model.jobs import Job
-from footfall.model.schedules import Schedule
+from footfall.errors import Refused
 from footfall.ports import Batch
 from footfall.sources import parquet_rows
-from footfall.wiring import Footfall, imports
-from footfall.wiring.authorizations import add_authorization, bucket_at
+from footfall.wiring import Footfall
 from footfall.wiring.import_bad_rows import bad_rows_of, write_bad_rows
 from footfall.wiring.import_settings import settings_of
 from footfall.wiring.import_undo import undo_import
-from footfall.wiring.imports import (
-    Origin,
-    import_now,
-    known_before,
-    ledger_of,
-    listed,
-    place_and_file,
-    preview_of,
-    preview_told,
-)
-from footfall.wiring.jobs import add_job, resume_job, runner_of, slot_of
+from footfall.wiring.imports import Origin, import_now, known_before, listed, place_and_file, preview_of
 from footfall.wiring.profiles import profiles_of
 
-DAY = date(2026, 11, 20)
-
-
-@dataclass
-class Turned:
-    """A clock that is turned by hand."""
-
-    now: datetime = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
 
 @pytest.fixture
-def clock() -> Turned:
-    return Turned()
-
-
-@pytest.fixture
-def hub(tmp_path: Path, clock: Turned) -> Iterator[Footfall]:
-    environment = {"FOOTFALL_TIME_ZONE": "UTC", "FOOTFALL_ALLOW_PRIVATE_ENDPOINTS": "true"}
-    with Footfall.open(load_settings(data=tmp_path / "data", environment=environment), clock=clock) as hub:
+def hub(tmp_path: Path) -> Iterator[Footfall]:
+    with opened(tmp_path / "data") as hub:
         yield hub
 
 
@@ -79,39 +37,6 @@ def hub(tmp_path: Path, clock: Turned) -> Iterator[Footfall]:
 def place(tmp_path: Path) -> Path:
     (tmp_path / "place").mkdir()
     return tmp_path / "place"
-
-
-def rows(*numbers: int, day: date = DAY) -> bytes:
-    return b"id,at,who\n" + b"".join(b"%d,%sT10:00:00Z,user-%d\n" % (n, str(day).encode(), n) for n in numbers)
-
-
-def silent(step: str, done: int, total: int | None, unit: str) -> None:
-    """Nobody watches."""
-
-
-def settings(file: str = "crm.csv", **more: Any) -> Any:
-    return settings_of({"stream": "crm", "format": "csv", "file": file, "timestamp": "at", **more}, what="this import")
-
-
-def stored(hub: Footfall, day: date = DAY) -> int:
-    return hub.lake.days().get(day, 0)
-
-
-def import_job(hub: Footfall, place: Path | str, **options: Any) -> Job:
-    schedule = options.pop("schedule", None) or Schedule("daily", hub.zone, at=wall_time(4))
-    authorization = options.pop("authorization", "")
-    told = {"stream": "crm", "format": "csv", "timestamp": "at", **options}
-    now = hub.clock()
-    return add_job(hub, Job("crm", "import", str(place), schedule, now, now, options=told, authorization=authorization))
-
-
-def run_due(hub: Footfall) -> list[tuple[str, int, int]]:
-    """(state, files, rows) of the runs that this look brings, oldest first."""
-    before, runner = len(hub.jobs.runs("crm", 1000)), runner_of(hub)
-    while runner.once():
-        pass
-    new = hub.jobs.runs("crm", 1000)[: len(hub.jobs.runs("crm", 1000)) - before]
-    return [(run.state, run.files, run.rows) for run in reversed(new)]
 
 
 # --- by hand -----------------------------------------------------------------------------------------------------
@@ -331,207 +256,3 @@ def test_taking_back_the_last_import_compares_the_next_file_with_the_one_before_
             undo_import(hub, done[1].id)
         done += import_now(hub, Origin(url=str(place)), settings(diff=True), silent)
     assert [each.applied for each in done] == [2, 1, 1]
-
-
-# --- as jobs -----------------------------------------------------------------------------------------------------
-
-
-def test_a_job_takes_each_day_what_is_new_in_its_row(hub, place, clock):
-    import_job(hub, place, prefix="crm_", diff=True)
-    (place / "crm_20261123.csv").write_bytes(rows(1, 2))
-    assert run_due(hub) == [("succeeded", 1, 2)]
-    clock.now += timedelta(days=1)
-    assert run_due(hub) == [("succeeded", 0, 0)]
-    (place / "crm_20261124.csv").write_bytes(rows(2, 3))
-    (place / "crm_20261125.csv").write_bytes(rows(3, 4))
-    clock.now += timedelta(days=1)
-    assert run_due(hub) == [("succeeded", 2, 2)]
-    hub.settle()
-    assert stored(hub) == 4
-
-
-def test_a_job_that_stops_is_paused_with_its_cause_and_goes_on_when_it_is_resumed(hub, place, clock):
-    import_job(hub, place, prefix="crm_", on_missing="stop")
-    run_due(hub)
-    clock.now += timedelta(days=1)
-    assert run_due(hub) == [("failed", 0, 0)]
-    assert (hub.jobs.get("crm").state, "no next file" in hub.jobs.get("crm").cause) == ("paused", True)
-    (place / "crm_20261124.csv").write_bytes(rows(1))
-    resume_job(hub, "crm")
-    assert run_due(hub) == [("succeeded", 1, 1)]
-
-
-def test_a_job_that_alerts_is_in_fault_until_the_file_is_there(hub, place, clock):
-    import_job(hub, place, prefix="crm_", on_missing="alert", grace=0)
-    assert run_due(hub) == [("failed", 0, 0)]
-    assert hub.jobs.get("crm").state == "fault"
-    (place / "crm_20261123.csv").write_bytes(rows(1))
-    clock.now += timedelta(hours=1)
-    assert run_due(hub) == [("succeeded", 1, 1)]
-    assert hub.jobs.get("crm").state == "sleeping"
-
-
-def test_a_job_that_runs_once_imports_its_file_and_is_completed(hub, place, clock):
-    (place / "crm.csv").write_bytes(rows(1, 2))
-    import_job(hub, place, file="crm.csv", schedule=Schedule("once", hub.zone, at=None, start=clock.now))
-    assert run_due(hub) == [("succeeded", 1, 2)]
-    runner_of(hub).plan()
-    assert hub.jobs.get("crm").state == "completed"
-
-
-@pytest.mark.parametrize("options", [{"header": "no"}, {"delimiter": 5}, {"encoding": ["utf-8"]}])
-def test_a_preview_is_refused_for_options_that_cannot_be_before_it_is_made(hub, place, options):
-    with pytest.raises(Refused, match="of a preview cannot be"):
-        preview_told(hub, str(place), "", "crm.csv", "csv", options)
-
-
-def test_a_rehearsal_counts_rows_and_applies_none(hub, place):
-    (place / "crm_20261123.csv").write_bytes(rows(1, 2) + b"3\n")
-    job = import_job(hub, place, prefix="crm_")
-    files = list(runner_of(hub).rehearse(job, slot_of(hub, job, None)))
-    assert [(file.key, file.rows, file.note) for file in files] == [
-        ("crm_20261123.csv", 2, "new; 1 more rows cannot be read")
-    ]
-    assert ledger_of(hub).all() == []
-    assert hub.sources.all() == []
-
-
-def test_a_rehearsal_is_refused_as_the_run_would_be_where_a_column_is_not_there(hub, place):
-    (place / "crm_20261123.csv").write_bytes(rows(1))
-    job = import_job(hub, place, prefix="crm_", identify_id="whom")
-    with pytest.raises(Refused, match=r"crm_20261123\.csv has no column 'whom'"):
-        list(runner_of(hub).rehearse(job, slot_of(hub, job, None)))
-    assert run_due(hub) == [("failed", 0, 0)]
-
-
-def test_a_job_whose_file_cannot_be_read_waits_for_a_person_or_leaves_it_out(hub, place):
-    (place / "crm_20261123.csv").write_bytes(b"id,at\n1,soon\n")
-    import_job(hub, place, prefix="crm_")
-    assert run_due(hub) == [("failed", 0, 0)]
-    assert hub.jobs.get("crm").state == "paused"
-    assert "bad_timestamp in 'at'" in hub.jobs.get("crm").cause
-    assert "soon" not in hub.jobs.get("crm").cause
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        ({}, "neither a file nor a prefix"),
-        ({"file": "crm.csv", "stream": ""}, "names no stream"),
-        ({"file": "crm.xml", "format": ""}, "names no format"),
-        ({"file": "crm.csv", "format": "xml"}, "no format of files"),
-        ({"prefix": "(?=a)"}, "is no pattern"),
-        ({"prefix": "crm", "file": "crm_20261101.csv"}, "does not match 'crm_20261101.csv' up to its timestamp"),
-        ({"prefix": "crm_", "on_missing": "panic"}, "nothing to do when no file comes"),
-        ({"file": "crm.csv", "people": True}, "no column says who"),
-        ({"file": "crm.csv", "colour": "blue"}, "has no option colour"),
-        ({"file": "crm.csv", "grace": "soon"}, "grace of job 'crm' cannot be 'soon'"),
-        ({"file": "crm.csv", "grace": -1}, "grace of job 'crm' cannot be -1"),
-        ({"file": "crm.csv", "header": "no"}, "header of job 'crm' cannot be 'no'"),
-        ({"file": "crm.csv", "diff": "no"}, "diff of job 'crm' cannot be 'no'"),
-        ({"file": "crm.csv", "encoding": ["utf-8"]}, "encoding of job 'crm' cannot be"),
-        ({"file": "crm.csv", "identify_id": 5}, "identify_id of job 'crm' cannot be 5"),
-        ({"file": "crm.csv", "fields": 5}, "of a type it cannot be"),
-    ],
-)
-def test_a_job_that_could_never_run_is_refused_when_it_is_made(hub, place, options, why):
-    with pytest.raises(Refused, match=why):
-        import_job(hub, place, **options)
-
-
-def test_a_job_waits_for_settling_rather_than_fill_the_log_that_clients_write_to(hub, place, monkeypatch):
-    monkeypatch.setattr(imports, "UNSETTLED_MAX", 0)
-    (place / "crm_20261123.csv").write_bytes(rows(*range(100)))
-    import_job(hub, place, prefix="crm_")
-    assert hub.log.end() == hub.lake.position()
-    thread = threading.Thread(target=run_due, args=(hub,))
-    thread.start()
-    try:
-        while hub.log.end() == hub.lake.position():
-            thread.join(0.05)
-        thread.join(0.5)
-        assert thread.is_alive()
-    finally:
-        hub.settle()
-        thread.join(20)
-    assert hub.jobs.runs("crm", 1)[0].state == "succeeded"
-
-
-def test_an_import_that_a_job_still_reads_is_taken_back_with_all_that_it_gave(hub, place, monkeypatch):
-    monkeypatch.setattr(imports, "UNSETTLED_MAX", 0)
-    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
-    (place / "crm_20261123.csv").write_bytes(rows(*range(100_000)))
-    import_job(hub, place, prefix="crm_")
-    assert hub.log.end() == hub.lake.position()
-    thread = threading.Thread(target=run_due, args=(hub,))
-    thread.start()
-    try:
-        while not any(each.applied for each in ledger_of(hub).all()):
-            thread.join(0.05)
-        (one,) = ledger_of(hub).all()
-        undone, dropped = undo_import(hub, one.id)
-    finally:
-        hub.settle()
-        thread.join(20)
-    assert one.applied < dropped < 100_000
-    assert (undone.state, stored(hub)) == ("undone", 0)
-    assert (hub.jobs.runs("crm", 1)[0].state, ledger_of(hub).get(one.id).state) == ("failed", "undone")
-
-
-def test_a_job_by_another_process_than_the_one_that_holds_the_log_is_left_to_that_one(hub, place, clock, tmp_path):
-    (place / "crm_20261123.csv").write_bytes(rows(1))
-    import_job(hub, place, prefix="crm_")
-    assert hub.log
-    with Footfall.open(hub.settings, clock=clock) as other:
-        assert run_due(other) == [("failed", 0, 0)]
-        assert "A server that runs there" in other.jobs.runs("crm", 1)[0].hint
-    clock.now += timedelta(minutes=1)
-    assert run_due(hub) == [("succeeded", 1, 1)]
-
-
-# --- buckets and keys --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def bucket(hub) -> str:
-    """A bucket with an authorization ``drop`` for it."""
-    server = weed.server()
-    name = server.bucket(f"b-{uuid.uuid4().hex}")
-    key = Tsk.generate("Importer")
-    add_authorization(
-        hub,
-        Authorization(name="drop", kind="aws_keys", created_at=hub.clock(), endpoint_url=server.url, pgp="decrypt"),
-        {"access_key_id": weed.ADMIN[0], "access_key_secret": weed.ADMIN[1], "pgp_private_key": str(key)},
-    )
-    hub.sealed = sealed_for(key)
-    return f"s3://{name}/drop"
-
-
-def sealed_for(key: Tsk) -> OpenPgp:
-    at = datetime.now(UTC) + timedelta(hours=1)
-    return OpenPgp(ZstdFrame(), [check_certificate(bytes(key.extract_certificate()), at)])
-
-
-def test_a_job_imports_encrypted_files_from_a_bucket_with_the_key_of_its_authorization(hub, bucket):
-    place = bucket_at(hub, bucket, "drop")
-    place.put("crm_20261123.csv", hub.sealed.encode([rows(1, 2, 3)]), content_type="")
-    import_job(hub, bucket, prefix="crm_", authorization="drop")
-    assert run_due(hub) == [("succeeded", 1, 3)]
-    hub.settle()
-    assert stored(hub) == 3
-
-
-def test_of_an_encrypted_file_that_was_tampered_with_no_row_is_applied(hub, bucket):
-    whole = b"".join(hub.sealed.encode([rows(*range(50_000))]))
-    broken = whole[:-200] + bytes([whole[-200] ^ 1]) + whole[-199:]
-    bucket_at(hub, bucket, "drop").put("crm.csv.pgp", [broken], content_type="")
-    with pytest.raises(Damaged):
-        import_now(hub, Origin(url=bucket, authorization="drop"), settings("crm.csv.pgp"), silent)
-    hub.settle()
-    assert stored(hub) == 0
-
-
-def test_without_the_key_an_encrypted_file_is_refused_with_what_to_do(hub, place):
-    (place / "crm.csv.pgp").write_bytes(b"".join(sealed_for(Tsk.generate("Nobody")).encode([rows(1)])))
-    with pytest.raises(Refused, match=r"encrypted with OpenPGP\. Use an authorization"):
-        import_now(hub, Origin(url=str(place)), settings("crm.csv.pgp"), silent)
