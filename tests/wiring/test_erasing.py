@@ -28,7 +28,8 @@ from footfall.codecs.openpgp_keys import check_private_key
 from footfall.errors import Damaged, Refused
 from footfall.model.audience_export import AudienceExport
 from footfall.ports import Batch
-from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
+from footfall.wiring.activity import Where, export_activity, export_app_events
+from footfall.wiring.activity_options import ActivityExport, AppEventStream
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.erasing import advance, ask_again, ask_for, erasures_of, forgetting_of, listed_again
 from footfall.wiring.erasing_places import Reach

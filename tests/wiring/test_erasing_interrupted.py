@@ -24,7 +24,8 @@ from footfall.errors import Damaged, Denied, Unavailable
 from footfall.model.audience_export import AudienceExport
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
-from footfall.wiring.activity import ActivityExport, Where, export_activity
+from footfall.wiring.activity import Where, export_activity
+from footfall.wiring.activity_options import ActivityExport
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.erasing import advance, ask_again, ask_for, erasures_of, work_off
 from footfall.wiring.erasing_places import Reach

@@ -13,7 +13,8 @@ from footfall.model.audiences import Audience
 from footfall.model.erasures import Subjects
 from footfall.stores.database import raw
 from footfall.stores.forgetting import id_patterns, matched, word_patterns
-from footfall.wiring.activity import ActivityExport, Where, export_activity
+from footfall.wiring.activity import Where, export_activity
+from footfall.wiring.activity_options import ActivityExport
 from footfall.wiring.erasing import advance, ask_for, forgetting_of, plan
 from footfall.wiring.erasing_places import Reach
 from footfall.wiring.membership import audiences_of

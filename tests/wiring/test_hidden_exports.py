@@ -25,7 +25,8 @@ from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
 from footfall.ports import Batch
 from footfall.wiring import Footfall
-from footfall.wiring.activity import ActivityExport, AppEventStream, Where, export_activity, export_app_events
+from footfall.wiring.activity import Where, export_activity, export_app_events
+from footfall.wiring.activity_options import ActivityExport, AppEventStream
 from footfall.wiring.audience import export_by_hand
 from footfall.wiring.hiding import check_fitting
 from footfall.wiring.jobs import add_job, check_options

@@ -46,19 +46,19 @@ def export_activity(
 ) -> None:
     """Write the raw events since the last run as CSV, with the union of their fields."""
     from footfall.model.names import NameTemplate
-    from footfall.wiring import activity
+    from footfall.wiring import activity, activity_options
     from footfall.wiring.formats import key_of
     from footfall.wiring.hiding import read_hide
 
     screen = here.screen
     with here.opened() as hub, screen.progress() as progress:
-        export = activity.ActivityExport(
-            streams=activity.checked_streams(hub, stream or ()),
-            start=activity.instant_of(hub, start),
-            end=activity.instant_of(hub, end),
+        export = activity_options.ActivityExport(
+            streams=activity_options.checked_streams(hub, stream or ()),
+            start=activity_options.instant_of(hub, start),
+            end=activity_options.instant_of(hub, end),
             header=header,
             names=NameTemplate(name, timestamp),
-            joining=activity.joining_of(join, raw=raw),
+            joining=activity_options.joining_of(join, raw=raw),
             format=format,
             compression=compression,
             key=key_of(key, "activity"),
@@ -84,12 +84,12 @@ def export_app_events(
     hide: Hide = None,
 ) -> None:
     """Write the app events since the last run, one JSON object a line."""
-    from footfall.wiring import activity
+    from footfall.wiring import activity, activity_options
     from footfall.wiring.formats import key_of
     from footfall.wiring.hiding import read_hide
 
     screen = here.screen
-    stream = activity.AppEventStream(
+    stream = activity_options.AppEventStream(
         tuple(kind or ("Session",)),
         billing_code,
         format=format,

@@ -188,11 +188,11 @@ def _read_options(hub: Footfall, job: Job) -> None:
         if audience := audience_of(job).audience:
             audiences_of(hub).get(audience)
     elif job.kind == "activity":
-        from footfall.wiring.activity import activity_of
+        from footfall.wiring.activity_options import activity_of
 
         activity_of(hub, job)
     elif job.kind == "app_events":
-        from footfall.wiring.activity import app_events_of
+        from footfall.wiring.activity_options import app_events_of
 
         app_events_of(job)
     elif job.kind == "import":
