@@ -6,6 +6,8 @@ import json
 import uuid
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import weed
 
@@ -49,6 +51,15 @@ def test_a_file_is_looked_at_imported_once_and_taken_back(install, type_in, aske
     assert [each["state"] for each in asked(hub, "imports", "ls")] == ["done", "undone"]
     ended, out, _ = type_in(hub, "imports", "show", again["id"])
     assert (ended, "orders_20261120.csv" in out) == (0, True)
+
+
+def test_a_preview_says_which_value_of_parquet_cannot_be_read(install, type_in, file):
+    far = pa.array([0, 2**62], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"id": ["ana", "ben"], "signed up": far}), file.with_name("people.parquet"))
+    ended, _, told = type_in(
+        install(zone="UTC"), "import", "parquet", str(file.with_name("people.parquet")), "--preview"
+    )
+    assert (ended, "row 1, signed up: unreadable_value" in told) == (0, True)
 
 
 def test_a_folder_is_listed_and_the_row_of_a_prefix_imported(install, type_in, asked, file):

@@ -120,6 +120,18 @@ def test_a_value_that_json_cannot_say_spoils_its_row_only() -> None:
     assert [(row.number, row.code) for row in found.bad] == [(1, "unreadable_value")]
 
 
+def test_a_value_that_json_cannot_say_is_told_with_its_column() -> None:
+    far = pa.array([0, 2**62], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    text = pa.Array.from_buffers(pa.string(), 2, pa.array([b"x", b"\xff"], pa.binary()).buffers())
+    kind = pa.list_(pa.struct([("k", pa.map_(pa.string(), pa.int32()))]))
+    nested = pa.array([[], [{"k": [("a", 1), ("a", 2)]}]], kind)
+    for name, values in (("signed up", far), ("text", text), ("nested", nested)):
+        found = rows(pa.table({"a": [1, 2], name: values, "z": ["x", "y"]}))
+        assert found.codes == [(0, name, "unreadable_value")]
+        assert len(found.rows) == 1
+    assert rows(pa.table({"z": far, "b": text})).bad[0].field == "b"
+
+
 def test_a_key_that_is_twice_in_a_map_spoils_its_row_only() -> None:
     kind = pa.map_(pa.string(), pa.int32())
     found = rows(pa.table({"m": pa.array([[("a", 1)], [("a", 1), ("a", 2)]], kind)}))

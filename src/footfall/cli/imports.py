@@ -254,7 +254,8 @@ def _preview(here: Here, origin: Origin, format: str, file: str, told: dict[str,
     for row in found.rows:
         print(row.decode())
     for bad in found.bad:
-        here.screen.warn(f"line {bad.line}: {bad.code}: {bad.message}")
+        where = (f"line {bad.line}" if bad.line else f"row {bad.number}") + (f", {bad.field}" if bad.field else "")
+        here.screen.warn(f"{where}: {bad.code}: {bad.message}")
 
 
 def _stream_of(file: str, prefix: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -167,8 +167,10 @@ def _column(name: str, values: Any) -> Texts:
         return Texts(word, values, "")
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return Texts(word, values.cast(pa.string()), "")
-    if pa.types.is_string(kind) and (texts := escaped(values)) is not None:
-        return Texts(word, texts, '"')
+    if pa.types.is_string(kind):
+        values.validate(full=True)  # Arrow takes whatever bytes the file has for UTF-8
+        if (texts := escaped(values)) is not None:
+            return Texts(word, texts, '"')
     texts = _ENCODER.encode_lines([_texts(value) for value in values.to_pylist(maps_as_pydicts="strict")])
     return Texts(word, pa.array(texts.decode().split("\n")[:-1], pa.string()), "")
 
@@ -177,9 +179,9 @@ def _one_by_one(table: Any, number: int) -> RowBatch:
     rows: list[Row] = []
     bad: list[BadRow] = []
     for place, value in enumerate(_values(table), number):
-        if isinstance(value, Exception):
-            what = f"The row has a value that JSON cannot say: {value}"
-            bad.append(bad_row(place, 0, "unreadable_value", what, b""))
+        if isinstance(value, _Unsayable):
+            what = f"The row has a value that JSON cannot say: {value.why}"
+            bad.append(bad_row(place, 0, "unreadable_value", what, b"", value.column))
             continue
         body = _ENCODER.encode(_texts(value))
         if len(body) > ROW_BYTES_MAX:
@@ -189,13 +191,31 @@ def _one_by_one(table: Any, number: int) -> RowBatch:
     return RowBatch(rows, bad)
 
 
+class _Unsayable(NamedTuple):
+    """A row that is no value of Python. column: the first that is the reason; why: what Python says."""
+
+    column: str
+    why: Exception
+
+
 def _values(table: Any) -> Iterator[Any]:
-    """Each row as a dict, or the error that it gives."""
+    """Each row as a dict, or an ``_Unsayable``."""
     for place in range(table.num_rows):
+        row = table.slice(place, 1)
         try:
-            yield table.slice(place, 1).to_pylist(maps_as_pydicts="strict")[0]
+            yield row.to_pylist(maps_as_pydicts="strict")[0]
         except _UNREADABLE as error:
-            yield error
+            yield _unsayable(row, error)
+
+
+def _unsayable(row: Any, error: Exception) -> _Unsayable:
+    """error: what all of the row gives, for what only all of it gives."""
+    for name in row.column_names:
+        try:
+            row.column(name).to_pylist(maps_as_pydicts="strict")
+        except _UNREADABLE as why:
+            return _Unsayable(name, why)
+    return _Unsayable("", error)
 
 
 def _texts(value: Any) -> Any:
