@@ -76,6 +76,20 @@ def test_unzip_finds_one_member_named_as_the_file_without_zip(tmp_path: Path) ->
     assert listed.decode().split() == [NAME]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["zip", "-qr", "drop.zip", "drop"], marks=installed("zip"), id="zip"),
+        pytest.param(["jar", "cMf", "drop.zip", "drop"], marks=installed("jar"), id="jar"),
+    ],
+)
+def test_we_read_the_one_file_of_a_folder_that_a_program_packed(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "drop" / "empty").mkdir(parents=True)
+    (tmp_path / "drop" / NAME).write_bytes(TEXT)
+    subprocess.run(words, cwd=tmp_path, check=True)
+    assert b"".join(ZipArchive().decode([(tmp_path / "drop.zip").read_bytes()])) == TEXT
+
+
 @pytest.fixture(scope="module")
 def gpg() -> Iterator[Gpg]:
     gpg = Gpg()

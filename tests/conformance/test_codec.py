@@ -7,7 +7,7 @@ import io
 import random
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -179,6 +179,61 @@ def test_zip_reads_only_archives_of_one_member() -> None:
         archive.writestr("two", b"2" * 1000)
     with pytest.raises(Refused, match="more than one member"):
         list(ZipArchive().decode([both.getvalue()]))
+
+
+class Unseekable(io.BytesIO):
+    """Can only be written on, so that sizes follow the data."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        raise OSError
+
+
+def zipped(entries: Mapping[str, bytes], folders: int = zipfile.ZIP_STORED, *, streamed: bool = False) -> bytes:
+    """An archive as Python writes it. folders: the method of entries whose names end with a slash."""
+    out = Unseekable() if streamed else io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in entries.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = folders if name.endswith("/") else zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w") as writing:
+                writing.write(data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["sizes before", "sizes after"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+@pytest.mark.parametrize("names", ["drop/ drop/data.csv", "data.csv empty/", "a/ a/b/ a/b/data.csv a/c/ d/"])
+def test_folders_in_a_zip_archive_are_no_members(names: str, method: int, streamed: bool) -> None:
+    archive = zipped({name: b"" if name.endswith("/") else BIG for name in names.split()}, method, streamed=streamed)
+    for most in (1, 40, len(archive)):
+        assert b"".join(ZipArchive().decode(cut(archive, random_sizes(most, most)))) == BIG
+    for end in range(len(archive) - 300, len(archive)):
+        with pytest.raises(Damaged):
+            list(ZipArchive().decode([archive[:end]]))
+
+
+@pytest.mark.parametrize(
+    ("entries", "what"),
+    [
+        pytest.param({"a/": b"", "a/one": b"1", "a/two": b"2"}, "more than one member", id="two files"),
+        pytest.param({"one": b"1", "a/": b"", "a/two": b"2"}, "more than one member", id="a folder between"),
+        pytest.param({"a/": b"", "a/b/": b""}, "no file", id="folders alone"),
+        pytest.param({"a/": b"1", "one": b"1"}, "a folder that has data", id="data in a folder"),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_zip_refuses_beside_folders_is_named(entries: Mapping[str, bytes], what: str, streamed: bool) -> None:
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with pytest.raises(Refused, match=what):
+            list(ZipArchive().decode([zipped(entries, method, streamed=streamed)]))
+
+
+def test_a_zip_archive_has_folders_without_number_in_no_memory() -> None:
+    with pytest.raises(Refused, match="more than 1,000 folders"):
+        list(ZipArchive().decode([zipped({f"{n}/": b"" for n in range(1_001)} | {"one": b"1"})]))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
