@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import served_api
@@ -226,6 +227,18 @@ def test_a_source_changes_what_its_events_are_taken_for_and_keeps_its_key(api):
     api.ask("DELETE", "/api/sources/till")
     for gone in ("till", "nobody"):
         assert api.ask("PUT", f"/api/sources/{gone}", {}).status == 404
+
+
+def test_a_name_of_a_source_may_hold_what_parts_paths(api):
+    for name in ("acme/shop 5%", "acme%2Fshop", "/", "acme/", "shop/user-hash"):
+        path = f"/api/sources/{quote(name, safe='')}"
+        assert api.ask("POST", "/api/sources", {"name": name}).status == 201
+        assert api.ask("PUT", path, {"channel": "ios"}).body["channel"] == "ios"
+        assert api.ask("POST", f"{path}/user-hash").body["name"] == name
+        assert api.ask("DELETE", f"{path}/user-hash").body == {"name": name, "user_hash": False}
+        assert api.ask("PUT", f"/api/privacy/{quote(name, safe='')}", {"addresses": "none"}).body["source"] == name
+        assert api.ask("DELETE", f"/api/privacy/{quote(name, safe='')}").status == 200
+        assert api.ask("DELETE", path).body == {"name": name, "state": "revoked"}
 
 
 def test_definitions_are_written_by_whole_or_not_at_all(api):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 import served_api
@@ -81,3 +82,18 @@ def test_a_tree_is_copied_and_old_days_are_looked_at(api: Api) -> None:
         time.sleep(0.1)
     assert found["state"] == "succeeded", found
     assert found["result"] == {"days": 0, "added": 0, "removed": 0, "changed": []}
+
+
+def test_an_id_of_a_feature_may_hold_what_parts_paths(api: Api) -> None:
+    defined = api.ask("GET", "/api/definitions").body
+    for given in ("shop/cart 5%", "shop%2Fcart", "/", "pay/clone"):
+        assert api.ask("PUT", "/api/definitions", {"features": [{"id": given, "name": "Cart"}]}).status == 200
+        path = f"/api/features/{quote(given, safe='')}"
+        assert api.ask("GET", path).body["id"] == given
+        made = api.ask("POST", f"{path}/clone", {"new_id": f"{given}/too"})
+        assert (made.status, [each["id"] for each in made.body["features"]]) == (201, [f"{given}/too"])
+        assert api.ask("GET", f"{path}%2Ftoo").body["name"] == made.body["features"][0]["name"]
+    assert api.ask("GET", "/api/features/shop%2fcart%205%25").body["id"] == "shop/cart 5%"
+    assert api.ask("GET", "/api/features/shop%2Fnobody").status == 404
+    assert api.ask("GET", "/api/features/pay/clone").status == 405
+    api.ask("PUT", "/api/definitions", defined)

@@ -35,6 +35,7 @@ from footfall.web.api import (
 )
 from footfall.web.api.guards import ASGIApp, Guarded
 from footfall.web.api.management import Management
+from footfall.web.api.names_in_paths import EscapedSlashes
 from footfall.web.api.problems import describe_in, install, responses
 
 ROUTERS: Final = (
@@ -78,6 +79,7 @@ def describe() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(EscapedSlashes)
     install(app)
 
     def openapi() -> dict[str, Any]:

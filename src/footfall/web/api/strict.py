@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from footfall.web.api.callers import identify
+from footfall.web.api.names_in_paths import names
 
 
 class _StrictRequest(Request):
@@ -35,7 +36,8 @@ class _StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            scope = {**request.scope, "path_params": names(request.path_params)}
+            return await handle(_StrictRequest(scope, request.receive))
 
         return strictly
 
