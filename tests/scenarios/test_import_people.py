@@ -126,6 +126,20 @@ def test_a_file_in_which_nobody_is_known_fails_row_by_row(hub, asked, tmp_path, 
     assert (done["updated"], done["failed"]) == (0, 3)
 
 
+def test_a_row_about_a_user_who_was_merged_updates_the_one_they_live_on_in(hub, asked, tmp_path, mapping):
+    asked(hub, "attributes", "set", "city", "--identifier")
+    same = tmp_path / "same.csv"
+    same.write_text("who,city\ncem,Oslo\n")
+    asked(hub, "import", "csv", str(same), "--people", "--identify-id", "who", "--user", "city")
+    file = tmp_path / "one.csv"
+    file.write_text("id,mail,state,joined,points,seats,firm\ncem,cem@example.com,,,,,\n")
+    tried = asked(hub, "import", "people", str(file), "USER", "--mapping", mapping, "--dry-run")
+    assert (tried["updated"], tried["inserted"], tried["failed"]) == (1, 0, 0)
+    done = asked(hub, "import", "people", str(file), "USER", "--mapping", mapping)
+    assert (done["updated"], done["inserted"], done["failed"]) == (1, 0, 0)
+    assert attributes(asked, hub, "ana")["email"] == "cem@example.com"
+
+
 def test_beside_a_running_server_the_server_loads(hub, asked, file, mapping):
     hub.start()
     done = asked(hub, "import", "people", str(file), "USER", "--mapping", mapping, code=3)

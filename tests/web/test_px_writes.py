@@ -419,6 +419,31 @@ def test_who_is_back_alone_is_explained_as_themselves(px: Client) -> None:
     assert _explained(px, "lives-on") == ("lives-on", False)
 
 
+def test_a_user_who_was_merged_is_found_as_the_one_they_live_on_in(px: Client) -> None:
+    assert px.api.ask("PUT", "/api/attributes/user/badge", {"is_identifier": True}).status == 200
+    px.ask("POST", "/users", {**USER, "identifyId": "old", "title": "Dr"})
+    px.ask("POST", "/users", {**USER, "identifyId": "new", "customAttributes": {"badge": "b7"}})
+    px.post_events({"type": "alias", "previous_id": "old", "identify_id": "new"})
+    shared = {**USER, "identifyId": "other", "customAttributes": {"badge": "b7"}}
+    assert px.ask("POST", "/users", shared).status == 201
+    for merged in ("old", "other"):
+        found = px.get(f"/users/{merged}")
+        assert (found["identifyId"], found["title"]) == ("new", "Dr")
+        assert px.ask("POST", "/users", {**USER, "identifyId": merged}).status == 400
+        assert px.ask("PUT", f"/users/{merged}", {"phone": merged}).status == 204
+        assert px.get("/users/new")["phone"] == merged
+        refused = px.ask("DELETE", f"/users/{merged}")
+        assert (refused.status, "'new'" in refused.body["externalapierror"]["debugMessage"]) == (404, True)
+    assert px.get("/users", filter="identifyId==old")["users"] == []
+    px.post_events({"type": "identify", "identify_id": "old"})
+    px.ask("PUT", "/users/new", {"email": "new@x.example"})  # settles what came before it
+    identified = px.get("/events/identify", filter="identifyId==old")["identifyEvents"]
+    assert [each["email"] for each in identified] == ["new@x.example"]
+    assert px.ask("DELETE", "/users/new").status == 204
+    assert [px.ask("GET", f"/users/{each}").status for each in ("old", "other", "new")] == [404] * 3
+    px.api.ask("DELETE", "/api/attributes/user/badge")
+
+
 def _explained(px: Client, user: str) -> tuple[str, bool]:
     found = px.api.ask("GET", "/api/audiences/all/explanation", user=user).body
     return found["user"], found["member"]

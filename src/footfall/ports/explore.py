@@ -105,7 +105,8 @@ class Directory(Protocol):
         """The key of an identify id or account id, with regard to case."""
 
     def known(self, entity: str, ids: Sequence[str]) -> Mapping[str, int]:
-        """Keys of those of ``ids`` that are there, with regard to case."""
+        """Keys by id of those of ``ids`` that are there, with regard to case; of a user who was merged, the key of the
+        one they live on in."""
 
     def alike(self, entity: str, ids: Sequence[str]) -> Sequence[int]:
         """The keys of ids of ASCII letters, without regard to case, rising."""

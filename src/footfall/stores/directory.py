@@ -48,17 +48,17 @@ class SqlDirectory:
             return [int(key) for (key,) in raw(connection).execute(query, (*values, beyond, limit))]
 
     def find(self, entity: str, id: str) -> int | None:
-        found = self._named(entity, "text = ?", id)
-        return found[0][1] if found else None
+        return next((key for _, key, last in self._named(entity, "text = ?", id) if key == last), None)
 
     def known(self, entity: str, ids: Sequence[str]) -> Mapping[str, int]:
         asked = msgspec.json.encode(list(ids)).decode()
-        return dict(self._named(entity, "text IN (SELECT value FROM json_each(?))", asked))
+        found = self._named(entity, "text IN (SELECT value FROM json_each(?))", asked)
+        return {text: last for text, _, last in found}
 
     def alike(self, entity: str, ids: Sequence[str]) -> Sequence[int]:
         asked = msgspec.json.encode(list(ids)).decode()
         found = self._named(entity, "text COLLATE NOCASE IN (SELECT value FROM json_each(?))", asked)
-        return [key for _, key in found]
+        return [key for _, key, last in found if key == last]
 
     def rows(self, entity: str, keys: Sequence[int]) -> pa.Table:
         with self._database.reading() as connection:
@@ -79,25 +79,33 @@ class SqlDirectory:
     def _visible(self, connection: Connection, entity: str) -> tuple[str, tuple[object, ...]]:
         """``table WHERE …`` of those that are there, and its parameters."""
         _, until = self._now()
-        hidden = self._hidden(connection, entity, until)
+        deleted, last_of = self._gone(connection, entity, until)
         query = f"{_TABLES[entity]} WHERE first_at < ? AND key NOT IN (SELECT value FROM json_each(?))"
-        return query, (until, _encoded(hidden))
+        return query, (until, _encoded(deleted | last_of.keys()))
 
-    def _named(self, entity: str, condition: str, asked: str) -> list[tuple[str, int]]:
-        """(text, key) of those that are there and answer a condition on their text, by key."""
+    def _named(self, entity: str, condition: str, asked: str) -> list[tuple[str, int, int]]:
+        """(text, key, key of whom they live on in, else their own) of those whose text answers a condition, by key,
+        without those who are deleted."""
         _, until = self._now()
         query = f"SELECT text, key FROM {_TABLES[entity]} WHERE first_at < ? AND {condition} ORDER BY key"
         with self._database.reading() as connection:
             found = [(str(text), int(key)) for text, key in raw(connection).execute(query, (until, asked))]
-            hidden = self._hidden(connection, entity, until, [key for _, key in found]) if found else frozenset()
-        return [(text, key) for text, key in found if key not in hidden]
+            if not found:
+                return []
+            deleted, last_of = self._gone(connection, entity, until, [key for _, key in found])
+        named = [(text, key, last_of.get(key, key)) for text, key in found]
+        return [each for each in named if each[2] not in deleted]
 
-    def _hidden(
+    def _gone(
         self, connection: Connection, entity: str, until: int, around: Sequence[int] | None = None
-    ) -> AbstractSet[int]:
-        """Keys of those who are deleted, or merged into another user. around: at least of these; None for everybody."""
+    ) -> tuple[AbstractSet[int], Mapping[int, int]]:
+        """Keys of those who are deleted, and ``{merged user: the one they live on in}``.
+
+        around: at least of these; None for everybody.
+        """
         deleted = {key for key, fate in fates(connection, entity, until).items() if fate.deleted}
-        return deleted | Snapshots(connection).merges(until, around).keys() if entity == "user" else deleted
+        merges = Snapshots(connection).merges(until, around) if entity == "user" else {}
+        return deleted, {user: last for user, (last, _) in merges.items()}
 
     def _everybody(self, entity: str) -> Iterator[pa.RecordBatch]:
         with self._database.reading() as connection:

@@ -78,7 +78,7 @@ def _create(entity: str) -> Any:
 
         def make() -> dict[str, Any]:
             _check_heard(px, entity, id_)
-            if px.directory.find(entity, id_) is not None:
+            if id_ in px.directory.known(entity, [id_]):
                 raise Answered(
                     400, f"{entity.capitalize()} already exists", f"Change it by PUT {_PATHS[entity]}/{{id}}"
                 )
@@ -103,7 +103,8 @@ def _update(entity: str, *, in_body: bool = False) -> Any:
         event = _EVENTS[entity](body, id_, px.new_id())
 
         def work() -> None:
-            _key(px, entity, id_)
+            if id_ not in px.directory.known(entity, [id_]):
+                raise _not_found(entity)
             _check_heard(px, entity, id_)
             px.write([event], settled=True)
 
@@ -157,10 +158,18 @@ async def _deny(request: Request, px: Px) -> Response:
 
 
 def _key(px: Px, entity: str, id_: str) -> int:
+    """Of whom to delete. Raises 404."""
     key = px.directory.find(entity, id_)
     if key is None:
-        raise Answered(404, f"{entity.capitalize()} not found")
+        # Deleting the person for one of their ids would delete more than was asked for.
+        last = px.directory.known(entity, [id_]).get(id_)
+        into = [] if last is None else px.directory.rows(entity, [last]).column("identify_id").to_pylist()
+        raise _not_found(entity, f"They were merged into {into[0]!r}: delete that one" if into else "")
     return key
+
+
+def _not_found(entity: str, hint: str = "") -> Answered:
+    return Answered(404, f"{entity.capitalize()} not found", hint)
 
 
 def _ever_known(px: Px, identify_id: str) -> int:

@@ -84,8 +84,8 @@ def _emails(px: Px, ids: Sequence[str]) -> dict[str, str]:
     """Addresses of users, by identify id."""
     keys = px.directory.known("user", ids)
     rows = px.directory.rows("user", sorted(keys.values())).to_pylist() if keys else []
-    known = {row["identify_id"]: msgspec.json.decode(row["attributes"]).get("email") for row in rows}
-    return {name: email for name, email in known.items() if isinstance(email, str)}
+    emails = {row["user_key"]: msgspec.json.decode(row["attributes"]).get("email") for row in rows}
+    return {name: emails[key] for name, key in keys.items() if isinstance(emails.get(key), str)}
 
 
 def _further(scroll: Scroll, found: FoundEvents) -> str | None:

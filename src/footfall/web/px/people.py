@@ -149,8 +149,8 @@ def _one(entity: str) -> Any:
 
 
 def found_one(px: Px, entity: str, id: str) -> dict[str, Any]:
-    """The record of an id. Raises 404."""
-    key = px.directory.find(entity, id)
+    """The record of an id; of a user who was merged, that of the one they live on in. Raises 404."""
+    key = px.directory.known(entity, [id]).get(id)
     found = show(px, listed(px, entity), [] if key is None else [key])
     if not found:
         raise Answered(404, f"{entity.capitalize()} not found")
