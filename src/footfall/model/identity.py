@@ -90,12 +90,6 @@ def persons(verdicts: Iterable[Verdict], age: Callable[[int], tuple[int, str]]) 
     return found
 
 
-def related(verdicts: Sequence[Verdict], users: Iterable[int]) -> list[Verdict]:
-    """The verdicts on values that any of these users holds."""
-    asked = frozenset(users)
-    return [verdict for verdict in verdicts if any(user in asked for user, _ in verdict.shared.holders)]
-
-
 class _People:
     """Users in disjoint groups of at most ``PERSON_MAX``."""
 

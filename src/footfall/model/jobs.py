@@ -42,7 +42,6 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
 # waiting → running → succeeded, or back to waiting after a failure that passes. The last three are gaps.
 SLOT_STATES: Final = ("waiting", "running", "succeeded", "failed", "skipped", "cancelled")
 GAPS: Final = frozenset({"failed", "skipped", "cancelled"})
-RUN_STATES: Final = ("running", "succeeded", "failed", "cancelled")
 
 TRIES_MAX: Final = 5
 PAUSE_FIRST: Final = timedelta(seconds=30)
@@ -107,9 +106,9 @@ class Job:
 class Run:
     """One attempt at one slot. attempt: 1, 2, 3 … of the slot. id: ``job:slot:attempt``.
 
-    files, rows, bytes: delivered by this attempt. position: how far in the events it came, where the kind of job goes
-    by position. error, hint: what went wrong and what to do about it; of one that succeeded the hint says why it had
-    nothing to deliver; empty otherwise.
+    state: ``running``, then ``succeeded``, ``failed`` or ``cancelled``. files, rows, bytes: delivered by this attempt.
+    position: how far in the events it came, where the kind of job goes by position. error, hint: what went wrong and
+    what to do about it; of one that succeeded the hint says why it had nothing to deliver; empty otherwise.
     """
 
     job: str

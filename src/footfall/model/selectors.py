@@ -200,7 +200,6 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text.strip()
         self._at = 0
-        self._compounds = 0
 
     def read(self) -> Selector:
         found = [self._complex()]
