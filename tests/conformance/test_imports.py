@@ -16,7 +16,7 @@ from new_store import open_store
 
 from footfall.errors import Conflict, Damaged, Missing
 from footfall.model import imports as model
-from footfall.model.imports import Cursor, FileImport, FileVersion
+from footfall.model.imports import COMPARED, Cursor, FileImport, FileVersion
 from footfall.ports import BadRow
 from footfall.stores import imports as sql_imports
 from footfall.stores.held_files import FolderHeldFiles
@@ -93,6 +93,19 @@ def test_until_its_first_row_is_applied_an_import_may_be_asked_for_in_another_wa
 def test_what_a_file_told_is_added_to_the_settings_of_its_import(ledger):
     told = ledger.describe(begin(ledger).id, {"columns": ["a", "b"]})
     assert ledger.get(told.id).settings == {"fields": ["a"], "columns": ["a", "b"]}
+
+
+def test_those_that_left_out_rows_of_an_import_are_known(ledger):
+    first = begin(ledger)
+    later = [begin(ledger, replace(FILE, key=f"crm_2026112{n}.csv")) for n in range(5)]
+    for one in later:
+        assert ledger.describe(one.id, {COMPARED: first.id}).settings == {"fields": ["a"], COMPARED: first.id}
+    left_out, taken_all, undone, reading, elsewhere = later
+    for one, unchanged in ((left_out, 1), (taken_all, 0), (undone, 1)):
+        ledger.advance(one, 2, applied=1, unchanged=unchanged, bad=[])
+        ledger.finish(one.id, "undone" if one is undone else "done", NOW)
+    ledger.describe(elsewhere.id, {COMPARED: undone.id})
+    assert {one.id for one in ledger.left_out(first)} == {left_out.id, reading.id}
 
 
 def test_after_it_was_undone_the_same_file_is_a_new_import(ledger):

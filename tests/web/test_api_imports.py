@@ -61,8 +61,9 @@ def test_a_file_is_looked_at_before_it_is_imported(api, done):
 
 def test_an_import_is_taken_back_in_the_name_of_who_asked(api, done):
     path = f"/api/imports/{done['id']}/undo"
+    assert api.ask("POST", path, force="perhaps").status == 422
     assert api.ask("POST", path, key=api.key("read", "reader")).status == 403
-    task = api.done(api.ask("POST", path, key=api.key("write", "undoer")).body)
+    task = api.done(api.ask("POST", path, key=api.key("write", "undoer"), force="true").body)
     assert (task["state"], task["result"]["dropped"]) == ("succeeded", 2)
     assert api.ask("GET", f"/api/imports/{done['id']}").body["state"] == "undone"
     (change,) = api.ask("GET", "/api/audit", subject=f"import {done['id']}").body["changes"]

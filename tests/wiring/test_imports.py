@@ -23,7 +23,7 @@ from footfall.wiring import Footfall
 from footfall.wiring.import_bad_rows import bad_rows_of, write_bad_rows
 from footfall.wiring.import_settings import settings_of
 from footfall.wiring.import_undo import undo_import
-from footfall.wiring.imports import Origin, import_now, known_before, listed, place_and_file, preview_of
+from footfall.wiring.imports import Origin, import_now, known_before, ledger_of, listed, place_and_file, preview_of
 from footfall.wiring.profiles import profiles_of
 
 
@@ -256,3 +256,36 @@ def test_taking_back_the_last_import_compares_the_next_file_with_the_one_before_
             undo_import(hub, done[1].id)
         done += import_now(hub, Origin(url=str(place)), settings(diff=True), silent)
     assert [each.applied for each in done] == [2, 1, 1]
+
+
+def test_an_import_with_rows_that_later_ones_left_out_is_taken_back_after_these(hub, place):
+    done = []
+    for body in (rows(1, 2), rows(2, 3), rows(3, 4), rows(5), rows(5, 6)):
+        (place / "crm.csv").unlink(missing_ok=True)
+        (place / "crm.csv").write_bytes(body)
+        done += import_now(hub, Origin(url=str(place)), settings(diff=True), silent)
+    assert [each.unchanged for each in done] == [0, 1, 1, 0, 1]
+    first, second, third, other, last = (each.id for each in done)
+    with pytest.raises(Refused) as refused:
+        undo_import(hub, first)
+    assert f"{third} (crm.csv), {second} (crm.csv)" in refused.value.hint
+    assert (ledger_of(hub).get(first).state, stored(hub)) == ("done", 6)
+    with pytest.raises(Refused, match=r"rows of crm\.csv stand unchanged in 1 later import"):
+        undo_import(hub, other)
+    for each, left in ((third, 5), (second, 4), (first, 2), (last, 1), (other, 0)):
+        undo_import(hub, each)
+        assert stored(hub) == left
+
+
+def test_an_import_is_taken_back_with_rows_that_later_ones_left_out_when_that_is_said(hub, place):
+    done = []
+    for body in (rows(1, 2), rows(2, 3)):
+        (place / "crm.csv").unlink(missing_ok=True)
+        (place / "crm.csv").write_bytes(body)
+        done += import_now(hub, Origin(url=str(place)), settings(diff=True), silent)
+    first, last = done
+    with pytest.raises(Refused, match="unchanged"):
+        undo_import(hub, first.id)
+    assert undo_import(hub, first.id, force=True)[1] == 2
+    assert stored(hub) == 1
+    undo_import(hub, last.id)

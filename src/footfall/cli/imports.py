@@ -163,12 +163,16 @@ def imports_bad(
 
 
 @command(imports, "undo")
-def imports_undo(here: Here, id: Id) -> None:
+def imports_undo(
+    here: Here,
+    id: Id,
+    force: Annotated[bool, typer.Option("--force", help="Also with rows that later imports left out.")] = False,
+) -> None:
     """Take the events of an import back. Days that were closed with them get another revision at their next close."""
     from footfall.wiring.import_undo import undo_import
 
     with here.opened() as hub:
-        one, dropped = undo_import(hub, id)
+        one, dropped = undo_import(hub, id, force=force)
     here.screen.result(
         described(one) | {"dropped": dropped}, f"{dropped:,} events of {one.file.key} were taken back ({id})"
     )

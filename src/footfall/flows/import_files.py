@@ -13,6 +13,7 @@ A crash between the append and the ledger sends some rows again: under the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import nsmallest
@@ -22,7 +23,7 @@ from typing import Any, Final
 from footfall import observe
 from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
 from footfall.model.import_names import FileRow, base_of, coming, literal_start, position_of
-from footfall.model.imports import SENT, Cursor, FileImport, FileVersion, ReadOptions, require_columns
+from footfall.model.imports import COMPARED, SENT, Cursor, FileImport, FileVersion, ReadOptions, require_columns
 from footfall.model.instants import to_us
 from footfall.model.reading import EVENTS_MAX
 from footfall.ports import (
@@ -253,12 +254,11 @@ def _apply(desk: Desk, begun: FileImport, snapshot: str | None) -> FileImport:
     begun = _looked_at(desk, begun)
     if snapshot is None:
         return _Reading(desk, begun, None).apply()
-    rows = desk.snapshots.compare(begun.id, snapshot)
-    try:
+    if begun.settings.get(COMPARED, "") != snapshot:
+        begun = desk.ledger.describe(begun.id, {COMPARED: snapshot})
+    with closing(desk.snapshots.compare(begun.id, snapshot)) as rows:
         state = _Reading(desk, begun, rows).apply()
         rows.keep()
-    finally:
-        rows.close()
     return state
 
 

@@ -20,6 +20,8 @@ ON_MISSING: Final = ("stop", "wait", "alert")
 STATES: Final = ("reading", "done", "failed", "undoing", "undone")
 # Among the settings of an import: rows of it were given to the log, though none may be counted yet.
 SENT: Final = "sent"
+# Among them, too: the import whose rows were left out of this one, empty for none.
+COMPARED: Final = "compared_with"
 BAD_TEXT_CHARS: Final = 4_096  # that are kept of a bad row
 BAD_ROWS_KEPT: Final = 10_000  # of one import, with their text; beyond, they are counted
 

@@ -63,6 +63,10 @@ class Imports(Protocol):
     ) -> Sequence[FileImport]:
         """Newest first. ids: only those that are among them."""
 
+    def left_out(self, one: FileImport) -> Sequence[FileImport]:
+        """Imports that were compared with this one and left out rows because they stand in it, or still may; oldest
+        first, without those that are taken back."""
+
     def bad_rows(self, id: str) -> Iterator[BadRow]:
         """By number."""
 

@@ -8,10 +8,10 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, or_, select
 
 from footfall.errors import Conflict, Missing
-from footfall.model.imports import BAD_ROWS_KEPT, Cursor, FileImport, FileVersion, import_id
+from footfall.model.imports import BAD_ROWS_KEPT, COMPARED, Cursor, FileImport, FileVersion, import_id
 from footfall.model.instants import from_us, to_us
 from footfall.ports import BadRow
 from footfall.stores.database import Database
@@ -138,6 +138,21 @@ class SqlImports:
             query = query.where(file_import.c.id.in_(ids))
         with self._database.reading() as connection:
             return [_import(row) for row in connection.execute(query).mappings()]
+
+    def left_out(self, one: FileImport) -> Sequence[FileImport]:
+        """Those of later files that left out rows because of this one, oldest first."""
+        table = file_import
+        query = select(table).where(
+            and_(
+                table.c.scope == one.scope,
+                func.json_extract(table.c.settings, f"$.{COMPARED}") == one.id,
+                table.c.state.not_in(("undoing", "undone")),
+                or_(table.c.unchanged > 0, table.c.state == "reading"),
+            )
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(table.c.began_at, table.c.id)).mappings()
+            return [_import(row) for row in rows]
 
     def bad_rows(self, id: str) -> Iterator[BadRow]:
         """By number, a thousand at a time."""

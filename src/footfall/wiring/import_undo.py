@@ -19,23 +19,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from footfall.model.jobs import Job
+    from footfall.ports import Imports
     from footfall.wiring.hub import Footfall
 
 _TRIES: Final = 20
 _LOOKS: Final = 150
 _LOOK_EVERY_S: Final = 0.2
+_NAMED: Final = 20
 
 
-def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
+def undo_import(hub: Footfall, id: str, *, force: bool = False) -> tuple[FileImport, int]:
     """Drop the events of an import; returns it and how many there were. May be repeated after it broke off.
 
     What its rows said about people is forgotten, see ``People.forget``. The same file may be imported again.
-    Waits while a job reads it. Raises ``Refused`` for one that is undone, ``Conflict`` when the job does not stop.
+    Waits while a job reads it. Raises ``Refused`` for one that is undone, and for one with rows that later imports left
+    out, unless ``force``; ``Conflict`` when the job does not stop.
     """
     ledger = ledger_of(hub)
     one = ledger.get(id)
     if one.state == "undone":
         raise Refused(f"import {id} is undone already")
+    if one.state != "undoing" and not force:
+        _require_last(ledger, one)
     ledger.finish(id, "undoing", hub.clock())
     if one.state in ("reading", "undoing"):
         _wait_for_readers(hub, one)
@@ -50,6 +55,24 @@ def undo_import(hub: Footfall, id: str) -> tuple[FileImport, int]:
     _step_back(hub, one)
     hub.note("import.undo", f"import {id}", {"state": one.state}, {"state": "undone", "events": dropped})
     return ledger.finish(id, "undone", hub.clock()), dropped
+
+
+def _require_last(ledger: Imports, one: FileImport) -> None:
+    """Raises ``Refused`` when rows of it are in the lake for later files, too, which it would take along."""
+    direct = ledger.left_out(one)
+    if not direct:
+        return
+    later = list(direct)
+    for each in later:  # which grows: each was compared with one import alone, so none comes twice
+        later += ledger.left_out(each)
+    first = later[::-1]
+    named = ", ".join(f"{each.id} ({each.file.key})" for each in first[:_NAMED])
+    more = f" and {len(first) - _NAMED:,} older ones" if len(first) > _NAMED else ""
+    raise Refused(
+        f"rows of {one.file.key} stand unchanged in {len(direct):,} later import{'s' if len(direct) > 1 else ''}, "
+        "and would be gone from there, too",
+        f"Take back first, in this order: {named}{more}; or use force, and these rows are gone",
+    )
 
 
 def _wait_for_readers(hub: Footfall, one: FileImport) -> None:

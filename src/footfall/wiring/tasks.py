@@ -72,9 +72,9 @@ class Tasks:
         """See ``wiring.telling.try_channel``."""
         return self._ask("channel_test", f"channel {name}", by, partial(self._try_channel, name, tuple(to)))
 
-    def undo_import(self, id: str, by: str) -> Task:
+    def undo_import(self, id: str, by: str, *, force: bool) -> Task:
         """See ``wiring.import_undo``."""
-        return self._ask("import_undo", f"import {id}", by, partial(self._undo_import, id))
+        return self._ask("import_undo", f"import {id}", by, partial(self._undo_import, id, force))
 
     def preview_file(
         self, url: str, authorization: str, file: str, format: str, options: Mapping[str, Any], by: str
@@ -192,10 +192,10 @@ class Tasks:
 
         return {"channel": name, "sent": try_channel(self._hub, name, to)}
 
-    def _undo_import(self, id: str) -> Mapping[str, Any]:
+    def _undo_import(self, id: str, force: bool) -> Mapping[str, Any]:
         from footfall.wiring.import_undo import undo_import
 
-        one, dropped = undo_import(self._hub, id)
+        one, dropped = undo_import(self._hub, id, force=force)
         return {"id": one.id, "state": one.state, "dropped": dropped}
 
     def _backfill_features(

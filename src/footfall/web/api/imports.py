@@ -112,10 +112,17 @@ def list_bad_rows(
 
 @router.post("/{id}/undo", status_code=202, summary="Take the events of an import back")
 @repeatable
-def undo_import(desk: Writing, id: ImportId) -> TaskOut:
-    """A task. Days that were closed with these events get another revision at their next close."""
+def undo_import(
+    desk: Writing,
+    id: ImportId,
+    force: Annotated[Literal["true", "false"], Query(description="With rows that later imports left out.")] = "false",
+) -> TaskOut:
+    """A task. Days that were closed with these events get another revision at their next close.
+
+    It fails where files that were compared left out rows because they stand in this one: take those back first.
+    """
     desk.management.imports.get(id)
-    return task_out(desk.management.tasks.undo_import(id, desk.name))
+    return task_out(desk.management.tasks.undo_import(id, desk.name, force=force == "true"))
 
 
 @previews.post("", status_code=202, summary="Look at the beginning of a file")
