@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import random
@@ -17,6 +18,7 @@ import pytest
 from footfall.buckets.local import LocalBucket
 from footfall.codecs.plain import Plain
 from footfall.config import Settings
+from footfall.engines.fields import COLUMNS_MAX
 from footfall.errors import Refused
 from footfall.flows.verify import examine
 from footfall.model.audience_export import AudienceExport
@@ -235,6 +237,49 @@ def test_what_cannot_be_hidden_that_way_is_refused(hub, tmp_path):
     check_options(
         hub, Job("rolls", "rollups", str(tmp_path), schedule, NOW, NOW, options={"privacy": {"email": "drop"}})
     )
+
+
+MANY = {f"n{n}": 1 for n in range(COLUMNS_MAX + 1)}
+CONTACT = {"email": "canary@mail.example", "plan": "gold", "more": {"email": "canary@mail.example", "size": 3.50}}
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([{"contact": CONTACT}], id="columns"),
+        pytest.param([{"contact": CONTACT}, {"contact": "none"}], id="sometimes a text"),
+        pytest.param([{"contact": CONTACT}, {"contact": [5, [CONTACT]]}], id="sometimes a list"),
+        pytest.param([{"contact": [CONTACT, "x"]}], id="always a list"),
+        pytest.param([{"contact": CONTACT}, {"contact": MANY}], id="too many names in it"),
+        pytest.param([{"contact": CONTACT}, MANY], id="too many names beside it"),
+        pytest.param([{"contact": {"email": [CONTACT], "plan": "gold"}}, {"contact": 1}], id="a list of that name"),
+    ],
+)
+def test_what_is_hidden_of_events_stays_so_whatever_columns_clients_bring_about(tmp_path, sent, format):
+    def text(hide: dict[str, str]) -> str:
+        to = tmp_path / "-".join(hide)
+        export_activity(hub, ActivityExport(hide=hide, format=format, header=False), Where(str(to)), job=to.name)
+        (path,) = (each for each in to.iterdir() if "manifest" not in each.name)
+        if format == "parquet":
+            return json.dumps(pq.read_table(path).to_pylist(), default=str)
+        return gzip.decompress(path.read_bytes()).decode()
+
+    with Footfall.open(Settings(data=tmp_path / "data", reserve_bytes=0), clock=lambda: NOW) as hub:
+        events = [
+            {"type": "custom", "event_name": "Saved", "event_id": f"{n}", "occurred_at": "2026-11-20T10:00:00Z",
+             "identify_id": "ana", "attributes": attributes}
+            for n, attributes in enumerate(sent)
+        ]  # fmt: skip
+        body = json.dumps(events).encode()
+        hub.log.append(Batch(int(NOW.timestamp() * 10**6), "web", "native", "batch", len(events), (), "", "", body))
+        assert "canary@mail.example" in text({"attributes.other": "drop"})
+        for name in ("attributes.contact.*email", "*Email", "attributes.contact.*"):
+            told = text({name: "drop"})
+            assert "canary" not in told
+            assert ("gold" in told) is (name != "attributes.contact.*")
+        coarse = text({"*email": "coarsen"})
+        assert "canary" not in coarse
 
 
 @pytest.mark.parametrize(

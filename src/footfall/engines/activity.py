@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from footfall.engines.database import Limits, literal
 from footfall.engines.fields import NULL, Joining, leaves, macros, template
+from footfall.engines.hidden_events import HiddenWithin
 from footfall.engines.hiding import hidden_sql
 from footfall.engines.observing import Observed
 from footfall.engines.rendering import text_of
@@ -199,11 +200,19 @@ class ActivityText:
     def _properties(self) -> dict[str, _Value]:
         """A name that the envelope has already gets ``properties.`` in front."""
         known = {*_FIXED, *_SCALARS.values(), *NAME_FIELD.values(), *DETAIL_FIELD.values(), "name", "detail"}
+        within = None if self._hiding is None else HiddenWithin(self._window.database, self._hiding)
+
+        def of_properties(name: str, sql: str) -> str:
+            return sql if within is None else within.sql((name, f"properties.{name}" if name else "properties"), sql)
+
+        def of_context(name: str, sql: str) -> str:
+            return sql if within is None else within.sql((f"global_context.{name}" if name else "global_context",), sql)
+
         found = {}
-        for leaf in leaves(self._seen.trees["properties"], "e.p"):
+        for leaf in leaves(self._seen.trees["properties"], "e.p", of_properties):
             name = f"properties.{leaf.name}" if leaf.name in known else leaf.name or "properties"
             found[name] = _Value(leaf.sql, of=_Of.OBJECTS)
-        for leaf in leaves(self._seen.trees["global_context"], "e.c"):
+        for leaf in leaves(self._seen.trees["global_context"], "e.c", of_context):
             found[f"global_context.{leaf.name}" if leaf.name else "global_context"] = _Value(leaf.sql, of=_Of.OBJECTS)
         return found
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
+import duckdb.func
 import pyarrow as pa
 
 from footfall.errors import Damaged, FootfallError, Refused, Unavailable
@@ -231,6 +232,14 @@ class Database:
         """Run several statements."""
         with translated("prepare the engine"):
             self.connection.execute(sql)
+
+    def function(self, name: str, of: Callable[..., Any], takes: Sequence[str]) -> None:
+        """Let queries call ``of``, from whatever thread they run in, with Arrow arrays; it gives texts."""
+        types: list[Any] = [duckdb.sqltype(each) for each in takes]
+        with translated("prepare the engine"):
+            self.connection.create_function(
+                name, of, types, duckdb.sqltype("VARCHAR"), type=duckdb.func.ARROW, null_handling=duckdb.func.SPECIAL
+            )
 
     def one(self, sql: str, what: str) -> tuple[object, ...]:
         """The first row."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -125,13 +125,18 @@ def values(tree: Tree, sql: str, path: tuple[str, ...] = ()) -> Iterator[Value]:
         yield from values(inner, value, (*path, name))
 
 
-def leaves(tree: Tree, sql: str) -> Iterator[Leaf]:
-    """The columns of a tree, each as text. sql: what ``from_json(column, template(tree))`` gave. See ``macros``."""
+def leaves(tree: Tree, sql: str, within: Callable[[str, str], str] = lambda name, sql: sql) -> Iterator[Leaf]:
+    """The columns of a tree, each as text. sql: what ``from_json(column, template(tree))`` gave. See ``macros``.
+
+    within: of the name and the SQL of a value that may hold objects, the SQL for what is told of it.
+    """
     for value in values(tree, sql):
-        name = ".".join(map(_escaped, value.path))
-        if value.kind != NULL:
-            call = {TEXT: "", LIST: "joined_list"}.get(value.kind, "joined")
-            yield Leaf(name, f"{call}({value.sql})" if call else value.sql)
+        name = ".".join(map(escaped, value.path))
+        if value.kind == TEXT:
+            yield Leaf(name, value.sql)
+        elif value.kind != NULL:
+            call = "joined_list" if value.kind == LIST else "joined"
+            yield Leaf(name, f"{call}({within(name, value.sql)})")
 
 
 def pointer(path: tuple[str, ...]) -> str:
@@ -143,7 +148,8 @@ def pointer(path: tuple[str, ...]) -> str:
     return pieces[0] if len(pieces) == 1 else "concat(" + ", chr(0), ".join(pieces) + ")"
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """A name as a part of a dotted one."""
     return name.replace("%", "%25").replace(".", "%2E")
 
 

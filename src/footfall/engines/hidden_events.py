@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
+from footfall.engines.database import Database
+from footfall.engines.fields import escaped
 from footfall.model.columns import OBJECT
 from footfall.model.hiding import DROP, KEEP, Hiding
 from footfall.model.manifest import FilePart
@@ -87,19 +89,57 @@ class HiddenTable:
         self._events.close()
 
 
-def shown(value: Any, hiding: Hiding) -> Any:
-    """What is left of a JSON value, which is changed. ``hash`` and ``coarsen`` leave nothing of what is no text."""
-    todo = [value]  # and not by calling itself: clients send a thousand levels
+class HiddenWithin:
+    """What is told of JSON values that have one column for all that is in them: lists, and objects that are maps.
+
+    A field in them is hidden by the name that a column of its own would have, so what is hidden does not depend on
+    which columns there are, which whoever sends events decides.
+    """
+
+    def __init__(self, database: Database, hiding: Hiding) -> None:
+        self._hiding = hiding
+        self._names: list[Sequence[str]] = []
+        database.function("told_within", self._told, ("VARCHAR", "INTEGER"))
+
+    def sql(self, names: Sequence[str], sql: str) -> str:
+        """SQL for what is told of a JSON value. names: of its column; any of them may be meant."""
+        if not any(map(self._hiding.reaches, names)):
+            return sql
+        self._names.append(names)
+        return f"told_within(({sql})::VARCHAR, {len(self._names) - 1})::JSON"
+
+    def _told(self, texts: Any, places: Any) -> pa.Array:
+        with ThreadPoolExecutor(1) as apart:  # as above
+            return apart.submit(self._left, texts.to_pylist(), places.to_pylist()).result()
+
+    def _left(self, texts: Sequence[str | None], places: Sequence[int]) -> pa.Array:
+        return pa.array(map(self._value, texts, places), pa.string())
+
+    def _value(self, text: str | None, place: int) -> str | None:
+        if text is None or text.lstrip()[:1] not in ("[", "{"):
+            return text
+        told: bytes = _encode(shown(_decode(text), self._hiding, self._names[place]))
+        return told.decode()
+
+
+def shown(value: Any, hiding: Hiding, names: Sequence[str] | None = None) -> Any:
+    """What is left of a JSON value, which is changed. ``hash`` and ``coarsen`` leave nothing of what is no text.
+
+    names: that the value has, empty if it has none; a field is then hidden by one of them, a dot and its own. Without
+    them it is hidden by its own alone.
+    """
+    todo = [(value, names)]  # and not by calling itself: clients send a thousand levels
     while todo:
-        within = todo.pop()
+        within, above = todo.pop()
         if isinstance(within, list):
-            todo += [each for each in within if isinstance(each, dict | list)]
+            todo += [(each, above) for each in within if isinstance(each, dict | list)]
         if not isinstance(within, dict):
             continue
         for name, each in list(within.items()):
-            action = hiding.action(name)
+            called = None if above is None else [f"{one}.{escaped(name)}" if one else escaped(name) for one in above]
+            action = next((a for a in map(hiding.action, called or [name]) if a != KEEP), KEEP)
             if action == KEEP:
-                todo += [each] if isinstance(each, dict | list) else []
+                todo += [(each, called)] if isinstance(each, dict | list) else []
             elif action != DROP and isinstance(each, str) and (text := hiding.text(action, each)) is not None:
                 within[name] = text
             else:

@@ -46,6 +46,15 @@ class Hiding:
         folded = name.casefold()
         return next((action for pattern, action in self.rules if fnmatchcase(folded, pattern.casefold())), KEEP)
 
+    def reaches(self, name: str) -> bool:
+        """Whether a rule may hide something whose name begins with this one and a dot; anything, if it is empty."""
+        inner = f"{name}.".casefold() if name else ""
+        for pattern, action in self.rules:
+            head, wild, _ = re.sub(r"[?[]", "*", pattern.casefold()).partition("*")
+            if action != KEEP and (head.startswith(inner) or (wild and inner.startswith(head))):
+                return True
+        return False
+
     def checked(self, name: str, kind: str) -> str:
         """``action``, for a column of that type. Raises ``Refused`` for one that cannot be hashed or made coarse."""
         action = self.action(name)
