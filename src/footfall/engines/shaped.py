@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,7 @@ import pyarrow.compute as pc
 
 from footfall.engines.deriving import Whole
 from footfall.engines.splitting import Refusal
-from footfall.model.days import Zone
 from footfall.model.event import LAKE_COLUMNS, EventType
-from footfall.model.instants import to_us
 from footfall.ports import Counts, Keys
 
 INSTANT = pa.timestamp("us", "UTC")
@@ -39,26 +37,6 @@ QUARANTINE_SCHEMA = pa.schema(
         ("body", pa.string()),
     ]
 )
-_DAY_US = 86_400_000_000
-_EPOCH = date(1970, 1, 1)
-
-
-def local_days(zone: Zone, occurred_us: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The local day of each instant, from bounds computed by ``zone``: one search among few bounds.
-
-    An instant of the UTC date d lies in one of the local days d-1, d, d+1, so few bounds are looked at however many
-    years a range spans.
-    """
-    dates = pc.unique(pc.divide(occurred_us, _DAY_US)).to_pylist()
-    starts = dict(sorted(start for utc in dates for start in _starts(zone, utc)))
-    after = pc.search_sorted(pa.array(list(starts), pa.int64()), occurred_us, side="right")
-    return pa.chunked_array([pa.array(list(starts.values()), pa.date32())]).take(pc.subtract(after, 1))
-
-
-def _starts(zone: Zone, utc: int) -> list[tuple[int, date]]:
-    middle = _EPOCH + timedelta(days=utc)
-    starts = zone.day_starts(middle - timedelta(days=1), middle + timedelta(days=2))
-    return [(to_us(start), day) for day, start in starts]
 
 
 class DuckShape:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from footfall.engines.deriving import derive_all
 from footfall.engines.ignoring import Erased, nobody_erased, of_denied, of_erased, without_denied, without_erased
 from footfall.engines.recent import DIGESTS, RecentWindow
-from footfall.engines.shaped import DuckShape, local_days
+from footfall.engines.shaped import DuckShape
 from footfall.engines.splitting import (
     NO_ROWS,
     Defaults,
@@ -35,6 +35,7 @@ from footfall.engines.splitting import (
     with_defaults,
 )
 from footfall.errors import Unavailable
+from footfall.local_days import local_days
 from footfall.model.days import Zone
 from footfall.model.event import DETAIL_FIELD, NAME_FIELD, WORDS, EventType
 from footfall.portions import JSON_AT_ONCE, in_batches, portions

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.model.instants import from_us
+from footfall.local_days import local_days
 
 if TYPE_CHECKING:
     from footfall.model.days import Zone
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_HOUR_US: Final = 3_600_000_000
 ORIGINS: Final = ("source", "event_id")
 _IMPORTED: Final = "^im[0-9a-f]{22}-[0-9]+$"  # see model.imports.import_id
 
@@ -72,26 +71,8 @@ class Facts:
 
 
 def local_day_numbers(at: pa.ChunkedArray, zone: Zone) -> pa.ChunkedArray:
-    """The local day of each instant, as days since 1970, found by its place among the starts of the days."""
-    if len(at) == 0:
-        return pa.chunked_array([pa.array([], pa.int32())])
-    bounds = pc.min_max(at).as_py()
-    first = zone.day_of(from_us(bounds["min"]))
-    last = zone.day_of(from_us(bounds["max"]))
-    if first == last:
-        return pa.chunked_array([pa.repeat(pa.scalar(day_number(first), pa.int32()), len(at))])
-    # Instants of one hour of the clock mostly share their day; hours are few, so these are asked, not the instants.
-    # A day may begin within an hour; instants of such an hour are asked one by one.
-    hours = pc.unique(pc.divide(at, _HOUR_US))
-    starts = {hour: zone.day_of(from_us(hour * _HOUR_US)) for hour in hours.to_pylist()}
-    split = {hour for hour, day in starts.items() if zone.day_of(from_us((hour + 1) * _HOUR_US - 1)) != day}
-    places = pc.index_in(pc.divide(at, _HOUR_US), value_set=hours)
-    days = pa.array([day_number(starts[hour]) for hour in hours.to_pylist()], pa.int32()).take(places.combine_chunks())
-    if not split:
-        return pa.chunked_array([days])
-    mixed = pc.is_in(pc.divide(at, _HOUR_US), value_set=pa.array(sorted(split), pa.int64())).combine_chunks()
-    exact = [day_number(zone.day_of(from_us(each))) for each in at.combine_chunks().filter(mixed).to_pylist()]
-    return pa.chunked_array([pc.replace_with_mask(days, mixed, pa.array(exact, pa.int32()))])
+    """The local day of each instant, as days since 1970."""
+    return local_days(zone, at).cast(pa.int32())
 
 
 def is_imported(event_id: str) -> bool:
