@@ -66,6 +66,10 @@ def test_a_csv_header_nests_and_types_and_an_empty_field_is_absent(tmp_path):
         pytest.param("type,n:boolean\ntrack,1\n", "value", "line 2, column n", id="not a boolean"),
         pytest.param("type,event\ntrack\n", "columns", "line 2 has 1 fields, the header 2", id="short row"),
         pytest.param('type,event\ntrack,"a"b\n', "not_csv", "line 2", id="broken quotes"),
+        pytest.param("user,user.name\nu,Ann\n", "value", "line 2, column user.name: user ", id="within a text"),
+        pytest.param("user.name,user\nAnn,u\n", "value", "line 2, column user: ", id="over what it holds"),
+        pytest.param("type,n:number\ntrack,NaN\n", "value", "line 2, column n: NaN", id="no number of JSON"),
+        pytest.param(f"n:json\n{'[' * 100_000}\n", "value", "line 2, column n", id="too deep"),
     ],
 )
 def test_a_bad_csv_line_is_named(tmp_path, text, code, place):
@@ -83,6 +87,10 @@ def test_a_bad_csv_line_is_named(tmp_path, text, code, place):
         pytest.param("{\nnonsense", "not_json", "neither", id="no JSON at all"),
         pytest.param("[1]", "not_an_event", "record 0 is int", id="array of numbers"),
         pytest.param('{"type":"track"}\n"text"\n', "not_an_event", "record 2 is str", id="line of text"),
+        pytest.param('{"type":"track"}\n{"n":NaN}\n', "not_json", "line 2 is not JSON: NaN", id="not a number"),
+        pytest.param('{"type":"track"}\n{"n":-Infinity}\n', "not_json", "line 2 .* -Infinity", id="infinite"),
+        pytest.param('{"type":"track"}\n' + '{"n":' * 100_000, "not_json", "line 2", id="too deep"),
+        pytest.param("[" * 100_000, "not_json", "neither", id="a document too deep"),
     ],
 )
 def test_a_bad_json_record_is_named(tmp_path, text, code, place):
@@ -107,6 +115,12 @@ def test_an_unknown_type_of_column_is_refused(tmp_path):
     path.write_text("type,n:money\ntrack,1\n")
     with pytest.raises(Refused, match="n:money"):
         sent(path)
+
+
+def test_columns_for_one_place_may_take_turns(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text('messageId,user,user.name,user:json\n1,u,,\n2,,Ann,\n3,,,"{""plan"":""free""}"\n')
+    assert [event["user"] for event in sent(path)] == ["u", {"name": "Ann"}, {"plan": "free"}]
 
 
 def test_ids_are_made_where_none_are_and_are_the_same_the_next_time(tmp_path):
@@ -149,7 +163,12 @@ def test_batches_are_bounded_by_count_and_by_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [("gone.ndjson", None), ("cut.ndjson.gz", gzip.compress(b"{}" * 99, mtime=0)[:-9])]
+    ("name", "data"),
+    [
+        ("gone.ndjson", None),
+        ("cut.ndjson.gz", gzip.compress(b"{}" * 99, mtime=0)[:-9]),
+        ("spoilt.ndjson.gz", gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20),
+    ],
 )
 def test_a_file_that_cannot_be_read_whole_is_refused(tmp_path, name, data):
     path = tmp_path / name

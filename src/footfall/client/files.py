@@ -12,11 +12,12 @@ import io
 import json
 import sys
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, NoReturn, TextIO, cast
 
 from footfall.client.sender import Request
 from footfall.errors import BadRecord, Refused
@@ -63,7 +64,7 @@ def _events(path: Path, shape: Dialect) -> Iterator[tuple[int, Event]]:
     try:
         with _opened(path) as text:
             yield from _csv(text) if path.name.removesuffix(".gz").endswith(".csv") else _json(text, shape)
-    except (OSError, EOFError) as fault:
+    except (OSError, EOFError, zlib.error) as fault:
         raise Refused(f"Cannot read {path}: {fault}", "Is the path right, and the file whole?") from fault
     except UnicodeDecodeError as fault:
         raise Refused(f"{path} is not UTF-8: {fault}", "Convert it first, with `iconv -t UTF-8` for example") from fault
@@ -86,7 +87,7 @@ def _json(text: TextIO, shape: Dialect) -> Iterator[tuple[int, Event]]:
     lines = ((number, line) for number, line in enumerate(text, start=1) if line.strip())
     for place, (number, line) in enumerate(lines):
         try:
-            value = json.loads(line)
+            value = _read(line)
         except ValueError as fault:
             # One document over many lines can begin with a line that is no JSON by itself; its rest decides.
             if place > 0:
@@ -100,9 +101,25 @@ def _json(text: TextIO, shape: Dialect) -> Iterator[tuple[int, Event]]:
             yield number, _event(value, number)
 
 
+def _read(text: str) -> Any:
+    """A JSON value. Raises ``ValueError`` for anything else, NaN and values nested too deep to be read included."""
+    try:
+        return _JSON.decode(text)
+    except RecursionError as fault:
+        raise ValueError("it is nested too deep") from fault
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+# Python would read NaN and write it again, and the collector refuse all the events of that request.
+_JSON: Final = json.JSONDecoder(parse_constant=_no_number)
+
+
 def _document(text: str) -> object:
     try:
-        return json.loads(text)
+        return _read(text)
     except ValueError as fault:
         raise BadRecord("not_json", f"neither JSON lines nor one JSON document: {fault}") from fault
 
@@ -132,14 +149,14 @@ def _boolean(text: str) -> bool:
 
 
 def _number(text: str) -> int | float:
-    value = json.loads(text)
+    value = _read(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{text!r} is not a number")
     return value
 
 
 _TYPES: Final[dict[str, Callable[[str], Any]]] = {
-    "": str, "string": str, "number": _number, "boolean": _boolean, "json": json.loads,
+    "": str, "string": str, "number": _number, "boolean": _boolean, "json": _read,
 }  # fmt: skip
 
 
@@ -156,14 +173,22 @@ def _nested(fields: Iterable[tuple[tuple[list[str], Callable[[str], Any]], str]]
     for (path, convert), text in fields:
         if text == "":
             continue
-        place = event
-        for part in path[:-1]:
-            place = place.setdefault(part, {})
         try:
-            place[path[-1]] = convert(text)
+            _put(event, path, convert(text))
         except ValueError as fault:
             raise BadRecord("value", f"line {line}, column {'.'.join(path)}: {fault}") from fault
     return event
+
+
+def _put(event: Event, path: list[str], value: object) -> None:
+    place = event
+    for depth, part in enumerate(path[:-1], start=1):
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise ValueError(f"{'.'.join(path[:depth])} has a value of its own")
+    if isinstance(place.get(path[-1]), dict):
+        raise ValueError("another column has put values within it")
+    place[path[-1]] = value
 
 
 def _identified(events: Iterable[tuple[int, Event]], name: str, shape: Dialect) -> Iterator[Event]:
