@@ -170,6 +170,10 @@ def test_progress_is_told_in_events(collector):
     assert told == [("send", 2, 3, "events"), ("send", 3, 3, "events")]
 
 
-def test_an_address_that_is_no_http_url_is_refused_before_anything_is_sent():
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://example", "http://", "http://a:port", "http://a:99999", "http://[a", "http://a b", "http://a/b c"],
+)
+def test_an_address_that_is_no_http_url_is_refused_before_anything_is_sent(url):
     with pytest.raises(Refused, match="not an http URL"):
-        send("ftp://example", "WKEY", TWO)
+        send(url, "WKEY", TWO, wait=lambda pause: pytest.fail("it was tried again"))

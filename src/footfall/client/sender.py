@@ -69,15 +69,19 @@ class _Line:
     _connection: http.client.HTTPConnection | None = None
 
     def post(self, request: Request) -> tuple[int, str | None, bytes]:
-        """Return status, Retry-After and body of the answer. Raises ``OSError`` or ``HTTPException``."""
+        """Return status, Retry-After and body of the answer. Raises ``OSError`` or ``HTTPException``, and ``Refused``
+        for an address that is none."""
         key = base64.b64encode(f"{self.write_key}:".encode()).decode("ascii")
         headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
-        if self._connection is None:
-            self._connection = self._open()
         try:
+            if self._connection is None:
+                self._connection = self._open()
             self._connection.request("POST", self._prefix() + request.path, request.body, headers)
             answer = self._connection.getresponse()
             return answer.status, answer.getheader("Retry-After"), answer.read()
+        except http.client.InvalidURL as fault:
+            self.close()
+            raise self._no_url() from fault
         except (OSError, http.client.HTTPException):
             self.close()
             raise
@@ -88,11 +92,18 @@ class _Line:
             self._connection = None
 
     def _open(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or parts.hostname is None:
-            raise Refused(f"{self.base_url} is not an http URL", "Give the collector's, as in http://127.0.0.1:8080")
+        try:
+            parts = urlsplit(self.base_url)
+            host, port = parts.hostname, parts.port
+        except ValueError as fault:
+            raise self._no_url() from fault
+        if parts.scheme not in ("http", "https") or host is None:
+            raise self._no_url()
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        return kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        return kind(host, port, timeout=TIMEOUT_S)
+
+    def _no_url(self) -> Refused:
+        return Refused(f"{self.base_url} is not an http URL", "Give the collector's, as in http://127.0.0.1:8080")
 
     def _prefix(self) -> str:
         return urlsplit(self.base_url).path.rstrip("/")
