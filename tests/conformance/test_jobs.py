@@ -89,7 +89,9 @@ def test_a_job_nobody_knows_is_refused(jobs, what):
         getattr(jobs, what)("nightly")
 
 
-@pytest.mark.parametrize("id", ["daily:2026-05-01:1", "daily", "", "nightly:2026-05-01:x", "::"])
+@pytest.mark.parametrize(
+    "id", ["daily:2026-05-01:1", "daily", "", "nightly:2026-05-01:x", "::", "a:b:²", "a:b:" + 99 * "9"]
+)
 def test_a_run_nobody_knows_is_refused(jobs, id):
     for ask in (jobs.run, lambda each: jobs.cancel(each, AT), lambda each: jobs.retry(each, AT)):
         with pytest.raises(Refused, match="no run"):

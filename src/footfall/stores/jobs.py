@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -30,6 +31,7 @@ _RUN: Final = schema.job_run
 # Scheduled slots in the order they are due, then those that a person asked for.
 _ORDER: Final = (_SLOT.c.asked, _SLOT.c.due_at, _SLOT.c.start_at, _SLOT.c.name)
 _OPEN: Final = ("waiting", "running")
+_ATTEMPT: Final = re.compile("[0-9]{1,9}")
 
 
 class SqlJobs:
@@ -347,7 +349,8 @@ def _follows(run: Run) -> Any:
 def _is_run(run_id: str) -> Any:
     job, _, rest = run_id.partition(":")
     slot, _, attempt = rest.rpartition(":")
-    return and_(_RUN.c.job == job, _RUN.c.slot == slot, _RUN.c.attempt == (int(attempt) if attempt.isdigit() else 0))
+    number = int(attempt) if _ATTEMPT.fullmatch(attempt) else 0  # of which there is none
+    return and_(_RUN.c.job == job, _RUN.c.slot == slot, _RUN.c.attempt == number)
 
 
 def _run_row(connection: Connection, run_id: str) -> Row[Any]:
