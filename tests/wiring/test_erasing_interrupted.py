@@ -233,3 +233,15 @@ def test_files_of_a_run_that_broke_off_before_its_manifest_are_named(crowd, tmp_
             runner_of(hub).once()
         [named] = receipt_of(hub, erase(hub, 3))["untouched"]
     assert (named["place"], "job 'rolls' broke off" in named["why"]) == (str(tmp_path / "out"), True)
+
+
+def test_a_run_that_came_to_its_end_and_is_asked_for_again_did_not_break_off(crowd, tmp_path):
+    with crowd.opened() as hub:
+        crowd.live(hub)
+        began = datetime(2026, 10, 1, tzinfo=UTC)
+        schedule = Schedule("daily", hub.zone, at=wall_time(3))
+        job = add_job(hub, Job("rolls", "rollups", str(tmp_path / "out"), schedule, began, began))
+        assert runner_of(hub).once()
+        (done,) = hub.jobs.slots("rolls", ("succeeded",))
+        assert hub.jobs.issue(job.name, [done.slot], hub.clock()) == [done.slot.name]
+        assert receipt_of(hub, erase(hub, 3))["untouched"] == []

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from footfall.errors import Missing
 from footfall.model.erasures import ID_COLUMNS, UID_COLUMNS, Subjects, Target
 from footfall.model.files import revised, revision_of
 from footfall.model.instants import from_us
 from footfall.model.reports import by_name
-from footfall.ports import Delivered
+from footfall.ports import Delivered, Planned
 from footfall.stores.erasures import SqlErasures
 from footfall.stores.retention import SqlRetention
 from footfall.stores.windows import SqlWindows
@@ -66,9 +67,19 @@ def _broken_off(hub: Footfall) -> Iterator[tuple[str, str]]:
     for job in hub.jobs.all():
         if job.kind not in ("rollups", "audience"):
             continue
-        if any(each.attempts for each in hub.jobs.slots(job.name, ("running", "waiting"))):
+        if any(_unfinished(hub, each) for each in hub.jobs.slots(job.name, ("running", "waiting"))):
             why = f"a run of job '{job.name}' broke off; what it wrote without a manifest may hold them"
             yield job.url, f"{why}: `footfall verify` finds it once the job has run to its end"
+
+
+def _unfinished(hub: Footfall, slot: Planned) -> bool:
+    """Whether the last run of a slot came to no good end. One that did may have been asked for again."""
+    if not slot.attempts:
+        return False
+    try:
+        return hub.jobs.run(f"{slot.job}:{slot.slot.name}:{slot.attempts}").state != "succeeded"
+    except Missing:  # only what was delivered is forgotten
+        return False
 
 
 def _taken_back(hub: Footfall) -> bool:
