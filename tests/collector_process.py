@@ -81,7 +81,7 @@ def main(folder: Path, options: dict[str, Any]) -> None:
 
     def ready() -> dict[str, object]:
         if not (folder / "sources.json").exists():
-            raise Unavailable("The store does not answer")
+            raise Unavailable(f"{folder}: the store does not answer")
         return {"position": log.end()}
 
     admission = dict(options.get("admission", {}))

@@ -21,6 +21,7 @@ def test_it_says_that_it_lives_and_when_it_cannot_work(door: Callable[..., Any])
     status, headers, body = hub.request("GET", "/readyz", admin=True)
     assert (status, headers["retry-after"]) == (503, "5")
     assert "store" in json.loads(body)["message"]
+    assert str(hub.folder) not in body.decode()
     assert hub.request("GET", "/healthz", admin=True)[0] == 200
 
 

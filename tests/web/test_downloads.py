@@ -36,11 +36,14 @@ class Desk:
     now: datetime = NOW
     seconds: float = 0.0
     fails: Exception | None = None
+    lost: Exception | None = None
     fetched: list[Link] = field(default_factory=list)
     text: bytes = TEXT
     cut: int | None = None
 
     def look(self, token: str) -> Link:
+        if self.lost is not None:
+            raise self.lost
         return read(token, KEYS, self.now)
 
     def fetch(self, link: Link) -> Download:
@@ -182,3 +185,9 @@ def test_a_file_that_breaks_off_is_not_taken_for_whole(desk):
 def test_a_form_of_any_size_is_cut_off(desk):
     assert desk.form("x" * 10_000)[0] == 413
     assert desk.ask("POST", body="\udcff".encode("utf-8", "surrogateescape").decode("latin-1"))[0] == 401
+
+
+def test_while_links_cannot_be_checked_who_has_one_learns_nothing_of_the_server(desk):
+    desk.lost = Unavailable("/srv/footfall/master.keys: Permission denied", "Let this user read it")
+    status, _, body = desk.ask()
+    assert (status, b"/srv" in body) == (503, False)

@@ -40,7 +40,9 @@ def create_admin(*, who: Who, define: Define, ready: Ready, more: Sequence[BaseR
         try:
             state = await run_in_threadpool(ready)
         except FootfallError as error:
-            return JSONResponse({"status": "not ready", "message": str(error)}, 503, {"retry-after": "5"})
+            observe.went_wrong("not ready", error)  # who asks needs no key, and the error may name a folder
+            message = "The store or the lake cannot be read: see the log of the server"
+            return JSONResponse({"status": "not ready", "message": message}, 503, {"retry-after": "5"})
         return JSONResponse({"status": "ok"} | state)
 
     async def metadata(request: Request) -> Response:

@@ -98,11 +98,9 @@ class Downloads:
             return _said(410, str(error))
         except Refused as error:
             return _said(404, str(error))
-        except Unavailable as error:
-            return _said(503, str(error))
-        except FootfallError as error:
+        except FootfallError as error:  # no key was asked for yet: where something is wrong is for the server's log
             observe.went_wrong("download failed", error)
-            return _said(500, "The link cannot be checked.")
+            return _said(503 if isinstance(error, Unavailable) else 500, "The link cannot be checked.")
 
     async def _answer(self, request: Request, given: str, *, bare: bool) -> Response:
         link = await self._looked(request)
