@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from footfall import observe
 from footfall.logs.segments import SegmentLog
 from footfall.ports import Entry
 
@@ -95,6 +96,15 @@ class Install:
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """What a command or a server of one test sets for the program's log is gone at the next."""
+    before = observe.LOGGER.handlers[:], observe.LOGGER.propagate, observe.LOGGER.level
+    yield
+    observe.LOGGER.handlers[:], observe.LOGGER.propagate = before[:2]
+    observe.LOGGER.setLevel(before[2])
 
 
 @pytest.fixture

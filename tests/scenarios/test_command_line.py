@@ -171,3 +171,14 @@ def test_a_data_directory_that_was_not_there_is_said_to_be_new_once(install):
     hub = install()
     assert "is a new data directory" in hub.run("days", "ls", ok=False).stderr
     assert "is a new data directory" not in hub.run("days", "ls", ok=False).stderr
+
+
+def test_what_goes_wrong_beside_a_command_is_a_line_and_no_traceback(install, tmp_path):
+    hub = install()
+    hook = ("--kind", "webhook", "--url", "https://hook.invalid/footfall")
+    hub.run("notifications", "channels", "add", "pager", *hook)
+    hub.run("notifications", "rules", "add", "everything", "--channel", "pager", "--on", "done")
+    hub.run("jobs", "add", "daily", "--kind", "rollups", "--to", str(tmp_path / "out"))
+    done = hub.run("jobs", "run", "daily")
+    assert "notice put off" in done.stderr
+    assert "Traceback" not in done.stderr

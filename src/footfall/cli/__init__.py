@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from footfall import __version__
+from footfall import __version__, observe
 from footfall.cli import definitions, people_denying, people_erasing, serving
 from footfall.cli.access import access
 from footfall.cli.api_keys import api_keys
@@ -76,6 +76,7 @@ app.add_typer(audit, name="audit")
 
 def main() -> None:
     """Run the command line; exit codes as in ``terminal.Exit``."""
+    observe.configure(as_json=False, quiet=True)
     try:
         app(standalone_mode=True)
     except FootfallError as error:
