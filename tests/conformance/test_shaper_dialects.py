@@ -209,6 +209,15 @@ def test_a_survey_answer_keeps_types_and_text(shaper):
     }  # fmt: skip
 
 
+def test_a_user_becomes_a_member_by_a_call_that_names_both_and_a_visitor_does_not(shaper):
+    def members(**call: object) -> list[tuple[object, ...]]:
+        return [fact[1:3] for fact in facts(shaper.shape(logged(batch(call)))) if fact[0] == "member"]
+
+    assert members(type="group", anonymousId="v1", groupId="acme") == []
+    assert members(type="group", anonymousId="v1", userId="ada", groupId="acme") == [("ada", "acme")]
+    assert members(type="identify", anonymousId="v1", userId="ada", context={"groupId": "acme"}) == [("ada", "acme")]
+
+
 def test_the_second_argument_of_identify_makes_an_account(shaper):
     event = {
         "type": "identify", "identify_id": "ada", "anonymous_id": "v", "user": {"email": "a@x"},
