@@ -279,6 +279,24 @@ def test_a_one_time_job_whose_run_is_cancelled_is_killed(works: Works) -> None:
     assert works.jobs.get("daily").state == "killed"
 
 
+@pytest.mark.parametrize("how", ["retried", "asked for"])
+def test_a_one_time_job_that_was_killed_runs_when_somebody_asks_for_it(works: Works, how: str) -> None:
+    works.add(Schedule("once", ATHENS, start=BEGAN))
+    works.breaks = Unavailable("down")
+    works.runner().once()
+    works.jobs.cancel("daily:2026-10-18:1", works.now)
+    works.runner().once()
+    assert works.jobs.get("daily").state == "killed"
+    works.breaks = None
+    if how == "retried":
+        works.jobs.retry("daily:2026-10-18:1", works.now)
+    else:
+        works.jobs.issue("daily", [planned.slot for planned in works.jobs.slots("daily")], works.now)
+    assert works.runner().once()
+    works.runner().once()
+    assert works.jobs.get("daily").state == "completed"
+
+
 def test_a_job_whose_schedule_ends_is_completed_after_its_last_slot(works: Works) -> None:
     works.add(Schedule("daily", ATHENS, at=time(3), end=BEGAN + 3 * DAY))
     works.pass_time(6 * DAY)

@@ -32,6 +32,8 @@ _RUN: Final = schema.job_run
 _ORDER: Final = (_SLOT.c.asked, _SLOT.c.due_at, _SLOT.c.start_at, _SLOT.c.name)
 _OPEN: Final = ("waiting", "running")
 _ATTEMPT: Final = re.compile("[0-9]{1,9}")
+# Of a job in these somebody who asks for a slot gets it; one that is paused waits for its resume.
+_WOKEN: Final = ("sleeping", "completed", "killed")
 
 
 class SqlJobs:
@@ -145,7 +147,7 @@ class SqlJobs:
                 again = {**waiting, "asked": asked}
                 if connection.execute(new.on_conflict_do_update(set_=again, where=free)).rowcount:
                     issued.append(slot.name)
-            if issued and known.state in ("sleeping", "completed"):
+            if issued and known.state in _WOKEN:
                 connection.execute(update(_JOB).where(_JOB.c.name == name).values(state="runnable"))
             return issued
 
@@ -250,7 +252,7 @@ class SqlJobs:
             asked = case((_SLOT.c.state == "waiting", _SLOT.c.asked), else_=True)
             again = {"state": "waiting", "asked": asked, "retry_at": to_us(at)}
             connection.execute(update(_SLOT).where(this).values(**again))
-            asleep = and_(_JOB.c.name == slot.job, _JOB.c.state.in_(("sleeping", "completed")))
+            asleep = and_(_JOB.c.name == slot.job, _JOB.c.state.in_(_WOKEN))
             connection.execute(update(_JOB).where(asleep).values(state="runnable"))
             return planned_of(connection.execute(select(_SLOT).where(this)).one())
 
