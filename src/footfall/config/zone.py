@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from footfall.errors import Refused
 from footfall.model.days import Zone
 
+_LENGTH_MAX: Final = 100  # a file system refuses to look for much longer ones
 _NAME: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 
 
@@ -23,7 +24,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 def load_zone(name: str) -> Zone:
     """The zone of an IANA name. Raises ``Refused`` if there is none of that name, upper and lower case included."""
     place = files("tzdata") / "zoneinfo"
-    if _NAME.fullmatch(name):
+    if len(name) <= _LENGTH_MAX and _NAME.fullmatch(name):
         place = place.joinpath(*name.split("/"))
         if place.is_file():
             with place.open("rb") as rules:
