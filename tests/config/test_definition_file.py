@@ -229,6 +229,15 @@ BETWEEN = {
     ),
     "once": ("jobs:\n  - {name: a, to: x, schedule: {kind: once}}\n", 2, 5, "jobs[0]", "instant to run at"),
     "zone": ("jobs:\n  - {name: a, to: x, schedule: {zone: Mars}}\n", 2, 5, "jobs[0]", "'Mars' is no time zone"),
+    "long zone": (
+        f"jobs:\n  - {{name: a, to: x, schedule: {{zone: {'x' * 300}}}}}\n",
+        2,
+        5,
+        "jobs[0]",
+        "is no time zone",
+    ),
+    "before all": ("jobs:\n  - {name: a, to: x, schedule: {start: 0001-01-01}}\n", 2, 5, "jobs[0]", "too far away"),
+    "after all": ("jobs:\n  - {name: a, to: x, schedule: {end: 9999-12-31}}\n", 2, 5, "jobs[0]", "too far away"),
     "bucket": ("jobs:\n  - {name: a, to: 's3://B'}\n", 2, 5, "jobs[0]", "cannot be the name of a bucket"),
     "impossible date": (
         "jobs:\n  - {name: a, to: x, schedule: {end: 2026-02-30}}\n",

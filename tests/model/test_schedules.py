@@ -374,3 +374,17 @@ def test_every_kind_says_what_it_is() -> None:
         "every week on sunday at 02:30 Africa/Cairo",
         "every month on day 30 at 23:59 America/Santiago",
     ]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"once"}))
+def test_a_schedule_that_begins_in_centuries_has_its_first_slot_at_once(kind: str) -> None:
+    start = datetime(2999, 6, 1, 12, 30, tzinfo=UTC)
+    at = time(3) if kind in ("daily", "weekly", "monthly") else None
+    rule = Schedule(kind, zone("Europe/Athens"), at=at, cron="*/5 * * * *" if kind == "cron" else "", start=start)
+    first = next_slot(rule, datetime(2026, 11, 24, tzinfo=UTC), cron=next_instant)
+    assert first is not None
+    assert start <= first.due <= start + timedelta(days=32)
+    before = list(islice(slots(rule, start - timedelta(days=40), cron=next_instant), 2))
+    assert before[0] == first
+    assert not list(slots(rule, datetime(2026, 1, 1, tzinfo=UTC), start - timedelta(seconds=1), cron=next_instant))

@@ -15,6 +15,7 @@ from footfall.model.schedules import CALENDAR, WEEKDAYS, Schedule, next_slot, to
 
 AT: Final = "03:00"  # "The job starts at 3 AM according to your subscription's timezone", PX bucket export
 AFTER: Final = "after"
+YEARS: Final = (1900, 2999)
 _TEXTS: Final = ("label", "description", "authorization")
 
 
@@ -100,4 +101,6 @@ def _instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     found = datetime.fromisoformat(text)
+    if not YEARS[0] <= found.year <= YEARS[1]:  # arithmetic with days and zones needs room on both sides
+        raise Refused(f"{text} is too far away for a schedule", f"Use the years {YEARS[0]} to {YEARS[1]}")
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

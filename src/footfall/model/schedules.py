@@ -138,7 +138,9 @@ def slots(
     slot, an interval after ``after``, which is when the last one was done, or at its ``start`` if that is later.
     Raises ``Refused`` for a cron expression when no ``cron`` is passed in.
     """
-    for slot in _from(schedule, after, cron):
+    # Not from ``after`` on, slot by slot: to a start in a hundred years these are millions.
+    near = after if schedule.floating or schedule.start is None else max(after, schedule.start)
+    for slot in _from(schedule, near, cron):
         if (until is not None and slot.due > until) or (schedule.end is not None and slot.due >= schedule.end):
             return
         if slot.due > after and (schedule.start is None or slot.due >= schedule.start):
