@@ -136,6 +136,12 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(hub):
         pytest.param(("export", "rollups", "--day", DAY, "--to", "/proc/x"), 1, "can be made there", id="nowhere"),
         pytest.param(("keys", "create", " "), 1, "cannot be empty", id="a source without name"),
         pytest.param(("keys", "create", "fax", "--channel", "fax"), 1, "Choose one of web", id="no channel"),
+        pytest.param(("days", "close", "0001-01-01"), 2, "too far away", id="the first day of all"),
+        pytest.param(("export", "rollups", "--day", "9999-12-31", "--to", "x"), 2, "too far away", id="the last day"),
+        pytest.param(
+            ("export", "activity", "--start", "0001-01-01", "--to", "x"), 1, "neither a date", id="first start"
+        ),
+        pytest.param(("runs", "ls", "--limit", "9" * 20), 2, "too large a number", id="a number beyond all"),
         pytest.param(("verify", "nowhere-at-all"), 1, "nothing was delivered", id="nothing to verify"),
         pytest.param(("days", "ls"), 4, "No days yet", id="nothing stored"),
         pytest.param(("events", "send", "gone.ndjson"), 1, "gone.ndjson", id="no such file"),

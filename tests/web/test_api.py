@@ -294,6 +294,7 @@ def test_settings_of_jobs_and_authorizations_are_changed_and_secrets_stay(api, p
         ("rollups", {"format": "exe"}),
         ("activity", {"streams": True}),
         ("activity", {"start": "yesterday"}),
+        ("activity", {"start": "0001-01-01"}),
         ("audience", {"limit": "many"}),
         ("audience", {"filter": [None]}),
         ("app_events", {"events_max": {}}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
@@ -75,6 +75,7 @@ def command(group: typer.Typer, name: str) -> Callable[[Command], Command]:
 
         @wraps(function)
         def run(**given: Any) -> None:
+            _check_bounds(given)
             screen = Screen(as_json=given.pop("as_json"), quiet=given.pop("quiet"))
             what = Here(screen, given.pop("data"), given.pop("config")) if here else screen
             for name, kind in groups.items():
@@ -89,6 +90,15 @@ def command(group: typer.Typer, name: str) -> Callable[[Command], Command]:
         return function
 
     return add
+
+
+def _check_bounds(given: Mapping[str, Any]) -> None:
+    """Refuse days that have none before or after them in some zone, and numbers that no store can hold."""
+    for name, value in given.items():
+        if isinstance(value, datetime) and not 1900 <= value.year <= 2999:
+            raise typer.BadParameter(f"{name}: {value.date()} is too far away; use the years 1900 to 2999")
+        if isinstance(value, int) and abs(value) >= 1 << 63:
+            raise typer.BadParameter(f"{name}: {value} is too large a number")
 
 
 def _parts(parameter: inspect.Parameter) -> list[inspect.Parameter]:

@@ -148,11 +148,11 @@ def instant_of(hub: Footfall, text: object) -> datetime | None:
         if len(str(text)) == 10:
             return hub.zone.bounds(date.fromisoformat(str(text))).start
         at = datetime.fromisoformat(str(text))
-    except ValueError as error:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the latter at the ends of all time
         raise Refused(
             f"{str(text)!r} is neither a date nor an instant", "Write 2026-11-20 or 2026-11-20T15:00Z"
         ) from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _known(job: Job, names: set[str]) -> Mapping[str, Any]:
