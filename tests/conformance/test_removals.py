@@ -110,7 +110,7 @@ def test_who_is_deleted_is_in_no_list_and_deleted_in_exports(world: World) -> No
     assert list(world.directory.users_of([world.directory.find("account", "acme") or 0]).values()) == [1]
 
 
-def test_who_turned_out_to_be_another_is_found_by_no_name(world: World) -> None:
+def test_who_turned_out_to_be_another_is_known_as_that_one(world: World) -> None:
     world.identify_by("mail")
     world.tell("old", BEGIN, mail="x@example.com")
     world.tell("other", BEGIN, mail="y@example.com")
@@ -118,7 +118,7 @@ def test_who_turned_out_to_be_another_is_found_by_no_name(world: World) -> None:
     world.hub.now = BEGIN + DAY
     assert world.seen() == {"old": {"mail": "x@example.com", "plan": "pro"}, "other": {"mail": "y@example.com"}}
     assert world.directory.find("user", "new") is None
-    assert world.directory.known("user", ["new"]) == {}
+    assert world.directory.known("user", ["new"]) == {"new": world.directory.find("user", "old")}
     assert list(world.directory.alike("user", ["NEW"])) == []
 
 
