@@ -60,3 +60,11 @@ def test_what_is_no_zone_is_refused(name):
 @pytest.mark.parametrize("name", ["UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "Asia/Kathmandu"])
 def test_every_form_of_name_is_found(name):
     assert load_zone(name).name == name
+
+
+def test_a_zone_is_the_same_however_often_its_rules_are_read():
+    before = load_zone("Europe/Athens")
+    load_zone.cache_clear()
+    again = load_zone("Europe/Athens")
+    assert (again, hash(again)) == (before, hash(before))
+    assert again != load_zone("Europe/Helsinki")

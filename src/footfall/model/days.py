@@ -11,7 +11,7 @@ to your subscription's timezone"; "Daily counts" of every rollup.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -57,7 +57,7 @@ class Zone:
     """
 
     name: str
-    info: ZoneInfo
+    info: ZoneInfo = field(compare=False)  # of two readings of the same rules no two are equal
     tzdata_version: str
 
     def bounds(self, day: date) -> Window:
