@@ -12,6 +12,7 @@ from footfall.errors import Refused
 from footfall.model.api_keys import ApiKey, digest, make_key
 from footfall.model.event import ENVIRONMENT_DEFAULT, PRODUCT_DEFAULT
 from footfall.model.metadata import CHANNELS
+from footfall.model.privacy import DEFAULT
 from footfall.ports import Source
 from footfall.stores.sources import key_sha256
 
@@ -35,6 +36,8 @@ def create_key(
     for what, text in (("name", name), ("product", product_key), ("environment", environment)):
         if not text.strip():
             raise Refused(f"the {what} of a source cannot be empty", "Give one or more characters")
+    if name == DEFAULT:
+        raise Refused(f"{name!r} is no name of a source", "It stands for the privacy policy of them all")
     if channel not in CHANNELS:
         raise Refused(f"{channel!r} is no channel", f"Choose one of {', '.join(CHANNELS)}")
     key = f"ff_wk_{secrets.token_urlsafe(24)}"
