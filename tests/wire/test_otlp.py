@@ -25,6 +25,7 @@ from footfall.wire.otlp import answer_in_protobuf, read, status_in_protobuf, tex
 from footfall.wire.otlp_protobuf import FIELDS_MAX
 
 NS = int(RECEIVED.timestamp() - 3600) * 1_000_000_000
+PROTOBUF = b"application/x-protobuf"
 
 
 def value(plain: Any) -> AnyValue:
@@ -189,6 +190,15 @@ def deep(levels: int) -> bytes:
     return request({"body": nested}).SerializeToString()
 
 
+def test_a_request_of_any_length_is_read_as_what_it_says_it_is() -> None:
+    first = set()
+    for length in range(120):
+        body, same = both(request({"attributes": {"user.id": "a" * length}}))
+        first.add(body[:2])
+        assert read(text_of(body, PROTOBUF), "batch").count == read(text_of(b"\n" + same), "batch").count == 1
+    assert b"\n{" in first
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -227,7 +237,8 @@ def test_our_reader_agrees_with_the_official_one_and_settling_with_the_door(
     duck: DuckShaper, records: list[dict[str, Any]], resource: dict[str, Any]
 ) -> None:
     made = request(*records, resource=resource)
-    protobuf, text = (read(text_of(body), "batch") for body in both(made))
+    body, same = both(made)
+    protobuf, text = read(text_of(body, PROTOBUF), "batch"), read(text_of(same), "batch")
     assert protobuf.rejected == text.rejected
     ours, theirs = (json.loads(reading.body)["events"] for reading in (protobuf, text))
     out = {index for index, _, _ in protobuf.rejected}

@@ -76,7 +76,7 @@ class Otlp(Manner):
     """OTLP over HTTP: protobuf or JSON, each answered in its own kind, refusals as ``google.rpc.Status``."""
 
     def text(self, headers: Headers, body: bytes, bytes_max: int) -> bytes:
-        return otlp.text_of(unpacked(body, bytes_max))
+        return otlp.text_of(unpacked(body, bytes_max), headers.get(b"content-type", b""))
 
     def done(self, rejected: Sequence[Rejected], headers: Headers) -> Reply:
         if _is_json(headers):

@@ -116,14 +116,16 @@ _SESSIONS: Final = {"session.start": "session_started", "session.end": "session_
 _PAGE: Final = (("url.full", "url"), ("url.path", "path"))
 
 
-def text_of(body: bytes) -> bytes:
+def text_of(body: bytes, content_type: bytes = b"") -> bytes:
     """The body of a request, unpacked, as JSON: protobuf is told from JSON by its first byte.
 
+    A first field of 123 bytes begins with the end of a line and ``{``, as JSON may; then ``content_type`` decides.
     Raises ``BadRecord``: ``bad_utf8`` of JSON, and as ``as_json`` of protobuf.
     """
     if not body:
         return b"{}"
-    return utf8(body) if body.lstrip()[:1] == b"{" else as_json(body)
+    either = body.startswith(b"\n{") and b"protobuf" in content_type
+    return utf8(body) if body.lstrip()[:1] == b"{" and not either else as_json(body)
 
 
 def read(body: bytes, call: str) -> Reading:
