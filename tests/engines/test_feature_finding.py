@@ -11,9 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from torn import BREAKS, torn
 
 from footfall.engines.feature_finding import FeatureFinder
 from footfall.engines.feature_matches import match_properties
+from footfall.errors import Refused
 from footfall.model.definitions import read
 from footfall.model.event import WORDS
 
@@ -196,3 +198,12 @@ def test_the_properties_of_a_match_are_json_whatever_its_cause_is_called(name):
         texts = match_properties(pa.chunked_array([pa.array(sources)])).to_pylist()
         wanted = [{"derived": True, "source_event_id": each} for each in sources]
         assert texts == [json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in wanted]
+
+
+def test_a_fault_within_the_engine_costs_one_search(finder, monkeypatch):
+    one, event = finder([{"id": "url", **rule("URL", "/orders")}]), {"type": "page_view", **page("/orders")}
+    with monkeypatch.context() as broken:
+        broken.setattr(one, "_statement", f"SELECT {BREAKS.format('properties')} FROM events")
+        with pytest.raises(Refused, match="a fault of Footfall"):
+            one.find(torn(table([event]), "properties"))
+    assert found(one, event) == [["url"]]

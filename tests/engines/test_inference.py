@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import tracemalloc
 
+import duckdb
 import pyarrow as pa
 import pytest
+from torn import BREAKS, torn
 
-from footfall.engines import agents
+from footfall.engines import agents, inference
 from footfall.engines.inference import Allowed, Inference
 from footfall.engines.organizations import organization
 from footfall.engines.places import Places
@@ -178,3 +180,13 @@ def test_a_city_file_that_cannot_be_read_is_refused(tmp_path):
         Places(tmp_path / "cities.mmdb")
     with pytest.raises(Refused, match="cannot be read"):
         Places(tmp_path / "none.mmdb")
+
+
+def test_a_fault_within_the_engine_costs_one_range(monkeypatch):
+    one, taken = Inference(Allowed()), LogRange(5, 6, AT, ())
+    given = events({"user_attributes": '{"email":"ada@acme.com"}'})
+    with monkeypatch.context() as broken:
+        broken.setattr(inference, "_ASKED", f"SELECT {BREAKS.format('user_attributes')} FROM given")
+        with pytest.raises(duckdb.InternalException):
+            one.derive(torn(given, "user_attributes"), taken)
+    assert one.derive(given, taken).facts.num_rows == 1

@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torn import BREAKS, torn
 
 from footfall.engines import sessions as engine
 from footfall.engines.sessions import SESSION, IdleSessions
@@ -274,3 +276,14 @@ def test_whatever_the_order_every_event_has_one_session_that_begins_and_ends_onc
     counted = {row["session_id"]: json.loads(row["properties"])["event_count"] for row in one.of(END)}
     members = [row["session_id"] for row in one.rows if row["type"] == EventType.CUSTOM]
     assert counted == {session: members.count(session) for session in members}
+
+
+def test_a_fault_within_the_engine_costs_one_range(monkeypatch):
+    one, given = Settling(), [("a", "v", 0, None)]
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "_SAID", f"SELECT {BREAKS.format('properties')} FROM given")
+        one.made = IdleSessions(one.kept, idle_s=IDLE, wanted=lambda source, imported: True)
+        with pytest.raises(duckdb.InternalException):
+            one.made.derive(torn(table(given), "properties"), LogRange(0, 1, 0))
+    one.settle(given)
+    assert one.sessions() == {"a": ["a"]}

@@ -21,6 +21,7 @@ from footfall.engines.matching import (
     Seen,
     compile_rules,
 )
+from footfall.engines.reopening import Reopened
 from footfall.engines.rule_sets import Page
 from footfall.engines.where_sql import WhereSql
 from footfall.errors import Refused
@@ -67,13 +68,11 @@ class FeatureFinder:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        self._database: duckdb.DuckDBPyConnection | None = None
+        self._database = Reopened(self._opened)
         self._statement = _statement(self.rules)
 
     def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._database.close()
 
     def find(self, events: pa.Table) -> pa.Table:
         """(row int64 of ``events``, feature_id), by both. events: the columns ``LOOKED_AT``, texts as such or coded."""
@@ -127,24 +126,22 @@ class FeatureFinder:
     def _asked(self, events: pa.Table, some: pa.ChunkedArray | None = None) -> pa.Table:
         """The texts that rules ask for, a row for each event, or for those of which ``some`` is true."""
         plain = pa.table({name: _plain(events.column(name)) for name in LOOKED_AT})
-        with translated("look for features"):
-            if self._database is None:
-                self._database = duckdb.connect(":memory:", config=self._settings)
-                for script in ("macros", "audience_macros", "where_macros"):
-                    self._database.execute(query(script))
-            # All of them, and which: taking some would copy the properties, which are most of what there is.
-            asked = pa.repeat(True, plain.num_rows) if some is None else some
-            batches = plain.append_column("nth", pa.arange(0, plain.num_rows)).append_column("asked", asked)
-            self._database.register("events", in_batches(batches, ["properties"], _AT_ONCE))
-            terms = pc.unique(
-                pa.chunked_array([c for n in LOOKED_AT[1:4] for c in plain.column(n).chunks], pa.string())
-            )
-            self._database.register("term_texts", pa.table({"key": terms, "text": terms}))
-            try:
-                return self._database.sql(self._statement).to_arrow_table().cast(_ASKED)
-            finally:
-                self._database.unregister("events")
-                self._database.unregister("term_texts")
+        # All of them, and which: taking some would copy the properties, which are most of what there is.
+        asked = pa.repeat(True, plain.num_rows) if some is None else some
+        batches = plain.append_column("nth", pa.arange(0, plain.num_rows)).append_column("asked", asked)
+        terms = pc.unique(pa.chunked_array([c for n in LOOKED_AT[1:4] for c in plain.column(n).chunks], pa.string()))
+        given = {
+            "events": in_batches(batches, ["properties"], _AT_ONCE),
+            "term_texts": pa.table({"key": terms, "text": terms}),
+        }
+        with translated("look for features"), self._database.use(**given) as database:
+            return database.sql(self._statement).to_arrow_table().cast(_ASKED)
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        database = duckdb.connect(":memory:", config=self._settings)
+        for script in ("macros", "audience_macros", "where_macros"):
+            database.execute(query(script))
+        return database
 
 
 def _statement(rules: Mapped) -> str:

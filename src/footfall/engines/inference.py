@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import duckdb
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 from footfall.engines import agents
 from footfall.engines.organizations import organization
+from footfall.engines.reopening import Reopened
 from footfall.model.columns import LOCATION_FIELDS
 from footfall.model.event import EventType
 from footfall.portions import in_batches
@@ -58,7 +60,7 @@ class Inference:
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
-        self._engine = duckdb.connect(":memory:", config={"threads": 1})
+        self._engine = Reopened(partial(duckdb.connect, ":memory:", config={"threads": 1}))
 
     def derive(self, events: pa.Table, taken: LogRange) -> Derived:
         rows = _telling(events, taken)
@@ -106,11 +108,8 @@ class Inference:
 
     def _asked(self, rows: pa.Table) -> pa.Table:
         """(agent, domain): what each event says of its client, and the domain of the person's e-mail address."""
-        self._engine.register("given", in_batches(rows.select(_READ), _READ))
-        try:
-            return self._engine.sql(_ASKED).to_arrow_table().combine_chunks()
-        finally:
-            self._engine.unregister("given")
+        with self._engine.use(given=in_batches(rows.select(_READ), _READ)) as engine:
+            return engine.sql(_ASKED).to_arrow_table().combine_chunks()
 
 
 def _joined(parts: Sequence[pa.Array]) -> pa.Array:

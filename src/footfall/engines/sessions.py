@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.engines.reopening import Reopened
 from footfall.model.event import DERIVED, EventType
 from footfall.portions import in_batches
 from footfall.ports import Derived, LogRange, OpenSessions
@@ -96,7 +98,7 @@ class IdleSessions:
         self._silence_us = 2 * self._idle_us
         self._open = SESSION.empty_table()
         self._position = -1
-        self._engine = duckdb.connect(":memory:", config={"threads": 1})
+        self._engine = Reopened(partial(duckdb.connect, ":memory:", config={"threads": 1}))
 
     def derive(self, events: pa.Table, taken: LogRange) -> Derived:
         """What the range begins with is remembered from the range before; after any other it is read anew."""
@@ -234,11 +236,8 @@ class IdleSessions:
 
     def _asked(self, statement: str, rows: pa.Table) -> pa.Array:
         """The one column that a statement makes of ``rows``, in their order."""
-        self._engine.register("given", rows)
-        try:
-            return _whole(self._engine.sql(statement).to_arrow_table().column(0))
-        finally:
-            self._engine.unregister("given")
+        with self._engine.use(given=rows) as engine:
+            return _whole(engine.sql(statement).to_arrow_table().column(0))
 
 
 class _Line:

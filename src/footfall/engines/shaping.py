@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from footfall.engines.deriving import derive_all
 from footfall.engines.ignoring import Erased, nobody_erased, of_denied, of_erased, without_denied, without_erased
 from footfall.engines.recent import DIGESTS, RecentWindow
+from footfall.engines.reopening import Reopened
 from footfall.engines.shaped import DuckShape
 from footfall.engines.splitting import (
     NO_ROWS,
@@ -94,7 +95,7 @@ class DuckShaper:
         }
         self._events, self._imported = _Relation(_EVENTS), _Relation(_IMPORTED)
         self._sent, self._told = _Relation(_SENT), _Relation(_TOLD)
-        self._reader = self._open_reader()
+        self._reader = Reopened(self._open_reader)
         # A statement at fault must show here, not look like a range full of hostile events later.
         for dialect in DIALECTS:
             self._blank = self._run(dialect, _no_events(dialect), NO_ROWS if dialect == row_body.NAME else ())
@@ -154,7 +155,8 @@ class DuckShaper:
     def _instants(self, texts: Sequence[str | None]) -> pa.Array:
         """Microseconds since 1970 of each text; there is one per entry."""
         self._sent.batches = [pa.record_batch([pa.array(texts, pa.string())], self._sent.schema)]
-        return self._reader.sql("EXECUTE read_sent").to_arrow_table().column("us").combine_chunks()
+        with self._reader.use() as reader:
+            return reader.sql("EXECUTE read_sent").to_arrow_table().column("us").combine_chunks()
 
     def _read(self, one: Split, taken: Range, sent_us: pa.Array) -> list[pa.Table]:
         """Read the events of one dialect, at once if they and the memory let us, else without those that do not."""
@@ -175,11 +177,8 @@ class DuckShaper:
         else:
             self._events.batches = _Texts(events, texts)
         try:
-            read = self._reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
-        except (duckdb.InternalError, duckdb.FatalException):
-            self._reader.close()
-            self._reader = self._open_reader()
-            raise
+            with self._reader.use() as reader:
+                read = reader.sql(f"EXECUTE read_{dialect}").to_arrow_table()
         finally:
             self._events.batches = self._imported.batches = ()
         # The statement keeps the order and the number of the events, so what it need not change does not go through it.
@@ -197,9 +196,8 @@ class DuckShaper:
                 faults[row] = str(error)
         rows = [row for row in range(len(texts)) if row not in faults]
         relation = pa.table({"nth": pa.array(rows, pa.int32()), "text": [bytes(texts[row]).decode() for row in rows]})
-        self._reader.register("texts", relation)
-        broken = self._reader.sql("SELECT nth FROM texts WHERE NOT json_valid(text) ORDER BY nth").to_arrow_table()
-        self._reader.unregister("texts")
+        with self._reader.use(texts=relation) as reader:
+            broken = reader.sql("SELECT nth FROM texts WHERE NOT json_valid(text) ORDER BY nth").to_arrow_table()
         faults |= dict.fromkeys(broken.column("nth").to_pylist(), "not JSON as RFC 8259 has it")
         taken.refusals += [_unreadable(events, texts, row, taken, why) for row, why in faults.items()]
         rows = [row for row in rows if row not in faults]
@@ -228,7 +226,8 @@ class DuckShaper:
         # The source is dictionary-coded until here.
         told = good.select(_TOLD.names).filter(telling).cast(_TOLD)
         self._told.batches = in_batches(told, _TRAITS).to_batches()
-        facts = self._reader.sql("EXECUTE read_facts").to_arrow_table()
+        with self._reader.use() as reader:
+            facts = reader.sql("EXECUTE read_facts").to_arrow_table()
         self._told.batches = ()
         return facts.set_column(0, "at", facts.column("at").cast(pa.timestamp("us", "UTC")))
 
