@@ -187,17 +187,19 @@ class SqlPeople:
 
     def texts(self, dimension_name: str, keys: pa.Array | None = None) -> pa.Table:
         """(key, text) of a dimension, by key; all, or those of ``keys`` that exist."""
+        # Of before the reading: what was read before somebody was taken out goes where nobody looks after ``renew``.
+        remembered = self._texts
         with self._database.reading() as connection:
             if keys is not None:
                 return dimension.texts(connection, dimension_name, keys)
             # A key is never given to another text, so only what came since the last time needs to be read.
-            known = self._texts.get(dimension_name)
+            known = remembered.get(dimension_name)
             beyond = known["key"][-1].as_py() if known is not None and known.num_rows else 0
             found = dimension.texts(connection, dimension_name, None, beyond=beyond)
         if known is not None:
             found = pa.concat_tables([known, found]) if found.num_rows else known
         if found.num_rows <= REMEMBERED_TEXTS:
-            self._texts[dimension_name] = found
+            remembered[dimension_name] = found
         return found
 
     def links(self) -> pa.Table:
