@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from import_desk import Crash, Falling, LogAndStore, desk_of, imported, plan_of
+from import_desk import Crash, Falling, LogAndStore, RowByRow, desk_of, imported, meaning, plan_of
 from small_hub import SmallHub, small_hub
 
 from footfall.buckets.local import LocalBucket
 from footfall.config.patterns import whole_match
-from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Denied, FootfallError, Refused, Unavailable
 from footfall.flows import import_files
 from footfall.flows.import_files import (
     files_after,
@@ -30,8 +30,8 @@ from footfall.flows.import_files import (
     version_of,
 )
 from footfall.model.import_names import FileRow
-from footfall.model.imports import Cursor
-from footfall.ports import Batch
+from footfall.model.imports import Cursor, FileImport, ReadOptions
+from footfall.ports import BadRow, Batch, Row, RowEvents
 from footfall.sources.csv_rows import CsvReader
 from footfall.sources.json_rows import JsonReader
 from footfall.sources.parquet_rows import ParquetReader
@@ -386,6 +386,57 @@ def test_what_is_denied_ends_the_run_and_leaves_no_file_out(hub, tmp_path, place
         list(import_changed(replace(desk, bucket=Shut(place)), plan, "job", "crm_20261101.csv"))
     assert desk.ledger.cursor("job") == Cursor("job")
     assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
+
+
+class Keyless:
+    """What makes events until the key that hides people in them is lost."""
+
+    def __init__(self, events: RowEvents, made: int, lost: FootfallError) -> None:
+        self.dialect, self.columns = events.dialect, events.columns
+        self._events, self._left, self._lost = events, made, lost
+
+    def events(self, rows: Sequence[Row]) -> tuple[bytes, int, Sequence[BadRow]]:
+        if not self._left:
+            raise self._lost
+        self._left -= 1
+        return self._events.events(rows)
+
+
+LOST = [Refused("the key of tokens is missing"), Damaged("the file of the key of tokens holds no key")]
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_no_file_can_be_imported_without_ends_the_run_and_leaves_none_out(hub, tmp_path, place, lost, at_once):
+    def unmeant(one: FileImport) -> tuple[ReadOptions, RowEvents]:
+        if at_once:
+            raise lost
+        read, events = meaning(one)
+        return read, Keyless(events, 0, lost)
+
+    write(place, "crm_20261101.csv", "crm_20261102.csv")
+    desk, plan = desk_of(hub, tmp_path), plan_of(skip_bad_files=True)
+    with pytest.raises(Refused, match="key of tokens"):
+        list(import_row(replace(desk, meaning=unmeant), plan, row()))
+    assert desk.ledger.cursor("job") == Cursor("job")
+    assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
+
+
+def test_a_file_that_is_not_at_fault_is_kept_to_go_on_with(hub, tmp_path, place, monkeypatch):
+    def half(one: FileImport) -> tuple[ReadOptions, RowEvents]:
+        read, events = meaning(one)
+        return read, Keyless(events, 1, LOST[0])
+
+    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
+    monkeypatch.setattr(import_files, "EVENTS_MAX", 1)
+    (place / "crm_20261101.csv").write_bytes(CSV)
+    desk, plan = replace(desk_of(hub, tmp_path), reader=RowByRow(CsvReader())), plan_of(skip_bad_files=True)
+    with pytest.raises(Refused, match="key of tokens"):
+        list(import_row(replace(desk, meaning=half), plan, row()))
+    (one,) = desk.ledger.all()
+    assert (one.applied, desk.held.names()) == (1, [one.id])
+    write(place, "crm_20261101.csv")  # another by now; the one that was begun is finished first
+    assert [each.applied for each in import_row(desk, plan, row())] == [3]
 
 
 def test_a_log_that_takes_nothing_more_is_no_fault_of_the_files(hub, tmp_path, place):

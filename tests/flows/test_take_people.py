@@ -275,6 +275,18 @@ def test_one_that_can_neither_be_read_nor_moved_does_not_keep_the_others_waiting
     assert [(each.status, each.moved_to) for each in told] == [("failed", ""), ("done", "processed/b.csv.gz")]
 
 
+def test_what_no_file_can_be_imported_without_ends_the_run_and_is_no_failure_of_a_file(hub, tmp_path, place):
+    def unmeant(one: FileImport) -> Any:
+        raise Refused("the key of tokens is missing")
+
+    told: list[Taken] = []
+    inbox, plan = inbox_of(hub, tmp_path, told, skip_bad_files=True), plan_of(stream="people", skip_bad_files=True)
+    desk = replace(desk_of(hub, tmp_path), bucket=inbox.bucket, meaning=unmeant)
+    with pytest.raises(Refused, match="key of tokens"):
+        list(take_people(replace(inbox, apply=lambda file: import_file(desk, plan, file))))
+    assert (told, keys(place)) == ([], sorted(FILES))
+
+
 def test_what_is_denied_ends_the_run_and_is_no_failure_of_a_file(hub, tmp_path, place):
     class NoWriting(LocalBucket):
         def put(self, *args: Any, **kwargs: Any) -> Any:

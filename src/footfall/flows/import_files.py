@@ -21,7 +21,8 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from footfall import observe
-from footfall.errors import Conflict, Damaged, Denied, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Refused, Unavailable
+from footfall.model.blaming import NO_FILES_FAULT, of_every_file
 from footfall.model.import_names import FileRow, base_of, coming, literal_start, position_of
 from footfall.model.imports import COMPARED, SENT, Cursor, FileImport, FileVersion, ReadOptions, require_columns
 from footfall.model.instants import to_us
@@ -147,7 +148,7 @@ def _unless_bad(desk: Desk, plan: Plan, file: FileVersion, cursor: Cursor) -> It
     """Apply a file, or go on without it where that is wanted."""
     try:
         yield import_file(desk, plan, file, cursor=cursor)
-    except Denied:  # of the place, not of this file: all that follow would be left out, too
+    except NO_FILES_FAULT:
         raise
     except (Damaged, Refused) as error:
         if not plan.skip_bad_files:
@@ -229,7 +230,7 @@ def import_file(desk: Desk, plan: Plan, file: FileVersion, *, cursor: Cursor | N
         state = _apply(desk, begun, known.snapshot if plan.compare else None)
     except (Refused, Damaged) as error:
         failed = desk.ledger.finish(begun.id, "failed", desk.clock(), error=str(error))
-        if plan.skip_bad_files or not failed.is_applied:
+        if (plan.skip_bad_files and not isinstance(error, NO_FILES_FAULT)) or not failed.is_applied:
             desk.held.drop(failed.id)
         elif isinstance(error, Damaged):
             hint = f"`footfall imports undo {failed.id}` takes its rows back; then the mended file is read"
@@ -290,7 +291,7 @@ def _looked_at(desk: Desk, begun: FileImport) -> FileImport:
     """
     if begun.is_applied or begun.format == "json":
         return begun
-    file, (options, events) = begun.file, desk.meaning(begun)
+    file, (options, events) = begun.file, of_every_file(desk.meaning, begun)
     text = desk.decode(file.key, desk.held.read(begun.id))
     found = desk.reader.preview(text, replace(options, fields=()), name=file.key)
     names = [name for name, _ in found.columns]
@@ -303,7 +304,7 @@ class _Reading:
 
     def __init__(self, desk: Desk, begun: FileImport, compared: Comparison | None) -> None:
         self._desk, self._state, self._compared = desk, begun, compared
-        self._options, self._events = desk.meaning(begun)
+        self._options, self._events = of_every_file(desk.meaning, begun)
         self._takes_batches = compared is None and self._events.dialect != "native"
         self._next_row = begun.next_row
         self._begin()
@@ -350,7 +351,7 @@ class _Reading:
         """Make a body of the rows taken, and another one of more."""
         for rows in (self._rows, more):
             if rows:
-                body, count, bad = self._events.events(rows)
+                body, count, bad = of_every_file(self._events.events, rows)
                 self._bodies += [(body, count)] if count else []
                 self._bad += bad
                 self._applied += count

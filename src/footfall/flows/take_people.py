@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from footfall import observe
 from footfall.errors import Conflict, Damaged, Denied, Refused
+from footfall.model.blaming import NO_FILES_FAULT
 from footfall.model.imports import FileImport, FileVersion, import_id
 from footfall.model.people_inbox import CURRENT, MOVED_TO, Marker, Taken, is_data, processed_key
 from footfall.ports import Bucket, Imports, Stored
@@ -130,7 +131,7 @@ def take_people(inbox: Inbox) -> Iterator[Taken | Marker]:
         inbox.beat()
         try:
             taken = _take(inbox, file)
-        except Denied:
+        except NO_FILES_FAULT:
             raise
         except (Damaged, Refused) as error:
             left = _left_out(inbox, file, error)
