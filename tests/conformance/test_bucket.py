@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +13,14 @@ import pytest
 import weed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plain_user import open_folder, plain_user
 
 from footfall.buckets.keys import check_key
 from footfall.buckets.local import LocalBucket
 from footfall.buckets.places import Access, open_place
 from footfall.buckets.s3 import AWS, S3Bucket
 from footfall.buckets.s3_parts import PART_BYTES
-from footfall.errors import Conflict, FootfallError, Refused, Unavailable
+from footfall.errors import Conflict, Denied, FootfallError, Refused, Unavailable
 from footfall.ports import Bucket, Stored
 
 TYPE = "application/octet-stream"
@@ -109,6 +110,35 @@ def test_a_folder_that_goes_away_while_a_file_is_written_is_no_missing_key(tmp_p
     with pytest.raises(Unavailable, match="nobody removes"):
         bucket.put("a", chunks(), content_type="text/plain")
     assert bucket.put("a", [b"halfwhole"], content_type="text/plain").size_bytes == 9
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o555])
+def test_a_folder_that_is_closed_denies(mode: int) -> None:
+    with open_folder() as root:
+        place = root / "out"
+        place.mkdir()
+        (place / "a").write_bytes(b"x")
+        (place / "a").chmod(0)
+        place.chmod(mode)
+        bucket = LocalBucket(place)
+        with plain_user():
+            calls = [
+                lambda: bucket.put("b", [b"x"], content_type=TYPE),
+                lambda: bucket.delete("a"),
+                lambda: bucket.stat("a"),
+                lambda: list(bucket.open("a")),
+                *([lambda: list(bucket.list())] if mode == 0 else []),
+            ]
+            raised = [_raised(call) for call in calls]
+    assert [(type(error), "Permission denied" in str(error)) for error in raised] == [(Denied, True)] * len(calls)
+
+
+def _raised(call: Callable[[], object]) -> Exception | None:
+    try:
+        call()
+    except Exception as error:
+        return error
+    return None
 
 
 # --- 2. never replaces ---------------------------------------------------------------------------------------------

@@ -16,12 +16,13 @@ import pytest
 from gpg import PASSPHRASE, Gpg, needs_gpg
 from small_hub import day_of_events
 
+from footfall.buckets.local import LocalBucket
 from footfall.config import load_settings
-from footfall.errors import Refused
+from footfall.errors import Denied, Refused
 from footfall.model.authorizations import Authorization
 from footfall.model.jobs import Job
 from footfall.model.schedules import Schedule
-from footfall.ports import Batch
+from footfall.ports import Batch, Stored
 from footfall.wiring import Footfall, verify_authorized, verify_place
 from footfall.wiring.authorizations import add_authorization, bucket_at
 from footfall.wiring.jobs import add_job, deliverers, runner_of, slot_of
@@ -193,3 +194,17 @@ def test_the_servers_of_an_authorization_and_of_a_person_at_the_machine_are_take
         bucket_at(hub, "s3://bucket/f", "theirs", "https://other.example", own_shell=True)
     with pytest.raises(Refused, match="without an authorization"):
         bucket_at(hub, "s3://bucket/f", None, ELSEWHERE)
+
+
+def test_a_folder_that_is_closed_says_nothing_of_the_authorization_that_encrypts(hub, tmp_path, monkeypatch):
+    def denied(*_: object, **__: object) -> Stored:
+        raise Denied("out/a: Permission denied")
+
+    key = pysequoia.Tsk.generate("Ours")
+    hub.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
+    authorization(hub, "ours", pgp="encrypt", pgp_public_key=str(key.extract_certificate()))
+    monkeypatch.setattr(LocalBucket, "put", denied)
+    with pytest.raises(AssertionError, match="Permission denied"):
+        run(hub, "reports", tmp_path / "out", authorization="ours")
+    assert hub.jobs.get("reports").state == "paused"
+    assert hub.authorizations.get("ours").status == "untested"

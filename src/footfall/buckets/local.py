@@ -15,7 +15,7 @@ from typing import Final
 from footfall import disk
 from footfall.buckets.keys import check_key
 from footfall.buckets.read_back import CHUNK_BYTES, ReadBack
-from footfall.errors import Conflict, Damaged, FootfallError, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Denied, FootfallError, Refused, Unavailable
 from footfall.ports import Stored
 
 _DRAFT_SUFFIX: Final = ".footfall-draft"
@@ -174,8 +174,12 @@ class LocalBucket:
             return Unavailable(what, "Free some space on that disk; nothing was left half written", retry_after_s=30)
         if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR):
             return Refused(what, "Footfall follows no symbolic links below a destination and writes only plain files")
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return Refused(what, "Let the user that runs Footfall write in that folder")
+        if error.errno in (errno.EACCES, errno.EPERM):
+            # Also of one file in a folder that is open: whether it may be read says nothing of what is in it, and who
+            # leaves out bad files must not go past one that is to be read as soon as somebody permits it.
+            return Denied(what, "Let the user that runs Footfall read and write there, or only read to import")
+        if error.errno == errno.EROFS:
+            return Refused(what, "Name a folder on a file system that can be written to")
         if error.errno == errno.ENOENT:
             return Unavailable(what, "Name a folder that can be made there, and that nobody removes", retry_after_s=30)
         return Unavailable(what, "Check the disk", retry_after_s=30)

@@ -17,6 +17,7 @@ from footfall.errors import Denied, Refused
 from footfall.flows.export import Delivery, Destination, export_day
 from footfall.flows.run_jobs import Deliver, Runner
 from footfall.model.jobs import Attempt, FileFacts, Job, first_watermark, looked_from
+from footfall.model.remote import Remote
 from footfall.model.report import Report
 from footfall.model.schedules import Slot, between, named, next_slot, slots
 from footfall.stores.job_upkeep import SqlJobUpkeep
@@ -61,7 +62,8 @@ def _remember_status(hub: Footfall, deliver: Deliver, job: Job, slot: Slot, atte
     try:
         yield from deliver(job, slot, attempt)
     except Denied as denied:
-        if job.authorization and not attempt.rehearsal:
+        # What a folder permits is this user's own, whatever key its files are encrypted to.
+        if job.authorization and not attempt.rehearsal and Remote.parse(job.url) is not None:
             hub.authorizations.mark(job.authorization, "refused", denied.what)
         raise
     if job.authorization and not attempt.rehearsal and hub.authorizations.get(job.authorization).status != "authorized":
