@@ -180,12 +180,12 @@ def test_what_is_stored_after_the_first_page_is_in_no_later_one(tmp_path: Any) -
 
 def test_after_a_fault_within_the_engine_the_next_page_has_a_new_one(world: World) -> None:
     assert world.pages._open is not None
-    folder, database = world.pages._open
-    database.close()
+    housed = world.pages._open
+    housed.database.close()
     with pytest.raises(Refused):
         world.listed(LISTS[0], (), "")
     assert world.listed(LISTS[0], (), "") == world.every[LISTS[0].path]
-    assert not folder.exists()
+    assert not housed.folder.exists()
 
 
 def test_a_page_reads_the_days_it_needs_and_no_others(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -136,16 +136,31 @@ def _together(batches: pa.RecordBatchReader) -> Iterator[list[pa.RecordBatch]]:
 @contextmanager
 def scratch(limits: Limits, spill_dir: Path, name: str) -> Iterator[Database]:
     """A database for one piece of work, in a folder of its own below ``spill_dir`` that is gone afterwards."""
-    spill_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=spill_dir))
-    try:
-        database = Database(limits, folder)
+    with closing(Housed.make(limits, spill_dir, name)) as made:
+        yield made.database
+
+
+@dataclass(frozen=True, slots=True)
+class Housed:
+    """A database and the folder that it spills into: of its own, because what it keeps there has a fixed name."""
+
+    folder: Path
+    database: Database
+
+    @classmethod
+    def make(cls, limits: Limits, spill_dir: Path, name: str) -> Housed:
+        """A new one below ``spill_dir``, named after what it is for. One that cannot be opened leaves no folder."""
+        spill_dir.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=spill_dir))
         try:
-            yield database
-        finally:
-            database.close()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            return cls(folder, Database(limits, folder))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        self.database.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Database:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,7 +13,7 @@ import pyarrow as pa
 from footfall import disk
 from footfall.engines import counting, cube, dimensions, hours, rendering, snapshots
 from footfall.engines.attribution import attribute
-from footfall.engines.database import Database, Limits, literal, query
+from footfall.engines.database import Database, Housed, Limits, literal, query
 from footfall.errors import FootfallError
 from footfall.model.columns import Field
 from footfall.model.instants import to_us
@@ -40,7 +37,7 @@ class DuckDBEngine:
     def __init__(self, spill_dir: Path, limits: Limits | None = None) -> None:
         self._spill_dir = spill_dir
         self._limits = limits or Limits()
-        self._idle: list[_Place] = []
+        self._idle: list[Housed] = []
 
     def duplicates(self, files: Sequence[str]) -> pa.Array:
         """ingest_seq of every event whose (source, event_id) a lower ingest_seq of the same files has too; sorted."""
@@ -72,14 +69,12 @@ class DuckDBEngine:
         while self._idle:
             self._idle.pop().close()
 
-    def _take(self) -> _Place:
+    def _take(self) -> Housed:
         with suppress(IndexError):  # not a look first: jobs open days in a thread of their own
             return self._idle.pop()
-        self._spill_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="day-", dir=self._spill_dir))
-        return _Place(folder, Database(self._limits, folder))
+        return Housed.make(self._limits, self._spill_dir, "day")
 
-    def _give_back(self, place: _Place) -> None:
+    def _give_back(self, place: Housed) -> None:
         if self._idle or not place.folder.exists():
             place.close()
             return
@@ -99,18 +94,6 @@ class DuckDBEngine:
             place.close()
             raise
         self._give_back(place)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A database and the folder it spills into."""
-
-    folder: Path
-    database: Database
-
-    def close(self) -> None:
-        self.database.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class OpenedDay:

@@ -16,8 +16,6 @@ Sources of a selection:
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +25,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from footfall.engines.database import Database, Limits, Session, literal
+from footfall.engines.database import Housed, Limits, Session, literal
 from footfall.engines.selecting import Key, answers, behind, order_by, sort_keys
 from footfall.errors import Damaged, Refused
 from footfall.model.event import EventType
@@ -66,7 +64,7 @@ class DuckEventPages:
         self._limits = limits
         self._texts = texts
         self._lock = Lock()
-        self._open: tuple[Path, Database] | None = None
+        self._open: Housed | None = None
 
     def close(self) -> None:
         if (opened := self._open) is not None:
@@ -132,25 +130,21 @@ class DuckEventPages:
     def _session(self) -> Iterator[Session]:
         with self._lock:
             if self._open is None:
-                self._spill.mkdir(parents=True, exist_ok=True)
-                folder = Path(tempfile.mkdtemp(prefix="pages-", dir=self._spill))
-                self._open = folder, Database(self._limits, folder)
+                self._open = Housed.make(self._limits, self._spill, "pages")
             opened = self._open
         try:
-            with opened[1].session() as session:
+            with opened.database.session() as session:
                 yield session
         except Refused:  # a fault that nobody foresaw: after one within DuckDB nothing works there any more
             self._forget(opened)
             raise
 
-    def _forget(self, opened: tuple[Path, Database]) -> None:
+    def _forget(self, opened: Housed) -> None:
         with self._lock:
             if self._open is not opened:
                 return
             self._open = None
-        folder, database = opened
-        database.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        opened.close()
 
 
 class _Dimensions:

@@ -7,8 +7,6 @@ after the other needs the memory of a few, however long the window is.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +22,7 @@ from typing import Final, Protocol, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.engines.database import Database, Limits, Session, literal, out_of_memory
+from footfall.engines.database import Housed, Limits, Session, literal, out_of_memory
 from footfall.engines.dividing import Division, Keys, in_order
 from footfall.engines.slices import PEOPLE, Making
 from footfall.errors import Damaged, Unavailable
@@ -108,11 +106,9 @@ class WindowRows:
         printed: Mapping[str, str],
         row_bytes: int,
     ) -> None:
-        spill.mkdir(parents=True, exist_ok=True)
-        # Of its own, because what a database keeps there has a fixed name, and several may be open.
-        self._folder = Path(tempfile.mkdtemp(prefix="window-", dir=spill))
         # Slices in hand, those that are made and the one that is handed on, take what the engine is not given.
-        self.database = Database(replace(limits, memory_mb=limits.memory_mb // 2), self._folder)
+        self._housed = Housed.make(replace(limits, memory_mb=limits.memory_mb // 2), spill, "window")
+        self.database = self._housed.database
         self._wanted = wanted
         self._texts = texts
         self._objects = objects
@@ -138,8 +134,7 @@ class WindowRows:
             raise
 
     def close(self) -> None:
-        self.database.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._housed.close()
 
     def _name_terms(self) -> None:
         """Make ``terms``: one row, two lists of texts in which a key is the place."""
