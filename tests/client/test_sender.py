@@ -101,6 +101,14 @@ def test_a_retry_after_is_waited_for_exactly_and_the_same_bytes_go_out_again(col
     assert (sent.accepted, sent.tries_again) == (2, 2)
 
 
+def test_a_retry_after_of_more_digits_than_python_reads_is_beyond_every_patience(collector):
+    collector.answers += [(503, {"Retry-After": "9" * 5000}, {"error": "disk full"})]
+    with pytest.raises(Unavailable, match=r"503 .*disk full.* after 0 s of trying") as error:
+        send(collector.url, "WKEY", TWO, patience_s=1e9, wait=pytest.fail)
+    assert len(collector.seen) == 1
+    assert error.value.retry_after_s > 1e9
+
+
 def test_without_a_retry_after_the_pauses_double_up_to_a_limit(collector):
     collector.answers += [(500, {}, b"")] * 7
     waits: list[float] = []

@@ -350,11 +350,15 @@ def test_an_answer_of_any_size_costs_nothing(server):
     webhook(webhook_channel(server.url)).send(NOTICE)
 
 
-def test_a_receiver_says_how_long_to_wait(server):
-    server.statuses, server.headers = [429], {"retry-after": "120"}
+@pytest.mark.parametrize(("said", "wait_s"), [
+    ("120", 120), ("9" * 9, 3600), pytest.param("9" * 5000, 3600, id="longer than Python reads"),
+    ("-1", 1), ("Fri, 20 Nov 2026 08:00:00 GMT", 1),
+])  # fmt: skip
+def test_a_receiver_says_how_long_to_wait(server, said, wait_s):
+    server.statuses, server.headers = [429], {"retry-after": said}
     with pytest.raises(Unavailable) as raised:
         webhook(webhook_channel(server.url)).send(NOTICE)
-    assert raised.value.retry_after_s == 120
+    assert raised.value.retry_after_s == wait_s
 
 
 def test_a_receiver_whose_certificate_is_not_known_gets_nothing(tls):

@@ -60,6 +60,7 @@ def test_a_value_is_made_to_fit_its_attribute(column, text, kept):
     ("column", "text"),
     [
         ("firstVisitDate", "soon"), ("firstVisitDate", "9" * 30), ("firstVisitDate", True), ("score", "2.5"),
+        ("firstVisitDate", "--5"), pytest.param("firstVisitDate", "9" * 5000, id="longer than Python reads"),
         ("globalUnsubscribe", "maybe"), ("tags", '{"a":1}'), ("tags", "[1"), ("size", "[1]"), ("size", "shoe"),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from footfall.ports import Progress
 
 TIMEOUT_S: Final = 60.0
 PAUSE_S_MAX: Final = 30
+_DIGITS_MAX: Final = 12
 TRY_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 HINTS: Final = {
     400: "The body is not what this path reads; is --dialect right?",
@@ -124,7 +125,8 @@ def _rejections(body: bytes, first: int) -> list[Rejected]:
 def _pause(retry_after: str | None, attempt: int) -> int:
     """Whole seconds to wait: what the collector asked for, else 1, 2, 4 … up to PAUSE_S_MAX."""
     if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
-        return int(retry_after)
+        # Of thousands of digits int() makes no number but an error; of so many it is beyond every patience.
+        return int(retry_after[:_DIGITS_MAX])
     return min(PAUSE_S_MAX, 1 << min(attempt, 10))
 
 

@@ -24,6 +24,7 @@ TOTAL_TIMEOUT_S: Final = 30.0
 # Not accepted, but perhaps a little later: too early, too many, and whatever the receiver's own faults are.
 _PASSING: Final = frozenset({408, 409, 423, 425, 429})
 _RETRY_AFTER_MAX_S: Final = 3600
+_DIGITS_MAX: Final = 9
 
 
 class Poster:
@@ -103,9 +104,16 @@ class Poster:
             raise Refused(f"{host} redirects the {self._what}, which is not followed", "Give the address it leads to")
         reason = f"{host} answered {status} {http.client.responses.get(status, '')}".rstrip()
         if status >= 500 or status in _PASSING:
-            seconds = min(int(wait), _RETRY_AFTER_MAX_S) if wait.isascii() and wait.isdigit() else 1
-            raise Unavailable(reason, retry_after_s=seconds)
+            raise Unavailable(reason, retry_after_s=_asked_s(wait))
         raise Refused(reason, f"Check the address of the {self._what} and the secret its receiver verifies with")
+
+
+def _asked_s(wait: str) -> int:
+    """Seconds to wait by the header of an answer; 1 where it says no number."""
+    if not (wait.isascii() and wait.isdigit()):
+        return 1
+    # Of thousands of digits int() makes no number but an error.
+    return min(int(wait), _RETRY_AFTER_MAX_S) if len(wait) <= _DIGITS_MAX else _RETRY_AFTER_MAX_S
 
 
 def _hang_up(sock: socket.socket, late: threading.Event) -> None:

@@ -175,7 +175,10 @@ def _date(value: Any, told: str) -> str | None:
         except (ValueError, OverflowError):
             return None
     if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
-        value = int(value)
+        try:
+            value = int(value)
+        except ValueError:  # more than one sign, or thousands of digits
+            return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return as_date((_EPOCH + timedelta(milliseconds=value)).isoformat())
