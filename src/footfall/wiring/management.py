@@ -19,7 +19,7 @@ from footfall.wiring.erasing import ask_for, erasures_of
 from footfall.wiring.features import clone_feature, try_event
 from footfall.wiring.import_bad_rows import bad_rows_of
 from footfall.wiring.imports import ledger_of
-from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, slot_of
+from footfall.wiring.jobs import add_job, backfill, change_job, managed_by, next_run, resume_job, slot_of
 from footfall.wiring.keys import create_api_key, create_key
 from footfall.wiring.membership import Looks, audiences_of
 from footfall.wiring.person_export import archive_of_person
@@ -84,6 +84,7 @@ def management_of(hub: Footfall, keys: Keys, tasks: Tasks) -> Management:
         days=hub.days,
         add_job=partial(add_job, hub),
         change_job=partial(change_job, hub),
+        resume_job=partial(resume_job, hub),
         slot_of=partial(slot_of, hub),
         next_run=partial(next_run, hub),
         managed_by=partial(managed_by, hub),

@@ -166,8 +166,7 @@ def pause_job(desk: Writing, name: JobName, given: PauseIn | None = None) -> Job
 
 @router.post("/{name}/resume", summary="Let a job go on")
 def resume_job(desk: Writing, name: JobName) -> JobOut:
-    waits = bool(desk.management.jobs.slots(name, ("waiting", "running"), 1))
-    return _moved(desk, name, "runnable" if waits else "sleeping")
+    return _out(desk, desk.management.resume_job(name))
 
 
 @router.get("/{name}/slots", summary="List the newest slots of a job")

@@ -140,6 +140,7 @@ class Management:
     days: Callable[[], Sequence[tuple[str, int, int, str, str]]]
     add_job: Callable[[Job], Job]
     change_job: Callable[[Job], Job]
+    resume_job: Callable[[str], Job]
     slot_of: Callable[[Job, str | None], Slot]
     next_run: Callable[[Job], datetime | None]
     managed_by: Callable[[str], str]
