@@ -69,7 +69,7 @@ class Works:
         yield FileFacts(f"{slot.name}.csv", self.rows, 100)
 
     def runner(self) -> Runner:
-        teller = Teller(self.channels, self.outbox, lambda claim: claim.tries == 1)
+        teller = Teller(self.channels, self.outbox, lambda claim: claim.tries == 1, self.database.savepoint)
         return Runner(
             self.jobs, {"rollups": self.deliver}, lambda: self.now, holder="me", cron=next_instant,
             ended=teller, together=self.database.transaction,
@@ -189,6 +189,18 @@ def test_when_telling_breaks_the_run_ends_all_the_same(works, caplog):
     works.days(1)
     assert works.jobs.runs()[0].state == "succeeded"
     assert "telling failed" in caplog.text
+
+
+def test_a_failure_that_could_not_be_told_is_told_at_the_next_try(works, caplog):
+    works.add()
+    works.breaks = DOWN
+    works.outbox.put = lambda *_: works.database.no_such_thing  # after the streak is kept
+    works.days(1)
+    assert (works.told(), works.outbox.streak("daily")) == ([], 0)
+    assert "telling failed" in caplog.text
+    del works.outbox.put
+    works.days(1)
+    assert works.told() == ["failure"]
 
 
 def test_a_day_without_data_and_one_with_too_much_are_told_beside_weeks_of_history(works):

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import exc
 
 from footfall.errors import Damaged, Refused, Unavailable
 from footfall.stores import database as sqlite_database
@@ -64,6 +66,40 @@ def test_the_revision_the_program_knows_is_the_newest_migration():
     config = Config()
     config.set_main_option("script_location", "footfall.stores:migrations")
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+
+
+def test_what_fails_behind_a_savepoint_is_undone_alone(database):
+    def behind_a_savepoint(name: str, error: Exception | None) -> None:
+        with database.savepoint(), database.writing() as connection:
+            put(connection, name)
+            if error is not None:
+                raise error
+
+    with database.writing() as connection:
+        put(connection, "before")
+        with pytest.raises(EOFError):
+            behind_a_savepoint("undone", EOFError())
+        behind_a_savepoint("kept", None)
+    assert names(database) == ["before", "kept"]
+
+
+@pytest.mark.parametrize("apart", [Database.savepoint, nullcontext])
+def test_a_transaction_that_a_full_disk_ended_is_not_taken_for_kept(database, apart):
+    def put_until_the_disk_is_full() -> None:
+        with database.writing() as connection:
+            put(connection, "before")
+            pages = connection.exec_driver_sql("PRAGMA max_page_count").scalar_one()
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no fewer than there are, and no more
+            with suppress(exc.OperationalError), apart(database):
+                put(connection, "x" * 5_000_000)
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(Unavailable, match="took back"):
+        put_until_the_disk_is_full()
+    assert names(database) == []
+    with database.writing() as connection:
+        put(connection, "x" * 5_000_000)
+    assert len(names(database)) == 1
 
 
 def test_a_file_of_a_newer_program_is_refused_and_left_alone(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from footfall import observe
@@ -23,17 +24,22 @@ class Teller:
     """Told of every run that ended. See ``flows.run_jobs.Ended``.
 
     whole: whether the rows of this run are those of its slot, so that they can be compared with other slots.
+    apart: what is written inside is kept whole or not at all, whatever becomes of the transaction around it.
     """
 
-    def __init__(self, channels: Channels, outbox: Outbox, whole: Whole) -> None:
+    def __init__(
+        self, channels: Channels, outbox: Outbox, whole: Whole, apart: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._channels = channels
         self._outbox = outbox
         self._whole = whole
+        self._apart = apart
 
     def __call__(self, claim: Claim, run: Run, verdict: Verdict, files: Sequence[FileFacts]) -> None:
-        """Whatever goes wrong here is said in the log and leaves the end of the run as it is."""
+        """Whatever goes wrong here is said in the log and leaves the end of the run as it is; no part of it is kept."""
         try:
-            self._tell(claim, run, verdict, files)
+            with self._apart():  # a streak without its notice would never be told
+                self._tell(claim, run, verdict, files)
         except Exception as error:
             observe.went_wrong("telling failed", error, job=run.job, slot=run.slot, attempt=run.attempt)
 

@@ -25,6 +25,7 @@ BUSY_TIMEOUT_S: Final = 30
 FOLD_TIMEOUT_MS: Final = 1000
 CACHE_KIB: Final = 64 * 1024
 _WRITING: Final = "footfall_writing"
+_FREE: Final = "Free space on the disk of the data directory"
 
 
 class Database:
@@ -108,6 +109,16 @@ class Database:
                     yield connection
                 finally:
                     del self._here.connection, self._here.number
+                # SQLite ends some transactions by itself, as on a full disk, and then there is nothing to commit, which
+                # the driver does without a word. Whoever caught the error inside has not seen that.
+                if not raw(connection).in_transaction:
+                    raise Unavailable("control store: SQLite took back all that was written", _FREE, retry_after_s=10)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What this thread writes inside is undone alone when the block raises; the transaction around it may go on."""
+        with self.writing() as connection, connection.begin_nested():
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -185,7 +196,7 @@ def _translation(error: Exception) -> FootfallError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Unavailable(what, "Another process is writing to it")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return Unavailable(what, "Free space on the disk of the data directory", retry_after_s=10)
+        return Unavailable(what, _FREE, retry_after_s=10)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return Damaged(what, f"Restore {FILE_NAME} from a backup")
     if code == sqlite3.SQLITE_CONSTRAINT:

@@ -51,7 +51,7 @@ def outbox_of(hub: Footfall) -> SqlOutbox:
 
 def teller_of(hub: Footfall) -> Teller:
     """Who is told of every run that ended."""
-    return Teller(channels_of(hub), outbox_of(hub), partial(_whole, hub))
+    return Teller(channels_of(hub), outbox_of(hub), partial(_whole, hub), hub.database.savepoint)
 
 
 def postman_of(hub: Footfall) -> Postman:
