@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from new_store import open_store
+from plain_user import open_folder, plain_user
 
-from footfall.errors import Conflict, Damaged, Missing
+from footfall.errors import Conflict, Damaged, Missing, Unavailable
 from footfall.model import imports as model
 from footfall.model.imports import COMPARED, Cursor, FileImport, FileVersion
 from footfall.ports import BadRow
@@ -231,6 +232,14 @@ def test_a_file_that_is_not_as_long_as_it_was_listed_is_not_held(tmp_path, chunk
     with pytest.raises(Conflict, match="still being written"):
         held.hold("im1", 6, lambda: chunks)
     assert list((tmp_path / "held").iterdir()) == []
+
+
+def test_a_data_directory_that_is_closed_is_no_fault_of_the_file():
+    with open_folder() as root:
+        (root / "held").mkdir(mode=0o555)
+        held = FolderHeldFiles(root / "held")
+        with plain_user(), pytest.raises(Unavailable, match="data directory"):
+            held.hold("im1", 3, lambda: [b"abc"])
 
 
 def test_a_source_that_breaks_leaves_nothing_behind(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from footfall import disk
-from footfall.errors import Conflict, FootfallError, Refused, Unavailable
+from footfall.errors import Conflict, FootfallError, Unavailable
 
 CHUNK_BYTES: Final = 1 << 20
 _SUFFIX: Final = ".file"
@@ -86,5 +86,7 @@ def _translated(path: Path) -> Iterator[None]:
             hint = "Free some space: a file is held in the data directory while it is imported"
             raise Unavailable(what, hint, retry_after_s=30) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise Refused(what, "Let the user that runs Footfall write in the data directory") from error
+            # Not refused: the file that was to be held is not at fault, and must not be left out as a bad one.
+            hint = "Let the user that runs Footfall write in the data directory"
+            raise Unavailable(what, hint, retry_after_s=60) from error
         raise Unavailable(what, "Check the disk", retry_after_s=30) from error
