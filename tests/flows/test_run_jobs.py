@@ -270,17 +270,8 @@ def test_a_one_time_job_is_run_at_once_and_then_completed(works: Works) -> None:
     assert works.jobs.get("daily").state == "completed"
 
 
-def test_a_one_time_job_whose_run_is_cancelled_is_killed(works: Works) -> None:
-    works.add(Schedule("once", ATHENS, start=BEGAN))
-    works.breaks = Unavailable("down")
-    works.runner().once()
-    works.jobs.cancel("daily:2026-10-18:1", works.now)
-    works.runner().once()
-    assert works.jobs.get("daily").state == "killed"
-
-
 @pytest.mark.parametrize("how", ["retried", "asked for"])
-def test_a_one_time_job_that_was_killed_runs_when_somebody_asks_for_it(works: Works, how: str) -> None:
+def test_a_one_time_job_whose_run_is_cancelled_is_killed_until_somebody_asks_for_it(works: Works, how: str) -> None:
     works.add(Schedule("once", ATHENS, start=BEGAN))
     works.breaks = Unavailable("down")
     works.runner().once()
