@@ -134,6 +134,7 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(hub):
         pytest.param(("export", "rollups", "--day", "2100-01-01", "--to", "x"), 1, "not over", id="a day to come"),
         pytest.param(("export", "rollups", "--day", DAY, "--to", "x", "--reports", " "), 1, "no report", id="none"),
         pytest.param(("export", "rollups", "--day", DAY, "--to", "/proc/x"), 1, "can be made there", id="nowhere"),
+        pytest.param(("init", "x" * 300), 1, "File name too long", id="a name that no file has"),
         pytest.param(("keys", "create", " "), 1, "cannot be empty", id="a source without name"),
         pytest.param(("keys", "create", "*"), 1, "policy of them all", id="a source with the name of all"),
         pytest.param(("keys", "create", "fax", "--channel", "fax"), 1, "Choose one of web", id="no channel"),

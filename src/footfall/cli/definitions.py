@@ -207,13 +207,18 @@ def _show_applied(screen: Screen, found: DefinitionFile, applied: Applied) -> No
 
 
 def _create(path: Path, text: str) -> None:
-    if path.exists():
-        raise Refused(f"{path} is there already", "Name another file, or move that one away")
-    _write(path, text)
-
-
-def _write(path: Path, text: str) -> None:
+    """Write a new file, never over one that is there."""
     try:
-        path.write_text(text, "utf-8")
+        _write(path, text, mode="x")
+    except FileExistsError as error:
+        raise Refused(f"{path} is there already", "Name another file, or move that one away") from error
+
+
+def _write(path: Path, text: str, *, mode: str = "w") -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}", "Name a file in a folder that this user may write") from error
