@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from import_desk import Crash, Falling, LogAndStore, RowByRow, desk_of, imported, meaning, plan_of
+from import_desk import Crash, Falling, LogAndStore, desk_of, ids, imported, plan_of, row, write
 from small_hub import SmallHub, small_hub
 
 from footfall.buckets.local import LocalBucket
 from footfall.config.patterns import whole_match
-from footfall.errors import Conflict, Damaged, Denied, FootfallError, Refused, Unavailable
+from footfall.errors import Conflict, Damaged, Refused, Unavailable
 from footfall.flows import import_files
 from footfall.flows.import_files import (
     files_after,
@@ -29,12 +27,9 @@ from footfall.flows.import_files import (
     tidy,
     version_of,
 )
-from footfall.model.import_names import FileRow
-from footfall.model.imports import Cursor, FileImport, ReadOptions
-from footfall.ports import BadRow, Batch, Row, RowEvents
+from footfall.model.imports import Cursor
 from footfall.sources.csv_rows import CsvReader
 from footfall.sources.json_rows import JsonReader
-from footfall.sources.parquet_rows import ParquetReader
 from footfall.stores.held_files import FolderHeldFiles
 from footfall.stores.row_snapshots import FolderSnapshots
 
@@ -51,14 +46,6 @@ def hub(tmp_path) -> Iterator[SmallHub]:
 def place(tmp_path) -> Path:
     (tmp_path / "place").mkdir()
     return tmp_path / "place"
-
-
-def row(on_missing: str = "wait", **more: object) -> FileRow:
-    return replace(FileRow("job", "crm_", whole_match("crm_"), "csv", on_missing=on_missing), **more)
-
-
-def ids(hub: SmallHub) -> list[str]:
-    return sorted(json.loads(properties)["attributes"]["id"] for _, properties in imported(hub))
 
 
 # --- one file ----------------------------------------------------------------------------------------------------
@@ -284,12 +271,6 @@ def test_what_broke_off_is_found_however_many_files_were_imported_since(hub, tmp
 # --- rows of files -----------------------------------------------------------------------------------------------
 
 
-def write(place: Path, *names: str) -> None:
-    for name in names:
-        (place / name).parent.mkdir(exist_ok=True)
-        (place / name).write_bytes(b"id\n%s\n" % name.encode())
-
-
 def test_files_are_taken_in_the_order_of_their_timestamps_and_then_of_their_names(hub, tmp_path, place):
     write(place, "crm_20261103.csv", "crm_2026-11-01.csv", "crm_20261102T080000Z.csv", "crm_1793577600.csv")
     write(place, "crm_20261103.csv.manifest.json", "old_20261101.csv", "below/crm_20261101.csv", "crm_.csv")
@@ -339,120 +320,6 @@ def test_of_a_row_of_many_files_few_are_in_memory_and_each_is_taken_once(hub, tm
     write(place, names[5])  # while the row is under way
     assert [each.file.key for each in done] == [names[3], names[5]]
     assert ids(hub) == [*names[1:4], names[5]]
-
-
-def test_a_file_that_cannot_be_read_stops_its_row_unless_it_may_be_left_out(hub, tmp_path, place):
-    write(place, "crm_20261101.csv", "crm_20261103.csv")
-    (place / "crm_20261102.csv").write_bytes(gzip.compress(b"id\n1\n")[:-5])
-    desk = desk_of(hub, tmp_path)
-    with pytest.raises(Damaged):
-        list(import_row(desk, plan_of(), row()))
-    assert desk.ledger.cursor("job").key == "crm_20261101.csv"
-    done = [each.file.key for each in import_row(desk, plan_of(skip_bad_files=True), row())]
-    assert done == ["crm_20261103.csv"]
-    assert {each.file.key: each.state for each in desk.ledger.all()}["crm_20261102.csv"] == "failed"
-
-
-def test_a_file_that_is_damaged_in_the_middle_is_left_out_or_taken_back(hub, tmp_path, place, monkeypatch):
-    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
-    parquet = place / "crm_20261101.parquet"
-    pq.write_table(pa.table({"id": [f"{n * 7919}" for n in range(20_000)]}), parquet, row_group_size=5_000)
-    at = pq.read_metadata(parquet).row_group(3).column(0).data_page_offset
-    body = parquet.read_bytes()
-    parquet.write_bytes(body[:at] + b"\xff" * 200 + body[at + 200 :])
-    desk = replace(desk_of(hub, tmp_path), reader=ParquetReader())
-    plan, files = plan_of(format="parquet"), replace(row(), format="parquet")
-    for _ in range(2):
-        with pytest.raises(Damaged, match=r"`footfall imports undo im\w+` takes its rows back"):
-            list(import_row(desk, plan, files))
-    (one,) = desk.ledger.all()
-    assert (one.state, one.is_applied, desk.held.names()) == ("failed", True, [one.id])
-    pq.write_table(pa.table({"id": ["a"]}), place / "crm_20261102.parquet")
-    done = list(import_row(desk, replace(plan, skip_bad_files=True), files))
-    assert [each.file.key for each in done] == ["crm_20261102.parquet"]
-    assert desk.held.names() == []
-
-
-def test_what_is_denied_ends_the_run_and_leaves_no_file_out(hub, tmp_path, place):
-    class Shut(LocalBucket):
-        def open(self, key: str, *, version: str = "") -> Iterator[bytes]:
-            raise Denied(f"open {key}: 403 AccessDenied", "Grant s3:GetObject", action="s3:GetObject")
-
-    write(place, "crm_20261101.csv", "crm_20261102.csv")
-    desk, plan = desk_of(hub, tmp_path), plan_of(skip_bad_files=True)
-    with pytest.raises(Denied):
-        list(import_row(replace(desk, bucket=Shut(place)), plan, row()))
-    with pytest.raises(Denied):
-        list(import_changed(replace(desk, bucket=Shut(place)), plan, "job", "crm_20261101.csv"))
-    assert desk.ledger.cursor("job") == Cursor("job")
-    assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
-
-
-class Keyless:
-    """What makes events until the key that hides people in them is lost."""
-
-    def __init__(self, events: RowEvents, made: int, lost: FootfallError) -> None:
-        self.dialect, self.columns = events.dialect, events.columns
-        self._events, self._left, self._lost = events, made, lost
-
-    def events(self, rows: Sequence[Row]) -> tuple[bytes, int, Sequence[BadRow]]:
-        if not self._left:
-            raise self._lost
-        self._left -= 1
-        return self._events.events(rows)
-
-
-LOST = [Refused("the key of tokens is missing"), Damaged("the file of the key of tokens holds no key")]
-
-
-@pytest.mark.parametrize("lost", LOST)
-@pytest.mark.parametrize("at_once", [True, False])
-def test_what_no_file_can_be_imported_without_ends_the_run_and_leaves_none_out(hub, tmp_path, place, lost, at_once):
-    def unmeant(one: FileImport) -> tuple[ReadOptions, RowEvents]:
-        if at_once:
-            raise lost
-        read, events = meaning(one)
-        return read, Keyless(events, 0, lost)
-
-    write(place, "crm_20261101.csv", "crm_20261102.csv")
-    desk, plan = desk_of(hub, tmp_path), plan_of(skip_bad_files=True)
-    with pytest.raises(Refused, match="key of tokens"):
-        list(import_row(replace(desk, meaning=unmeant), plan, row()))
-    assert desk.ledger.cursor("job") == Cursor("job")
-    assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
-
-
-def test_a_file_that_is_not_at_fault_is_kept_to_go_on_with(hub, tmp_path, place, monkeypatch):
-    def half(one: FileImport) -> tuple[ReadOptions, RowEvents]:
-        read, events = meaning(one)
-        return read, Keyless(events, 1, LOST[0])
-
-    monkeypatch.setattr(import_files, "BODIES_AT_ONCE", 1)
-    monkeypatch.setattr(import_files, "EVENTS_MAX", 1)
-    (place / "crm_20261101.csv").write_bytes(CSV)
-    desk, plan = replace(desk_of(hub, tmp_path), reader=RowByRow(CsvReader())), plan_of(skip_bad_files=True)
-    with pytest.raises(Refused, match="key of tokens"):
-        list(import_row(replace(desk, meaning=half), plan, row()))
-    (one,) = desk.ledger.all()
-    assert (one.applied, desk.held.names()) == (1, [one.id])
-    write(place, "crm_20261101.csv")  # another by now; the one that was begun is finished first
-    assert [each.applied for each in import_row(desk, plan, row())] == [3]
-
-
-def test_a_log_that_takes_nothing_more_is_no_fault_of_the_files(hub, tmp_path, place):
-    class Worn:
-        """The log after a sync of the disk failed."""
-
-        def submit(self, batch: Batch, done: Callable[[int | Exception], None]) -> None:
-            done(Refused("the log takes nothing more: fdatasync failed", "Check the disk, then restart"))
-
-    write(place, "crm_20261101.csv", "crm_20261102.csv")
-    desk, plan = desk_of(hub, tmp_path), plan_of(skip_bad_files=True)
-    with pytest.raises(Unavailable, match="fdatasync"):
-        list(import_row(replace(desk, log=Worn()), plan, row()))
-    assert [(each.state, each.file.key) for each in desk.ledger.all()] == [("reading", "crm_20261101.csv")]
-    assert [each.file.key for each in import_row(desk, plan, row())] == ["crm_20261101.csv", "crm_20261102.csv"]
-    assert ids(hub) == sorted(["crm_20261101.csv", "crm_20261102.csv"])
 
 
 def test_waiting_for_a_file_ends_quietly_however_often(hub, tmp_path, place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,8 +14,10 @@ from new_store import open_store
 from small_hub import SmallHub
 
 from footfall.buckets.local import LocalBucket
+from footfall.config.patterns import whole_match
 from footfall.flows.import_files import Desk, Plan
 from footfall.logs.segments import SegmentLog
+from footfall.model.import_names import FileRow
 from footfall.model.imports import FileImport, ReadOptions
 from footfall.ports import Preview, RowBatch, RowEvents, RowReader
 from footfall.sources.csv_rows import CsvReader
@@ -132,3 +135,20 @@ def imported(hub: SmallHub, stream: str = "crm") -> list[tuple[str, str]]:
     terms = dict(zip(*(c.to_pylist() for c in hub.people.texts("terms").columns), strict=True))
     rows = hub.lake.after(0, 1_000_000).to_pylist()
     return [(row["event_id"], row["properties"]) for row in rows if terms[row["source"]] == stream]
+
+
+def row(on_missing: str = "wait", **more: object) -> FileRow:
+    """The files whose names begin with ``crm_`` and an instant."""
+    return replace(FileRow("job", "crm_", whole_match("crm_"), "csv", on_missing=on_missing), **more)
+
+
+def ids(hub: SmallHub) -> list[str]:
+    """The field ``id`` of all rows that were imported."""
+    return sorted(json.loads(properties)["attributes"]["id"] for _, properties in imported(hub))
+
+
+def write(place: Path, *names: str) -> None:
+    """Files of one row each, whose ``id`` is the name of its file."""
+    for name in names:
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(b"id\n%s\n" % name.encode())

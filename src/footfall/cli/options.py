@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from footfall.model.days import YEARS
 from footfall.terminal import Screen
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def command(group: typer.Typer, name: str) -> Callable[[Command], Command]:
 def _check_bounds(given: Mapping[str, Any]) -> None:
     """Refuse days that have none before or after them in some zone, and numbers that no store can hold."""
     for name, value in given.items():
-        if isinstance(value, datetime) and not 1900 <= value.year <= 2999:
-            raise typer.BadParameter(f"{name}: {value.date()} is too far away; use the years 1900 to 2999")
+        if isinstance(value, datetime) and value.year not in YEARS:
+            raise typer.BadParameter(f"{name}: {value.date()} is too far away; use the years {YEARS[0]} to {YEARS[-1]}")
         if isinstance(value, int) and abs(value) >= 1 << 63:
             raise typer.BadParameter(f"{name}: {value} is too large a number")
 

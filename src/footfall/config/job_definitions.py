@@ -9,13 +9,12 @@ from typing import Any, Final
 from footfall.config.cron import next_instant
 from footfall.config.zone import load_zone
 from footfall.errors import Refused
-from footfall.model.days import Zone
+from footfall.model.days import YEARS, Zone
 from footfall.model.jobs import Job
 from footfall.model.schedules import CALENDAR, WEEKDAYS, Schedule, next_slot, to_plain
 
 AT: Final = "03:00"  # "The job starts at 3 AM according to your subscription's timezone", PX bucket export
 AFTER: Final = "after"
-YEARS: Final = (1900, 2999)
 _TEXTS: Final = ("label", "description", "authorization")
 
 
@@ -101,6 +100,6 @@ def _instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     found = datetime.fromisoformat(text)
-    if not YEARS[0] <= found.year <= YEARS[1]:  # arithmetic with days and zones needs room on both sides
-        raise Refused(f"{text} is too far away for a schedule", f"Use the years {YEARS[0]} to {YEARS[1]}")
+    if found.year not in YEARS:
+        raise Refused(f"{text} is too far away for a schedule", f"Use the years {YEARS[0]} to {YEARS[-1]}")
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

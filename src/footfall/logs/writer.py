@@ -28,9 +28,9 @@ Waiting = tuple[bytes, bytes, Done]
 class Writer:
     """Appends frames to the newest segment file.
 
-    ``durable`` is the position up to which everything survives a power cut. Each answer is given from this thread.
-    ``opened(base)`` is told of each segment file it begins, ``held()`` says how many bytes the log holds.
-    What it refuses with reaches clients and names no folder; the program's own log does.
+    ``durable`` is the position up to which everything survives a power cut. Each answer is given from its own thread,
+    but to those who come when that has ended. ``opened(base)`` is told of each segment file it begins, ``held()`` says
+    how many bytes the log holds. What it refuses with reaches clients and names no folder; the program's own log does.
     """
 
     def __init__(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 SCHEDULED_TIME: Final = time(3)
+# What people may ask for: arithmetic with days and zones needs room on both sides.
+YEARS: Final = range(1900, 3000)
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - wall times are naive by nature
 _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -18,6 +18,7 @@ from pydantic import (
     StrictInt,
 )
 
+from footfall.model.days import YEARS
 from footfall.model.remote import is_relative
 
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -54,9 +55,8 @@ def _day(value: Any) -> Any:
 
 
 def _of_our_time(value: date) -> date:
-    """Arithmetic with days and zones needs room on both sides."""
-    if not 1900 <= value.year <= 2999:
-        raise ValueError("must be in the years 1900 to 2999")
+    if value.year not in YEARS:
+        raise ValueError(f"must be in the years {YEARS[0]} to {YEARS[-1]}")
     return value
 
 
